@@ -1,0 +1,3 @@
+//! Generates the parser from `motif.lalrpop`.
+
+fn main() {}

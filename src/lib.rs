@@ -1,0 +1,7 @@
+//! Leitmotif finds patterns in streams of events.
+
+#![deny(missing_docs)]
+
+pub mod event;
+pub mod lang;
+pub mod time;

@@ -1,0 +1,3 @@
+//! The `leitmotif` command.
+
+fn main() {}

@@ -1,0 +1,93 @@
+//! Points and stretches of event time, in whole milliseconds.
+//!
+//! Nothing here reads a clock: time arrives as an argument everywhere below the sources.
+
+use std::fmt;
+
+/// A point in event time: milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(pub i64);
+
+/// A stretch of event time in milliseconds. Written by patterns it is never negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Span(pub i64);
+
+/// A promise: no event with a time before the watermark follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Watermark(pub Timestamp);
+
+impl Timestamp {
+    /// Before every event.
+    pub const MIN: Timestamp = Timestamp(i64::MIN);
+    /// After every event: the time of the watermark that ends a bounded input.
+    pub const MAX: Timestamp = Timestamp(i64::MAX);
+
+    /// The point `span` later, held at [`Timestamp::MAX`] instead of wrapping.
+    #[must_use]
+    pub fn plus(self, span: Span) -> Timestamp {
+        Timestamp(self.0.saturating_add(span.0))
+    }
+
+    /// The point `span` earlier, held at [`Timestamp::MIN`] instead of wrapping.
+    #[must_use]
+    pub fn minus(self, span: Span) -> Timestamp {
+        Timestamp(self.0.saturating_sub(span.0))
+    }
+
+    /// How far `self` lies after `earlier`; negative when it lies before.
+    #[must_use]
+    pub fn since(self, earlier: Timestamp) -> Span {
+        Span(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Watermark {
+    /// Nothing is promised yet.
+    pub const NONE: Watermark = Watermark(Timestamp::MIN);
+    /// No event follows at all.
+    pub const FINAL: Watermark = Watermark(Timestamp::MAX);
+}
+
+/// Units a duration is written in, largest first.
+const UNITS: [(i64, &str); 5] = [
+    (86_400_000, "d"),
+    (3_600_000, "h"),
+    (60_000, "m"),
+    (1_000, "s"),
+    (1, "ms"),
+];
+
+/// Prints a span as patterns write it: `1h30m`, `250ms`, `0s`.
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 0 {
+            return f.write_str("0s");
+        }
+        if self.0 < 0 {
+            f.write_str("-")?;
+        }
+        let mut rest = self.0.unsigned_abs();
+        for (size, unit) in UNITS {
+            let size = size.unsigned_abs();
+            if rest >= size {
+                write!(f, "{}{unit}", rest / size)?;
+                rest %= size;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn span_prints_as_patterns_write_it() {
+        let shown = |ms| Span(ms).to_string();
+        assert_eq!(shown(0), "0s");
+        assert_eq!(shown(250), "250ms");
+        assert_eq!(shown(5_400_000), "1h30m");
+        assert_eq!(shown(-1_500), "-1s500ms");
+    }
+}
