@@ -2,6 +2,7 @@
 
 #![deny(missing_docs)]
 
+pub mod automaton;
 pub mod event;
 pub mod lang;
 pub mod time;
