@@ -5,4 +5,6 @@
 pub mod automaton;
 pub mod event;
 pub mod lang;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod time;
