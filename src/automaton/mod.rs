@@ -1,5 +1,20 @@
 //! From a checked pattern to its matches: immutable plans, explicit state, no I/O and no clock.
 
+mod chain;
+mod choice;
+mod compile;
+mod expression;
+mod matcher;
+mod nfa;
+mod register;
 mod row;
+mod run;
+mod tables;
+mod walk;
 
+pub use choice::{Outcome, Tally};
+pub use nfa::Nfa;
 pub use row::{Row, Stream};
+pub use run::Runs;
+pub use tables::Tables;
+pub use walk::TooComplex;

@@ -1,6 +1,7 @@
 //! Typed, timed events and the schema they follow.
 
 pub mod schema;
+pub mod table;
 pub mod value;
 
 use crate::time::Timestamp;
