@@ -19,6 +19,9 @@ impl Tables {
     }
 
     pub(crate) fn get(&self, table: TableId) -> Arc<TableData> {
-        self.tables.get(usize::from(table.0)).cloned().unwrap_or_default()
+        self.tables
+            .get(usize::from(table.0))
+            .cloned()
+            .unwrap_or_default()
     }
 }

@@ -12,6 +12,9 @@ impl TableData {
     /// The row with this key.
     #[must_use]
     pub fn get(&self, key: &Value) -> Option<&[Value]> {
-        self.rows.iter().find(|(other, _)| other == key).map(|(_, row)| &**row)
+        self.rows
+            .iter()
+            .find(|(other, _)| other == key)
+            .map(|(_, row)| &**row)
     }
 }

@@ -76,11 +76,8 @@ impl<'h, 'a> Choice<'h, 'a> {
             return;
         }
         self.matched[start] = true;
-        for removed in self
-            .removed
-            .iter_mut()
-            .take(self.removed_up_to(&candidate.takes))
-        {
+        let gone = self.removed_up_to(&candidate.takes);
+        for removed in &mut self.removed[..gone] {
             removed.get_or_insert(candidate.moment);
         }
         let at = candidate.moment.at;
@@ -110,7 +107,7 @@ impl<'h, 'a> Choice<'h, 'a> {
             AfterMatch::PastMatch => takes.last().map_or(0, |take| take.event + 1),
             AfterMatch::ToNext => takes.first().map_or(0, |take| take.event + 1),
             AfterMatch::To(variable) => bound_to(variable).next().unwrap_or(0),
-            AfterMatch::ToLast(variable) => bound_to(variable).last().unwrap_or(0),
+            AfterMatch::ToLast(variable) => bound_to(variable).next_back().unwrap_or(0),
         }
     }
 

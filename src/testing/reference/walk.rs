@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::lang::pattern::{
-    Absence, Appetite, Closer, Connector, Contiguity, Element, Loop, Node, Sequence, StepId,
+    Absence, Appetite, Connector, Contiguity, Element, Loop, Node, Sequence, StepId,
 };
 
 /// What is still to be walked through after the current place, innermost first.
@@ -82,7 +82,6 @@ pub(crate) struct Begun<'p> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Closed<'p> {
     pub(crate) of: &'p Loop,
-    pub(crate) closer: &'p Closer,
     /// How many takes there were when the loop began.
     pub(crate) takes_before_loop: usize,
 }
