@@ -205,19 +205,25 @@ fn admit(nfa: &Nfa, scope: &Scope<'_>, at: Timestamp, admitted: &mut Option<Box<
 
 /// Writes the row of a start whose bound passed.
 pub(crate) fn timed_out(nfa: &Nfa, run: &Run, bound: Timestamp, key: &[Value], out: &mut Outcome) {
+    let scope = Scope { reached: Some(reached(nfa, run)), ..scope(nfa, run, key, None) };
+    let id = mix(run.path, identity(nfa, key));
+    write_timeout(nfa, &scope, bound, id, (run.first_time, run.last_time), out);
+}
+
+/// Writes the row of a timeout, if the pattern has such an output.
+pub(crate) fn write_timeout(nfa: &Nfa, scope: &Scope<'_>, at: Timestamp, id: u64, (from, to): (Timestamp, Timestamp), out: &mut Outcome) {
     let Some((stream, fields)) = &nfa.timeout else { return };
     out.tally.timeouts += 1;
-    let scope = Scope { reached: Some(reached(nfa, run)), ..scope(nfa, run, key, None) };
     out.rows.push(Row {
         pattern: nfa.pattern,
         stream: Stream::Timeout(*stream),
-        at: bound,
-        key: key.into(),
-        // A later match of the same path has another id.
-        match_id: mix(mix(run.path, identity(nfa, key)), u64::MAX),
-        from: run.first_time,
-        to: run.last_time,
-        values: values(fields, &scope),
+        at,
+        key: scope.key.into(),
+        // A match of the same path has another id.
+        match_id: mix(id, u64::MAX),
+        from,
+        to,
+        values: values(fields, scope),
     });
 }
 
