@@ -5,6 +5,7 @@ use super::nfa::{Emit, Input, Limit, Mindfulness, Nfa, Skip, Target};
 use super::register::RegisterSet;
 use super::run::mix;
 use super::tables::Tables;
+use super::window::WindowPlan;
 use super::walk::{TooComplex, Walks, walks};
 use crate::lang::pattern::{Pattern, PatternId, Program, StepId};
 
@@ -94,7 +95,10 @@ impl Nfa {
                 .enumerate()
                 .any(|(at, target)| targets[..at].contains(target))
         });
+        let local = steps.iter().all(|step| step.correlated.is_none());
+        let window = WindowPlan::of(pattern, local);
         Ok(Nfa {
+            window,
             pattern: id,
             name: pattern.name.clone(),
             fingerprint: fingerprint(pattern),

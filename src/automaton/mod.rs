@@ -9,12 +9,16 @@ mod nfa;
 mod register;
 mod row;
 mod run;
+mod state;
 mod tables;
 mod walk;
+mod window;
 
 pub use choice::{Outcome, Tally};
 pub use nfa::Nfa;
 pub use row::{Row, Stream};
 pub use run::Runs;
+pub use state::{Fits, Interest, Reuse, State};
 pub use tables::Tables;
 pub use walk::TooComplex;
+pub use window::Windows;

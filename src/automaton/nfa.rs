@@ -35,6 +35,8 @@ pub struct Nfa {
     pub(crate) leading: Vec<(StepId, Span)>,
     /// Steps that can bind a first event.
     pub(crate) starters: StepMask,
+    /// Present when the pattern is a window: then positions are not used.
+    pub(crate) window: Option<super::window::WindowPlan>,
     /// True if two ways on can bind the same step: then equal paths are looked for.
     pub(crate) ambiguous: bool,
 }
@@ -177,6 +179,12 @@ impl Nfa {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The fields of the key in events of this type; `None` if the pattern does not read them.
+    #[must_use]
+    pub fn key_fields(&self, ty: EventTypeId) -> Option<&[FieldId]> {
+        self.input(ty).map(|input| &*input.key)
     }
 
     /// The input of this type.
