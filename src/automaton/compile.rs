@@ -5,8 +5,8 @@ use super::nfa::{Emit, Input, Limit, Mindfulness, Nfa, Skip, Target};
 use super::register::RegisterSet;
 use super::run::mix;
 use super::tables::Tables;
-use super::window::WindowPlan;
 use super::walk::{TooComplex, Walks, walks};
+use super::window::WindowPlan;
 use crate::lang::pattern::{Pattern, PatternId, Program, StepId};
 
 impl Nfa {

@@ -30,7 +30,11 @@ pub(crate) enum Compiled {
     WindowStart,
     WindowEnd,
     Reached,
-    Lookup(Arc<crate::event::table::TableData>, Box<Compiled>, FieldId),
+    Lookup(
+        Arc<crate::event::formats::table::TableData>,
+        Box<Compiled>,
+        FieldId,
+    ),
     Unary(UnaryOp, Box<Compiled>),
     And(Box<Compiled>, Box<Compiled>),
     Or(Box<Compiled>, Box<Compiled>),
