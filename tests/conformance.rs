@@ -20,12 +20,18 @@ use run::{Answer, Judge};
 fn cases() -> Vec<Case> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance");
     let entries = std::fs::read_dir(folder).expect("the folder of the cases");
-    let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    let mut files: Vec<_> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    files.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "json")
+    });
     files.sort();
     let read = |path: &std::path::PathBuf| {
         let text = std::fs::read_to_string(path).expect("a file of cases");
-        serde_json::from_str::<Vec<Case>>(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        serde_json::from_str::<Vec<Case>>(&text)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     };
     files.iter().flat_map(read).collect()
 }
@@ -62,7 +68,10 @@ fn disagreements(case: &Case, answer: &Result<Answer, String>) -> Vec<String> {
     if case.timeouts.is_some() {
         let wanted = run::timeouts_of_starts(case);
         if wanted != answer.timeouts {
-            found.push(format!("timeouts: expected {wanted:?}, got {:?}", answer.timeouts));
+            found.push(format!(
+                "timeouts: expected {wanted:?}, got {:?}",
+                answer.timeouts
+            ));
         }
     }
     if let Some(late) = &case.late
@@ -85,7 +94,12 @@ fn check(judge: Judge) {
                 complaints.push(format!("{}: no longer differs ({reason})", case.name));
             }
             (false, None) => {
-                complaints.push(format!("{}: {}\n{}", case.name, found.join("; "), translate::text(case)));
+                complaints.push(format!(
+                    "{}: {}\n{}",
+                    case.name,
+                    found.join("; "),
+                    translate::text(case)
+                ));
             }
             _ => {}
         }
@@ -96,7 +110,11 @@ fn check(judge: Judge) {
         }
     }
     let count = complaints.len();
-    assert!(complaints.is_empty(), "{}\n{count} complaints", complaints.join("\n"));
+    assert!(
+        complaints.is_empty(),
+        "{}\n{count} complaints",
+        complaints.join("\n")
+    );
 }
 
 #[test]

@@ -2,4 +2,6 @@
 //!
 //! Behind the feature `testing`. Nothing here is used by the engine.
 
+pub mod choices;
+pub mod generate;
 pub mod reference;

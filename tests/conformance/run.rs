@@ -32,13 +32,17 @@ pub struct Answer {
 /// Runs a case; `Err` with the diagnostics if its pattern is rejected.
 pub fn answer(case: &Case, judge: Judge) -> Result<Answer, String> {
     let program = Arc::new(leitmotif::testing::compile(&text(case))?);
-    let Arrived { events, late, watermark } = arrived(case, &program);
+    let Arrived {
+        events,
+        late,
+        watermark,
+    } = arrived(case, &program);
     let rows = match judge {
-        Judge::Reference => {
-            reference::run(&program, &Vec::new(), &events, watermark, 1_000_000).ok_or("too many partial matches")?
-        }
+        Judge::Reference => reference::run(&program, &Vec::new(), &events, watermark, 1_000_000)
+            .ok_or("too many partial matches")?,
         Judge::Engine => {
-            let mut engine = Engine::new(program.clone(), &Tables::default()).map_err(|error| error.to_string())?;
+            let mut engine = Engine::new(program.clone(), &Tables::default())
+                .map_err(|error| error.to_string())?;
             let mut rows = Vec::new();
             engine.advance(&events, watermark, &mut rows);
             rows
@@ -46,15 +50,25 @@ pub fn answer(case: &Case, judge: Judge) -> Result<Answer, String> {
     };
     let mut names = Vec::new();
     bound_names(&case.pattern.elements, &mut names);
-    let by_variable: BTreeMap<String, &str> = names.into_iter().map(|name| (variable(name), name)).collect();
-    let mut answer = Answer { matches: Vec::new(), timeouts: BTreeSet::new(), late };
+    let by_variable: BTreeMap<String, &str> = names
+        .into_iter()
+        .map(|name| (variable(name), name))
+        .collect();
+    let mut answer = Answer {
+        matches: Vec::new(),
+        timeouts: BTreeSet::new(),
+        late,
+    };
     for row in &rows {
         let binding = binding(&program, row, &by_variable);
         match row.stream {
             Stream::Match(_) => answer.matches.push((row.at.0.div_euclid(STRETCH), binding)),
             // The bound is the last of our milliseconds before theirs.
             Stream::Timeout(_) => {
-                answer.timeouts.insert(((row.at.0 + 1).div_euclid(STRETCH), binding.into_iter().collect()));
+                answer.timeouts.insert((
+                    (row.at.0 + 1).div_euclid(STRETCH),
+                    binding.into_iter().collect(),
+                ));
             }
             Stream::Evicted => {}
         }
@@ -63,10 +77,14 @@ pub fn answer(case: &Case, judge: Judge) -> Result<Answer, String> {
 }
 
 fn binding(program: &Program, row: &Row, names: &BTreeMap<String, &str>) -> Binding {
-    let (Stream::Match(ty) | Stream::Timeout(ty)) = row.stream else { return Binding::new() };
+    let (Stream::Match(ty) | Stream::Timeout(ty)) = row.stream else {
+        return Binding::new();
+    };
     let mut binding = Binding::new();
     for (field, value) in program.schema.get(ty).fields.iter().zip(&row.values) {
-        let Value::List(numbers) = value else { continue };
+        let Value::List(numbers) = value else {
+            continue;
+        };
         let numbers: Vec<usize> = numbers
             .iter()
             .map(|number| match number {
@@ -94,11 +112,14 @@ fn arrived(case: &Case, program: &Program) -> Arrived {
     let watermark = if case.mode == Mode::EventTime {
         let marks = case.watermarks.as_deref().unwrap_or_default();
         let at = |n: usize| {
-            let passed = marks.iter().filter(|mark| mark.after <= n).map(|mark| match mark.ts {
-                // Theirs says that nothing at or before it follows; ours that nothing before it does.
-                MarkTime::At(ts) => ts * STRETCH + 1,
-                MarkTime::End(_) => i64::MAX,
-            });
+            let passed = marks
+                .iter()
+                .filter(|mark| mark.after <= n)
+                .map(|mark| match mark.ts {
+                    // Theirs says that nothing at or before it follows; ours that nothing before it does.
+                    MarkTime::At(ts) => ts * STRETCH + 1,
+                    MarkTime::End(_) => i64::MAX,
+                });
             passed.max().unwrap_or(i64::MIN)
         };
         for (i, event) in case.events.iter().enumerate() {
@@ -118,20 +139,39 @@ fn arrived(case: &Case, program: &Program) -> Arrived {
             now = now.max(event.ts);
             taking_part.push((now, i));
         }
-        case.advance_to_ms.unwrap_or(now).max(now).saturating_mul(STRETCH).saturating_add(1)
+        case.advance_to_ms
+            .unwrap_or(now)
+            .max(now)
+            .saturating_mul(STRETCH)
+            .saturating_add(1)
     };
     let by = |i: usize| match case.tie_break.as_deref() {
         Some("price") => case.events[i].price,
         _ => 0.0,
     };
-    taking_part.sort_by(|(a_ts, a), (b_ts, b)| a_ts.cmp(b_ts).then(by(*a).total_cmp(&by(*b))).then(a.cmp(b)));
-    let events = taking_part.iter().enumerate().map(|(offset, (ts, i))| event(case, program, *ts, *i, offset)).collect();
-    Arrived { events, late, watermark: Watermark(Timestamp(watermark)) }
+    taking_part.sort_by(|(a_ts, a), (b_ts, b)| {
+        a_ts.cmp(b_ts)
+            .then(by(*a).total_cmp(&by(*b)))
+            .then(a.cmp(b))
+    });
+    let events = taking_part
+        .iter()
+        .enumerate()
+        .map(|(offset, (ts, i))| event(case, program, *ts, *i, offset))
+        .collect();
+    Arrived {
+        events,
+        late,
+        watermark: Watermark(Timestamp(watermark)),
+    }
 }
 
 fn event(case: &Case, program: &Program, ts: i64, i: usize, offset: usize) -> Event {
     let of = &case.events[i];
-    let ty = program.schema.find("Event").expect("the only declared type");
+    let ty = program
+        .schema
+        .find("Event")
+        .expect("the only declared type");
     let time = Timestamp(ts * STRETCH);
     let value = |name: &str| match name {
         "t" => Value::Timestamp(time),
@@ -144,8 +184,22 @@ fn event(case: &Case, program: &Program, ts: i64, i: usize, offset: usize) -> Ev
         "ts" => Value::Int(of.ts),
         other => panic!("no field `{other}`"),
     };
-    let values = program.schema.get(ty).fields.iter().map(|field| value(&field.name)).collect();
-    Event { ty, time, position: Position { offset: offset as u64, ..Position::default() }, values }
+    let values = program
+        .schema
+        .get(ty)
+        .fields
+        .iter()
+        .map(|field| value(&field.name))
+        .collect();
+    Event {
+        ty,
+        time,
+        position: Position {
+            offset: offset as u64,
+            ..Position::default()
+        },
+        values,
+    }
 }
 
 /// Their timeouts, one per live partial match, as ours are: one per start that never matched, with its most advanced binding.
@@ -156,11 +210,16 @@ pub fn timeouts_of_starts(case: &Case) -> BTreeSet<(i64, Vec<(String, Vec<usize>
     for timeout in case.timeouts.iter().flatten() {
         let size = |binding: &Binding| binding.values().map(Vec::len).sum::<usize>();
         let start = first(&timeout.binding);
-        let best = by_start.entry(start).or_insert((timeout.at_ms, &timeout.binding));
+        let best = by_start
+            .entry(start)
+            .or_insert((timeout.at_ms, &timeout.binding));
         if (timeout.at_ms, size(&timeout.binding)) > (best.0, size(best.1)) {
             *best = (timeout.at_ms, &timeout.binding);
         }
     }
     by_start.retain(|start, _| !matched.contains(start));
-    by_start.into_values().map(|(at, binding)| (at, binding.clone().into_iter().collect())).collect()
+    by_start
+        .into_values()
+        .map(|(at, binding)| (at, binding.clone().into_iter().collect()))
+        .collect()
 }

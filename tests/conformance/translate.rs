@@ -15,7 +15,10 @@ pub const EVENT: &str = "event Event { t: timestamp time, i: int, kind: string, 
 
 /// The pattern file of a case.
 pub fn text(case: &Case) -> String {
-    let key = case.key.as_ref().map_or("unkeyed".to_owned(), |field| format!("key {field}"));
+    let key = case
+        .key
+        .as_ref()
+        .map_or("unkeyed".to_owned(), |field| format!("key {field}"));
     let pattern = &case.pattern;
     let sequence = sequence(&pattern.elements);
     let within = match pattern.within_ms {
@@ -34,8 +37,10 @@ pub fn text(case: &Case) -> String {
     };
     let mut fields = Vec::new();
     bound_names(&pattern.elements, &mut fields);
-    let fields: Vec<String> =
-        fields.iter().map(|name| format!("{0}: collect({0}.i)", variable(name))).collect();
+    let fields: Vec<String> = fields
+        .iter()
+        .map(|name| format!("{0}: collect({0}.i)", variable(name)))
+        .collect();
     let fields = fields.join(", ");
     format!(
         "{EVENT}\n\npattern p {{\n  {key}\n  match {sequence}\n  within {within}\n  skip {skip}\n  emit m {{ {fields} }}\n  timeout t {{ {fields} }}\n}}\n"
@@ -55,7 +60,10 @@ pub fn bound_names<'c>(elements: &'c [Element], names: &mut Vec<&'c str>) {
 
 /// A name of ours for one of theirs.
 pub fn variable(name: &str) -> String {
-    let letters: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let letters: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .collect();
     format!("v_{letters}")
 }
 
@@ -97,14 +105,24 @@ fn step(element: &Element) -> String {
     }
     let name = element.name.as_deref().unwrap_or_default();
     let condition = |text: &String, own: &str| format!(" where {}", expression(text, own));
-    let condition_text = element.condition.as_ref().map_or(String::new(), |text| condition(text, name));
+    let condition_text = element
+        .condition
+        .as_ref()
+        .map_or(String::new(), |text| condition(text, name));
     if is_negation(element) {
-        let window = element.within_previous_ms.map_or(String::new(), |ms| format!(" for {}ms", ms * STRETCH));
+        let window = element
+            .within_previous_ms
+            .map_or(String::new(), |ms| format!(" for {}ms", ms * STRETCH));
         return format!("not Event{quantifier}{condition_text}{window}");
     }
     // What is bound so far decides, in theirs and in ours: the event itself is not in `until`'s aggregates.
-    let until = element.until.as_ref().map_or(String::new(), |text| format!(" until Event{}", condition(text, "")));
-    let step = format!("{}: Event{quantifier}{inner}{condition_text}{until}", variable(name));
+    let until = element.until.as_ref().map_or(String::new(), |text| {
+        format!(" until Event{}", condition(text, ""))
+    });
+    let step = format!(
+        "{}: Event{quantifier}{inner}{condition_text}{until}",
+        variable(name)
+    );
     match around {
         Some(around) => format!("({step}){around}"),
         None => step,
@@ -114,7 +132,9 @@ fn step(element: &Element) -> String {
 /// How often, and what makes a group around it optional.
 fn quantifier(element: &Element) -> (String, Option<&'static str>) {
     let reluctant = if element.greedy { "" } else { "?" };
-    let optional = element.optional.then_some(if element.greedy { "?" } else { "??" });
+    let optional = element
+        .optional
+        .then_some(if element.greedy { "?" } else { "??" });
     match (element.min, element.max) {
         (1, Some(1)) => (optional.unwrap_or_default().to_owned(), None),
         (1, None) if element.optional => (format!("*{reluctant}"), None),
@@ -136,7 +156,9 @@ fn expression(text: &str, own: &str) -> String {
             out.push_str(&format!("\"{}\"", &rest[1..end]));
             rest = &rest[end + 1..];
         } else if first.is_ascii_alphabetic() {
-            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                .unwrap_or(rest.len());
             let word = &rest[..end];
             rest = &rest[end..];
             match word {
