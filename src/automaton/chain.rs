@@ -24,7 +24,10 @@ impl<T> Default for Chain<T> {
 impl<T: Clone> Chain<T> {
     /// Adds to the end. O(1).
     pub(crate) fn push(&mut self, value: T) {
-        self.last = Some(Arc::new(Link { value, before: self.last.take() }));
+        self.last = Some(Arc::new(Link {
+            value,
+            before: self.last.take(),
+        }));
         self.len += 1;
     }
 

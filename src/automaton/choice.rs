@@ -64,7 +64,14 @@ pub(crate) struct Choice<'a> {
 
 impl<'a> Choice<'a> {
     pub(crate) fn new(nfa: &'a Nfa, key: &'a [Value], at: Timestamp) -> Choice<'a> {
-        Choice { nfa, key, at, removed_before: 0, matched: SmallVec::new(), considered: SmallVec::new() }
+        Choice {
+            nfa,
+            key,
+            at,
+            removed_before: 0,
+            matched: SmallVec::new(),
+            considered: SmallVec::new(),
+        }
     }
 
     /// True if the start was removed at this moment.
@@ -78,7 +85,12 @@ impl<'a> Choice<'a> {
     }
 
     /// Considers a completed candidate. Candidates come by first event, then by preference.
-    pub(crate) fn consider(&mut self, run: &Run, admitted: &mut Option<Box<Admitted>>, out: &mut Outcome) {
+    pub(crate) fn consider(
+        &mut self,
+        run: &Run,
+        admitted: &mut Option<Box<Admitted>>,
+        out: &mut Outcome,
+    ) {
         if self.removes(run.first) {
             return;
         }
@@ -89,7 +101,12 @@ impl<'a> Choice<'a> {
             self.considered.push((run.first, run.path));
         }
         let scope = scope(self.nfa, run, self.key, Some(self.at));
-        if self.nfa.having.as_ref().is_some_and(|having| !having.holds(&scope)) {
+        if self
+            .nfa
+            .having
+            .as_ref()
+            .is_some_and(|having| !having.holds(&scope))
+        {
             return;
         }
         self.matched.push(run.first);
@@ -101,7 +118,15 @@ impl<'a> Choice<'a> {
         };
         self.removed_before = self.removed_before.max(removed_before);
         let id = mix(run.path, identity(self.nfa, self.key));
-        write_match(self.nfa, &scope, self.at, id, (run.first_time, run.last_time), admitted, out);
+        write_match(
+            self.nfa,
+            &scope,
+            self.at,
+            id,
+            (run.first_time, run.last_time),
+            admitted,
+            out,
+        );
     }
 
     /// Carries out what the matches of this moment removed.
@@ -129,7 +154,10 @@ fn scope<'a>(nfa: &'a Nfa, run: &'a Run, key: &'a [Value], closed: Option<Timest
         registers: &run.registers,
         plan: &nfa.registers,
         key,
-        bounds: Bounds { first: Some(run.first_time), last: Some(run.last_time) },
+        bounds: Bounds {
+            first: Some(run.first_time),
+            last: Some(run.last_time),
+        },
         window: closed.map(|closed| (run.anchor, closed)),
         reached: None,
     }
@@ -162,28 +190,48 @@ pub(crate) fn write_match(
     };
     for emit in &nfa.emits {
         let Some(register) = emit.each else {
-            out.rows.push(row(emit.stream, 0, values(&emit.fields, scope)));
+            out.rows
+                .push(row(emit.stream, 0, values(&emit.fields, scope)));
             continue;
         };
         for (number, event) in scope.registers[register].events().iter().enumerate() {
             let event: &Event = event;
             // Rows of one match share its id but for their number.
-            let scope = Scope { event: Some(event), ..*scope };
-            out.rows.push(row(emit.stream, number as u64, values(&emit.fields, &scope)));
+            let scope = Scope {
+                event: Some(event),
+                ..*scope
+            };
+            out.rows.push(row(
+                emit.stream,
+                number as u64,
+                values(&emit.fields, &scope),
+            ));
         }
     }
 }
 
 fn values(fields: &[Compiled], scope: &Scope<'_>) -> Box<[Value]> {
-    fields.iter().map(|field| field.eval(scope).into_owned()).collect()
+    fields
+        .iter()
+        .map(|field| field.eval(scope).into_owned())
+        .collect()
 }
 
 /// True if `limit` lets a match through; then it counts.
-fn admit(nfa: &Nfa, scope: &Scope<'_>, at: Timestamp, admitted: &mut Option<Box<Admitted>>) -> bool {
+fn admit(
+    nfa: &Nfa,
+    scope: &Scope<'_>,
+    at: Timestamp,
+    admitted: &mut Option<Box<Admitted>>,
+) -> bool {
     let Some(limit) = &nfa.limit else { return true };
     let by = values(&limit.by, scope);
     let admitted = admitted.get_or_insert_with(Box::default);
-    let group = match admitted.groups.iter().position(|(group, _)| scalar::total_order_of(group, &by).is_eq()) {
+    let group = match admitted
+        .groups
+        .iter()
+        .position(|(group, _)| scalar::total_order_of(group, &by).is_eq())
+    {
         Some(group) => group,
         None => {
             admitted.groups.push((by, VecDeque::new()));
@@ -191,7 +239,10 @@ fn admit(nfa: &Nfa, scope: &Scope<'_>, at: Timestamp, admitted: &mut Option<Box<
         }
     };
     let times = &mut admitted.groups[group].1;
-    while times.front().is_some_and(|time| *time <= at.minus(limit.per)) {
+    while times
+        .front()
+        .is_some_and(|time| *time <= at.minus(limit.per))
+    {
         times.pop_front();
     }
     if times.len() >= limit.count {
@@ -199,20 +250,34 @@ fn admit(nfa: &Nfa, scope: &Scope<'_>, at: Timestamp, admitted: &mut Option<Box<
     }
     times.push_back(at);
     admitted.forgotten = at.plus(limit.per).plus(Span(1));
-    admitted.groups.retain(|(_, times)| times.back().is_some_and(|time| *time > at.minus(limit.per)));
+    admitted
+        .groups
+        .retain(|(_, times)| times.back().is_some_and(|time| *time > at.minus(limit.per)));
     true
 }
 
 /// Writes the row of a start whose bound passed.
 pub(crate) fn timed_out(nfa: &Nfa, run: &Run, bound: Timestamp, key: &[Value], out: &mut Outcome) {
-    let scope = Scope { reached: Some(reached(nfa, run)), ..scope(nfa, run, key, None) };
+    let scope = Scope {
+        reached: Some(reached(nfa, run)),
+        ..scope(nfa, run, key, None)
+    };
     let id = mix(run.path, identity(nfa, key));
     write_timeout(nfa, &scope, bound, id, (run.first_time, run.last_time), out);
 }
 
 /// Writes the row of a timeout, if the pattern has such an output.
-pub(crate) fn write_timeout(nfa: &Nfa, scope: &Scope<'_>, at: Timestamp, id: u64, (from, to): (Timestamp, Timestamp), out: &mut Outcome) {
-    let Some((stream, fields)) = &nfa.timeout else { return };
+pub(crate) fn write_timeout(
+    nfa: &Nfa,
+    scope: &Scope<'_>,
+    at: Timestamp,
+    id: u64,
+    (from, to): (Timestamp, Timestamp),
+    out: &mut Outcome,
+) {
+    let Some((stream, fields)) = &nfa.timeout else {
+        return;
+    };
     out.tally.timeouts += 1;
     out.rows.push(Row {
         pattern: nfa.pattern,
@@ -243,6 +308,8 @@ pub(crate) fn evicted(nfa: &Nfa, run: &Run, at: Timestamp, key: &[Value], out: &
 }
 
 fn reached<'a>(nfa: &'a Nfa, run: &Run) -> &'a str {
-    let step = nfa.positions[usize::from(run.position)].step.expect("a run has bound a step");
+    let step = nfa.positions[usize::from(run.position)]
+        .step
+        .expect("a run has bound a step");
     &nfa.steps[usize::from(step.0)].name
 }

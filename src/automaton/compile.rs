@@ -5,8 +5,8 @@ use super::nfa::{Emit, Input, Limit, Mindfulness, Nfa, Skip, Target};
 use super::register::RegisterSet;
 use super::run::mix;
 use super::tables::Tables;
-use super::window::WindowPlan;
 use super::walk::{TooComplex, Walks, walks};
+use super::window::WindowPlan;
 use crate::lang::pattern::{Pattern, PatternId, Program, StepId};
 
 impl Nfa {
@@ -17,15 +17,28 @@ impl Nfa {
     /// [`TooComplex`] if alternatives and optional parts combine to more ways on than the automaton holds.
     pub fn new(program: &Program, id: PatternId, tables: &Tables) -> Result<Nfa, TooComplex> {
         let pattern = &program.patterns[id.0 as usize];
-        let Walks { positions, counters, leading } = walks(&pattern.body)?;
+        let Walks {
+            positions,
+            counters,
+            leading,
+        } = walks(&pattern.body)?;
         let mut registers = RegisterSet::default();
         let mut compile = |expr| Compiled::new(expr, pattern, &mut registers, tables);
         let steps: Vec<StepPlan> = pattern
             .steps
             .iter()
             .map(|step| {
-                let (local, correlated) = step.condition.as_ref().map(&mut compile).map_or((None, None), Compiled::split);
-                StepPlan { name: step.name.clone(), ty: step.ty, local, correlated }
+                let (local, correlated) = step
+                    .condition
+                    .as_ref()
+                    .map(&mut compile)
+                    .map_or((None, None), Compiled::split);
+                StepPlan {
+                    name: step.name.clone(),
+                    ty: step.ty,
+                    local,
+                    correlated,
+                }
             })
             .collect();
         let having = pattern.having.as_ref().map(&mut compile);
@@ -34,11 +47,20 @@ impl Nfa {
             per: limit.per,
             by: limit.by.iter().map(&mut compile).collect(),
         });
-        let timeout = pattern.timeout.as_ref().map(|timeout| (timeout.stream, timeout.fields.iter().map(&mut compile).collect()));
+        let timeout = pattern.timeout.as_ref().map(|timeout| {
+            (
+                timeout.stream,
+                timeout.fields.iter().map(&mut compile).collect(),
+            )
+        });
         let mut emits: Vec<Emit> = pattern
             .emits
             .iter()
-            .map(|emit| Emit { stream: emit.stream, fields: emit.fields.iter().map(&mut compile).collect(), each: None })
+            .map(|emit| Emit {
+                stream: emit.stream,
+                fields: emit.fields.iter().map(&mut compile).collect(),
+                each: None,
+            })
             .collect();
         for (emit, declared) in emits.iter_mut().zip(&pattern.emits) {
             emit.each = declared.each.then(|| registers.rows());
@@ -54,7 +76,11 @@ impl Nfa {
             mask
         });
         let ways = || positions[1..].iter().flat_map(|position| &position.ways);
-        let mindful = if ways().any(super::nfa::Way::minds_every_event) { Mindfulness::EveryEvent } else { Mindfulness::FittingEvents };
+        let mindful = if ways().any(super::nfa::Way::minds_every_event) {
+            Mindfulness::EveryEvent
+        } else {
+            Mindfulness::FittingEvents
+        };
         let ambiguous = positions.iter().any(|position| {
             let targets: Vec<Option<StepId>> = position
                 .ways
@@ -64,7 +90,10 @@ impl Nfa {
                     Target::End(_) => None,
                 })
                 .collect();
-            targets.iter().enumerate().any(|(at, target)| targets[..at].contains(target))
+            targets
+                .iter()
+                .enumerate()
+                .any(|(at, target)| targets[..at].contains(target))
         });
         let local = steps.iter().all(|step| step.correlated.is_none());
         let window = WindowPlan::of(pattern, local);
@@ -107,12 +136,18 @@ fn inputs(pattern: &Pattern) -> Vec<Input> {
                 steps.add(StepId(at as u8));
             }
         }
-        Input { ty: input.ty, key: input.key.clone(), steps }
+        Input {
+            ty: input.ty,
+            key: input.key.clone(),
+            steps,
+        }
     });
     inputs.collect()
 }
 
 /// A hash of all that the pattern says. Equal patterns have equal match ids over equal events.
 fn fingerprint(pattern: &Pattern) -> u64 {
-    format!("{pattern:?}").bytes().fold(0, |hash, byte| mix(hash, u64::from(byte)))
+    format!("{pattern:?}")
+        .bytes()
+        .fold(0, |hash, byte| mix(hash, u64::from(byte)))
 }

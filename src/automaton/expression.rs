@@ -7,10 +7,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::register::{Accumulator, RegisterSet};
+use super::tables::Tables;
 use crate::event::{Event, EventTypeId, FieldId, Value};
 use crate::lang::pattern::{BinaryOp, Expr, Function, Pattern, Regex, StepId, UnaryOp};
 use crate::lang::scalar;
-use super::tables::Tables;
 use crate::time::{Span, Timestamp};
 
 /// A compiled expression.
@@ -30,7 +30,11 @@ pub(crate) enum Compiled {
     WindowStart,
     WindowEnd,
     Reached,
-    Lookup(Arc<crate::event::table::TableData>, Box<Compiled>, FieldId),
+    Lookup(
+        Arc<crate::event::formats::table::TableData>,
+        Box<Compiled>,
+        FieldId,
+    ),
     Unary(UnaryOp, Box<Compiled>),
     And(Box<Compiled>, Box<Compiled>),
     Or(Box<Compiled>, Box<Compiled>),
@@ -72,7 +76,12 @@ pub(crate) struct Bounds {
 
 impl Compiled {
     /// Compiles `expr`; aggregates and bound fields get registers in `registers`.
-    pub(crate) fn new(expr: &Expr, pattern: &Pattern, registers: &mut RegisterSet, tables: &Tables) -> Compiled {
+    pub(crate) fn new(
+        expr: &Expr,
+        pattern: &Pattern,
+        registers: &mut RegisterSet,
+        tables: &Tables,
+    ) -> Compiled {
         let mut sub = |expr: &Expr| Compiled::new(expr, pattern, registers, tables);
         match expr {
             Expr::Const(value) => Compiled::Const(value.clone()),
@@ -96,11 +105,17 @@ impl Compiled {
                     (BinaryOp::And, a, b) => Compiled::And(Box::new(a), Box::new(b)),
                     (BinaryOp::Or, a, b) => Compiled::Or(Box::new(a), Box::new(b)),
                     (BinaryOp::Coalesce, a, b) => Compiled::Coalesce(Box::new(a), Box::new(b)),
-                    (op, Compiled::Field(field), Compiled::Const(value)) => Compiled::FieldConst(*op, field, value),
+                    (op, Compiled::Field(field), Compiled::Const(value)) => {
+                        Compiled::FieldConst(*op, field, value)
+                    }
                     (op, a, b) => Compiled::Binary(*op, Box::new(a), Box::new(b)),
                 }
             }
-            Expr::In { needle, list, negated } => {
+            Expr::In {
+                needle,
+                list,
+                negated,
+            } => {
                 let needle = Box::new(sub(needle));
                 let list: Vec<Compiled> = list.iter().map(sub).collect();
                 let consts = list.iter().map(|item| match item {
@@ -114,8 +129,12 @@ impl Compiled {
             }
             Expr::Call(function, args) => Compiled::Call(*function, args.iter().map(sub).collect()),
             Expr::Matches(text, regex) => Compiled::Matches(Box::new(sub(text)), regex.clone()),
-            Expr::Bound(variable, field) => Compiled::Register(registers.last(pattern, *variable, &Expr::Field(*field), tables)),
-            Expr::Prev(variable, of) => Compiled::Register(registers.last(pattern, *variable, of, tables)),
+            Expr::Bound(variable, field) => {
+                Compiled::Register(registers.last(pattern, *variable, &Expr::Field(*field), tables))
+            }
+            Expr::Prev(variable, of) => {
+                Compiled::Register(registers.last(pattern, *variable, of, tables))
+            }
             Expr::Aggregate(aggregate) => {
                 let register = registers.aggregate(pattern, aggregate, tables);
                 if aggregate.includes_tested {
@@ -130,7 +149,10 @@ impl Compiled {
     /// True if the value depends on the event being tested alone.
     pub(crate) fn is_local(&self) -> bool {
         match self {
-            Compiled::Const(_) | Compiled::Field(_) | Compiled::EachField(_) | Compiled::FieldConst(..) => true,
+            Compiled::Const(_)
+            | Compiled::Field(_)
+            | Compiled::EachField(_)
+            | Compiled::FieldConst(..) => true,
             // The key is the event's own.
             Compiled::Key(_) | Compiled::WholeKey => true,
             Compiled::Register(_)
@@ -140,10 +162,14 @@ impl Compiled {
             | Compiled::WindowStart
             | Compiled::WindowEnd
             | Compiled::Reached => false,
-            Compiled::Lookup(_, a, _) | Compiled::Unary(_, a) | Compiled::InConst(a, ..) | Compiled::Matches(a, _) => a.is_local(),
-            Compiled::And(a, b) | Compiled::Or(a, b) | Compiled::Coalesce(a, b) | Compiled::Binary(_, a, b) => {
-                a.is_local() && b.is_local()
-            }
+            Compiled::Lookup(_, a, _)
+            | Compiled::Unary(_, a)
+            | Compiled::InConst(a, ..)
+            | Compiled::Matches(a, _) => a.is_local(),
+            Compiled::And(a, b)
+            | Compiled::Or(a, b)
+            | Compiled::Coalesce(a, b)
+            | Compiled::Binary(_, a, b) => a.is_local() && b.is_local(),
             Compiled::In(a, list, _) => a.is_local() && list.iter().all(Compiled::is_local),
             Compiled::Call(_, args) => args.iter().all(Compiled::is_local),
         }
@@ -153,10 +179,14 @@ impl Compiled {
     pub(crate) fn reads_key(&self) -> bool {
         match self {
             Compiled::Key(_) | Compiled::WholeKey => true,
-            Compiled::Lookup(_, a, _) | Compiled::Unary(_, a) | Compiled::InConst(a, ..) | Compiled::Matches(a, _) => a.reads_key(),
-            Compiled::And(a, b) | Compiled::Or(a, b) | Compiled::Coalesce(a, b) | Compiled::Binary(_, a, b) => {
-                a.reads_key() || b.reads_key()
-            }
+            Compiled::Lookup(_, a, _)
+            | Compiled::Unary(_, a)
+            | Compiled::InConst(a, ..)
+            | Compiled::Matches(a, _) => a.reads_key(),
+            Compiled::And(a, b)
+            | Compiled::Or(a, b)
+            | Compiled::Coalesce(a, b)
+            | Compiled::Binary(_, a, b) => a.reads_key() || b.reads_key(),
             Compiled::In(a, list, _) => a.reads_key() || list.iter().any(Compiled::reads_key),
             Compiled::Call(_, args) => args.iter().any(Compiled::reads_key),
             _ => false,
@@ -191,7 +221,9 @@ impl Compiled {
         let time = |t: Option<Timestamp>| Cow::Owned(t.map_or(Value::Null, Value::Timestamp));
         match self {
             Compiled::Const(value) => Cow::Borrowed(value),
-            Compiled::Field(field) => scope.event.map_or(NULL, |event| Cow::Borrowed(event.get(*field))),
+            Compiled::Field(field) => scope
+                .event
+                .map_or(NULL, |event| Cow::Borrowed(event.get(*field))),
             Compiled::EachField(fields) => scope.event.map_or(NULL, |event| {
                 let found = fields.iter().find(|(ty, _)| *ty == event.ty);
                 found.map_or(NULL, |(_, field)| Cow::Borrowed(event.get(*field)))
@@ -211,11 +243,18 @@ impl Compiled {
                 [one] => Cow::Borrowed(one),
                 many => Cow::Owned(Value::List(many.into())),
             },
-            Compiled::MatchStart => time(scope.bounds.first.or_else(|| scope.event.map(|event| event.time))),
+            Compiled::MatchStart => time(
+                scope
+                    .bounds
+                    .first
+                    .or_else(|| scope.event.map(|event| event.time)),
+            ),
             Compiled::MatchEnd => time(scope.event.map(|event| event.time).or(scope.bounds.last)),
             Compiled::WindowStart => time(scope.window.map(|(start, _)| start)),
             Compiled::WindowEnd => time(scope.window.map(|(_, end)| end)),
-            Compiled::Reached => scope.reached.map_or(NULL, |name| Cow::Owned(Value::Str(name.into()))),
+            Compiled::Reached => scope
+                .reached
+                .map_or(NULL, |name| Cow::Owned(Value::Str(name.into()))),
             Compiled::Lookup(table, key, field) => table
                 .get(&key.eval(scope))
                 .map_or(NULL, |row| Cow::Borrowed(&row[usize::from(field.0)])),
@@ -226,14 +265,24 @@ impl Compiled {
                 let a = a.eval(scope);
                 if a.is_null() { b.eval(scope) } else { a }
             }
-            Compiled::Binary(op, a, b) => Cow::Owned(scalar::binary(*op, &a.eval(scope), &b.eval(scope))),
+            Compiled::Binary(op, a, b) => {
+                Cow::Owned(scalar::binary(*op, &a.eval(scope), &b.eval(scope)))
+            }
             Compiled::In(needle, list, negated) => {
-                let list: Vec<Value> = list.iter().map(|item| item.eval(scope).into_owned()).collect();
+                let list: Vec<Value> = list
+                    .iter()
+                    .map(|item| item.eval(scope).into_owned())
+                    .collect();
                 Cow::Owned(scalar::contains(&needle.eval(scope), &list, *negated))
             }
-            Compiled::InConst(needle, list, negated) => Cow::Owned(scalar::contains(&needle.eval(scope), list, *negated)),
+            Compiled::InConst(needle, list, negated) => {
+                Cow::Owned(scalar::contains(&needle.eval(scope), list, *negated))
+            }
             Compiled::Call(function, args) => {
-                let args: Vec<Value> = args.iter().map(|arg| arg.eval(scope).into_owned()).collect();
+                let args: Vec<Value> = args
+                    .iter()
+                    .map(|arg| arg.eval(scope).into_owned())
+                    .collect();
                 Cow::Owned(scalar::call(*function, &args))
             }
             Compiled::Matches(text, regex) => match &*text.eval(scope) {
@@ -254,7 +303,13 @@ fn both(a: Option<Compiled>, b: Option<Compiled>) -> Option<Compiled> {
 }
 
 /// `a and b`, `a or b`: the right side is not looked at when the left decides.
-fn short_circuit<'a>(op: BinaryOp, decides: bool, a: &'a Compiled, b: &'a Compiled, scope: &Scope<'a>) -> Cow<'a, Value> {
+fn short_circuit<'a>(
+    op: BinaryOp,
+    decides: bool,
+    a: &'a Compiled,
+    b: &'a Compiled,
+    scope: &Scope<'a>,
+) -> Cow<'a, Value> {
     let a = a.eval(scope);
     if *a == Value::Bool(decides) {
         return a;

@@ -51,7 +51,11 @@ impl Nfa {
         };
         let mut fits = StepMask::default();
         for step in input.steps.steps() {
-            if self.steps[usize::from(step.0)].local.as_ref().is_none_or(|local| local.holds(&scope)) {
+            if self.steps[usize::from(step.0)]
+                .local
+                .as_ref()
+                .is_none_or(|local| local.holds(&scope))
+            {
                 fits.add(step);
             }
         }
@@ -79,17 +83,32 @@ struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    fn new(nfa: &'a Nfa, incoming: Incoming<'a>, run: Option<&'a Run>, empty: &'a [super::register::Accumulator], key: &'a [Value]) -> Judge<'a> {
+    fn new(
+        nfa: &'a Nfa,
+        incoming: Incoming<'a>,
+        run: Option<&'a Run>,
+        empty: &'a [super::register::Accumulator],
+        key: &'a [Value],
+    ) -> Judge<'a> {
         let scope = Scope {
             event: Some(incoming.event),
             registers: run.map_or(empty, |run| &run.registers),
             plan: &nfa.registers,
             key,
-            bounds: Bounds { first: run.map(|run| run.first_time), last: run.map(|run| run.last_time) },
+            bounds: Bounds {
+                first: run.map(|run| run.first_time),
+                last: run.map(|run| run.last_time),
+            },
             window: None,
             reached: None,
         };
-        Judge { nfa, incoming, scope, known: 0, holds: 0 }
+        Judge {
+            nfa,
+            incoming,
+            scope,
+            known: 0,
+            holds: 0,
+        }
     }
 
     fn satisfies(&mut self, step: StepId) -> bool {
@@ -110,7 +129,9 @@ impl<'a> Judge<'a> {
     }
 
     fn satisfies_any(&mut self, steps: StepMask) -> bool {
-        StepMask(steps.0 & self.incoming.fits.0).steps().any(|step| self.satisfies(step))
+        StepMask(steps.0 & self.incoming.fits.0)
+            .steps()
+            .any(|step| self.satisfies(step))
     }
 
     /// True if a greedy loop that `wanted` speaks of would have taken the event.
@@ -138,11 +159,15 @@ struct Verdict {
 fn judge(nfa: &Nfa, way: &Way, run: &Run, judge: &mut Judge<'_>) -> Verdict {
     let time = judge.incoming.event.time;
     // Before this time the connector minds nothing, and nothing is bound.
-    let counts_from = way.hold.map_or(Timestamp::MIN, |(_, span)| run.last_time.plus(span));
+    let counts_from = way
+        .hold
+        .map_or(Timestamp::MIN, |(_, span)| run.last_time.plus(span));
     let ended = way.until.is_some_and(|until| run.ended >> until.0 & 1 == 1);
     let forbidden = judge.satisfies_any(way.between)
         || run.fresh && judge.satisfies_any(way.adjacent)
-        || way.hold.is_some_and(|(steps, _)| time < counts_from && judge.satisfies_any(steps));
+        || way
+            .hold
+            .is_some_and(|(steps, _)| time < counts_from && judge.satisfies_any(steps));
     let target = match way.target {
         Target::End(completion) => {
             let closes = ended && way.hold.is_none();
@@ -150,23 +175,39 @@ fn judge(nfa: &Nfa, way: &Way, run: &Run, judge: &mut Judge<'_>) -> Verdict {
             let allowed = way.hold.is_some()
                 || completion == Completion::Within
                 || completion == Completion::NextEvent
-                || nfa.within.is_none_or(|within| time <= run.first_time.plus(within));
+                || nfa
+                    .within
+                    .is_none_or(|within| time <= run.first_time.plus(within));
             let broken = forbidden || allowed && judge.wanted(&way.wanted, Some(run));
             let completes = closes || completion == Completion::NextEvent && !broken;
-            return Verdict { binds: false, survives: !broken && !completes, completes };
+            return Verdict {
+                binds: false,
+                survives: !broken && !completes,
+                completes,
+            };
         }
-        Target::Position(target) => nfa.positions[usize::from(target)].step.expect("the start is no target"),
+        Target::Position(target) => nfa.positions[usize::from(target)]
+            .step
+            .expect("the start is no target"),
     };
-    let in_time = time >= counts_from && way.after.is_none_or(|after| time >= run.last_time.plus(after));
+    let in_time = time >= counts_from
+        && way
+            .after
+            .is_none_or(|after| time >= run.last_time.plus(after));
     let satisfies = in_time && judge.satisfies(target);
     let wanted = judge.wanted(&way.wanted, Some(run));
-    let binds = satisfies && !wanted && !ended && way.unless.is_none_or(|until| !judge.satisfies(until));
+    let binds =
+        satisfies && !wanted && !ended && way.unless.is_none_or(|until| !judge.satisfies(until));
     let skipped = match way.contiguity {
         Contiguity::Strict => time < counts_from,
         Contiguity::SkipTillNext => !satisfies,
         Contiguity::SkipTillAny => true,
     };
-    Verdict { binds, survives: skipped && !forbidden && !wanted && !ended, completes: false }
+    Verdict {
+        binds,
+        survives: skipped && !forbidden && !wanted && !ended,
+        completes: false,
+    }
 }
 
 /// One event passing over the runs of one key.
@@ -180,9 +221,23 @@ struct Pass<'a> {
 }
 
 /// Shows an event to every run of a key, and lets it start new ones. Instants up to the event's time have passed.
-pub(crate) fn step(nfa: &Nfa, state: &mut Runs, incoming: Incoming<'_>, key: &[Value], scratch: &mut Scratch, out: &mut Outcome) {
+pub(crate) fn step(
+    nfa: &Nfa,
+    state: &mut Runs,
+    incoming: Incoming<'_>,
+    key: &[Value],
+    scratch: &mut Scratch,
+    out: &mut Outcome,
+) {
     let choice = Choice::new(nfa, key, incoming.event.time);
-    let mut pass = Pass { nfa, incoming, key, choice, admitted: &mut state.admitted, out };
+    let mut pass = Pass {
+        nfa,
+        incoming,
+        key,
+        choice,
+        admitted: &mut state.admitted,
+        out,
+    };
     if !state.runs.is_empty() {
         scratch.runs.clear();
         std::mem::swap(&mut state.runs, &mut scratch.runs);
@@ -209,7 +264,10 @@ impl Pass<'_> {
         let position = &nfa.positions[usize::from(run.position)];
         if !position.untils.is_empty() {
             let mut eyes = Judge::new(nfa, self.incoming, Some(&run), &[], self.key);
-            let ended = position.untils.steps().filter(|until| eyes.satisfies(*until));
+            let ended = position
+                .untils
+                .steps()
+                .filter(|until| eyes.satisfies(*until));
             run.ended |= ended.fold(0, |ended, until| ended | 1 << until.0);
         }
         let (mut binding, mut completing, mut surviving) = (0_u64, 0_u64, 0_u64);
@@ -225,7 +283,11 @@ impl Pass<'_> {
             let better = surviving & ((1 << at) - 1);
             if better != 0 {
                 surviving &= !better;
-                let mut waiting = Run { alive: better, fresh: false, ..run.clone() };
+                let mut waiting = Run {
+                    alive: better,
+                    fresh: false,
+                    ..run.clone()
+                };
                 waiting.schedule(nfa);
                 runs.push(waiting);
             }
@@ -235,7 +297,14 @@ impl Pass<'_> {
                 continue;
             };
             let mut child = run.clone();
-            child.take(nfa, way, target, self.incoming.event, self.incoming.number, self.key);
+            child.take(
+                nfa,
+                way,
+                target,
+                self.incoming.event,
+                self.incoming.number,
+                self.key,
+            );
             self.arrive(child, runs);
         }
         if surviving != 0 {
@@ -251,7 +320,9 @@ impl Pass<'_> {
     /// A run that just bound the event: considered if it completes at once, kept if it can go on.
     fn arrive(&mut self, run: Run, runs: &mut Vec<Run>) {
         let ways = &self.nfa.positions[usize::from(run.position)].ways;
-        let completes = ways.iter().any(|way| way.target == Target::End(Completion::AtOnce) && run.allows(way));
+        let completes = ways
+            .iter()
+            .any(|way| way.target == Target::End(Completion::AtOnce) && run.allows(way));
         if completes {
             self.choice.consider(&run, self.admitted, self.out);
         }
@@ -267,11 +338,16 @@ impl Pass<'_> {
         let empty = nfa.registers.empty();
         let mut eyes = Judge::new(nfa, incoming, None, &empty, self.key);
         let mut remembered = absent.iter().zip(&nfa.leading);
-        let silent = remembered.all(|(seen, (_, span))| seen.is_none_or(|seen| seen <= time.minus(*span)));
+        let silent =
+            remembered.all(|(seen, (_, span))| seen.is_none_or(|seen| seen <= time.minus(*span)));
         if silent && incoming.fits.0 & nfa.starters.0 != 0 {
             for way in &nfa.positions[0].ways {
-                let Target::Position(target) = way.target else { continue };
-                let step = nfa.positions[usize::from(target)].step.expect("the start is no target");
+                let Target::Position(target) = way.target else {
+                    continue;
+                };
+                let step = nfa.positions[usize::from(target)]
+                    .step
+                    .expect("the start is no target");
                 let binds = eyes.satisfies(step)
                     && !eyes.wanted(&way.wanted, None)
                     && way.unless.is_none_or(|until| !eyes.satisfies(until));
@@ -292,7 +368,14 @@ impl Pass<'_> {
 }
 
 /// Lets every instant up to and including `until` pass, in order.
-pub(crate) fn pass_instants(nfa: &Nfa, state: &mut Runs, until: Timestamp, key: &[Value], scratch: &mut Scratch, out: &mut Outcome) {
+pub(crate) fn pass_instants(
+    nfa: &Nfa,
+    state: &mut Runs,
+    until: Timestamp,
+    key: &[Value],
+    scratch: &mut Scratch,
+    out: &mut Outcome,
+) {
     loop {
         let instant = state.next_instant(nfa);
         if instant > until || instant == Timestamp::MAX {
@@ -302,7 +385,14 @@ pub(crate) fn pass_instants(nfa: &Nfa, state: &mut Runs, until: Timestamp, key: 
     }
 }
 
-fn pass_instant(nfa: &Nfa, state: &mut Runs, instant: Timestamp, key: &[Value], scratch: &mut Scratch, out: &mut Outcome) {
+fn pass_instant(
+    nfa: &Nfa,
+    state: &mut Runs,
+    instant: Timestamp,
+    key: &[Value],
+    scratch: &mut Scratch,
+    out: &mut Outcome,
+) {
     let mut choice = Choice::new(nfa, key, instant);
     scratch.runs.clear();
     scratch.expired.clear();
@@ -326,10 +416,17 @@ fn pass_instant(nfa: &Nfa, state: &mut Runs, instant: Timestamp, key: &[Value], 
                 choice.consider(&run, &mut state.admitted, out);
             } else {
                 let exclusive = way.closes.is_some_and(|_| {
-                    let open = Way { closes: None, ..way.clone() };
+                    let open = Way {
+                        closes: None,
+                        ..way.clone()
+                    };
                     run.deadline(nfa, &open) > instant
                 });
-                let bound = if exclusive { instant } else { instant.minus(crate::time::Span(1)) };
+                let bound = if exclusive {
+                    instant
+                } else {
+                    instant.minus(crate::time::Span(1))
+                };
                 bound_passed = bound_passed.max(bound);
             }
         }
@@ -344,14 +441,20 @@ fn pass_instant(nfa: &Nfa, state: &mut Runs, instant: Timestamp, key: &[Value], 
     for (run, _) in &mut scratch.expired {
         run.matched |= choice.has_matched(run.first);
     }
-    scratch.expired.retain(|(run, _)| !choice.removes(run.first) && !run.matched);
+    scratch
+        .expired
+        .retain(|(run, _)| !choice.removes(run.first) && !run.matched);
     time_out(nfa, state, key, scratch, out);
     for (seen, (_, span)) in state.absent.iter_mut().zip(&nfa.leading) {
         if seen.is_some_and(|seen| seen.plus(*span) <= instant) {
             *seen = None;
         }
     }
-    if state.admitted.as_ref().is_some_and(|admitted| admitted.forgotten() <= instant) {
+    if state
+        .admitted
+        .as_ref()
+        .is_some_and(|admitted| admitted.forgotten() <= instant)
+    {
         state.admitted = None;
     }
 }
@@ -362,7 +465,10 @@ fn time_out(nfa: &Nfa, state: &Runs, key: &[Value], scratch: &mut Scratch, out: 
     let mut at = 0;
     while at < expired.len() {
         let first = expired[at].0.first;
-        let group = expired[at..].iter().take_while(|(run, _)| run.first == first).count();
+        let group = expired[at..]
+            .iter()
+            .take_while(|(run, _)| run.first == first)
+            .count();
         if !state.runs.iter().any(|run| run.first == first) {
             let reach = |run: &Run| (nfa.positions[usize::from(run.position)].step, run.bound);
             let mut best = &expired[at];
@@ -380,7 +486,12 @@ fn time_out(nfa: &Nfa, state: &Runs, key: &[Value], scratch: &mut Scratch, out: 
 /// Drops runs that differ from an earlier one in nothing that matters.
 fn merge(runs: &mut Vec<Run>) {
     let same = |a: &Run, b: &Run| {
-        a.path == b.path && a.first == b.first && a.position == b.position && a.alive == b.alive && a.counters == b.counters && a.ended == b.ended
+        a.path == b.path
+            && a.first == b.first
+            && a.position == b.position
+            && a.alive == b.alive
+            && a.counters == b.counters
+            && a.ended == b.ended
     };
     let mut seen = hashbrown::HashSet::new();
     let mut kept: Vec<Run> = Vec::with_capacity(runs.len());

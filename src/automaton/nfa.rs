@@ -194,7 +194,10 @@ impl Nfa {
 }
 
 impl Skip {
-    pub(crate) fn new(skip: AfterMatch, steps_of: impl Fn(crate::lang::pattern::VariableId) -> StepMask) -> Skip {
+    pub(crate) fn new(
+        skip: AfterMatch,
+        steps_of: impl Fn(crate::lang::pattern::VariableId) -> StepMask,
+    ) -> Skip {
         match skip {
             AfterMatch::PastMatch => Skip::PastMatch,
             AfterMatch::None => Skip::None,

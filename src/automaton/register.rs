@@ -96,15 +96,46 @@ impl Ord for Ordered {
 
 impl RegisterSet {
     /// A register for the last value of `argument` over the variable's events.
-    pub(crate) fn last(&mut self, pattern: &Pattern, variable: VariableId, argument: &Expr, tables: &Tables) -> usize {
+    pub(crate) fn last(
+        &mut self,
+        pattern: &Pattern,
+        variable: VariableId,
+        argument: &Expr,
+        tables: &Tables,
+    ) -> usize {
         // The type matters to sums alone.
-        self.register(pattern, AggregateFunction::Last, variable, argument, FieldType::Int, tables)
+        self.register(
+            pattern,
+            AggregateFunction::Last,
+            variable,
+            argument,
+            FieldType::Int,
+            tables,
+        )
     }
 
     /// A register for an aggregate.
-    pub(crate) fn aggregate(&mut self, pattern: &Pattern, aggregate: &Aggregate, tables: &Tables) -> usize {
-        let Aggregate { function, variable, argument, argument_type, .. } = aggregate;
-        self.register(pattern, *function, *variable, argument, *argument_type, tables)
+    pub(crate) fn aggregate(
+        &mut self,
+        pattern: &Pattern,
+        aggregate: &Aggregate,
+        tables: &Tables,
+    ) -> usize {
+        let Aggregate {
+            function,
+            variable,
+            argument,
+            argument_type,
+            ..
+        } = aggregate;
+        self.register(
+            pattern,
+            *function,
+            *variable,
+            argument,
+            *argument_type,
+            tables,
+        )
     }
 
     /// A register that keeps all bound events.
@@ -140,7 +171,12 @@ impl RegisterSet {
         }
         // Arguments read one event's fields only, so compiling them adds no register.
         let argument = Compiled::new(argument, pattern, self, tables);
-        self.specs.push(RegisterSpec { steps, kind: RegisterKind::Function(function, ty), argument, asked });
+        self.specs.push(RegisterSpec {
+            steps,
+            kind: RegisterKind::Function(function, ty),
+            argument,
+            asked,
+        });
         self.specs.len() - 1
     }
 
@@ -148,7 +184,11 @@ impl RegisterSet {
     pub(crate) fn finish(&mut self, steps: usize) {
         self.by_step = (0..steps)
             .map(|step| {
-                let changed = self.specs.iter().enumerate().filter(|(_, spec)| spec.steps.0 >> step & 1 == 1);
+                let changed = self
+                    .specs
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, spec)| spec.steps.0 >> step & 1 == 1);
                 changed.map(|(at, _)| at as u16).collect()
             })
             .collect();
@@ -164,7 +204,10 @@ impl RegisterSet {
     }
 
     /// What each register holds, in words.
-    pub(crate) fn describe<'a>(&'a self, pattern: &'a Pattern) -> impl Iterator<Item = String> + 'a {
+    pub(crate) fn describe<'a>(
+        &'a self,
+        pattern: &'a Pattern,
+    ) -> impl Iterator<Item = String> + 'a {
         self.specs.iter().map(|spec| match &spec.asked {
             Asked::Rows => "all bound events".to_owned(),
             Asked::Value(function, variable, argument) => {
@@ -173,7 +216,11 @@ impl RegisterSet {
                 let _ = ty;
                 match argument {
                     Expr::Const(_) => format!("{}({name})", format!("{function:?}").to_lowercase()),
-                    Expr::Field(field) => format!("{}({name}.#{})", format!("{function:?}").to_lowercase(), field.0),
+                    Expr::Field(field) => format!(
+                        "{}({name}.#{})",
+                        format!("{function:?}").to_lowercase(),
+                        field.0
+                    ),
                     _ => format!("{}({name}: …)", format!("{function:?}").to_lowercase()),
                 }
             }
@@ -187,7 +234,13 @@ impl RegisterSet {
 
     /// Adds an event bound to `step`.
     #[inline]
-    pub(crate) fn take(&self, registers: &mut Registers, step: usize, event: &Event, key: &[Value]) {
+    pub(crate) fn take(
+        &self,
+        registers: &mut Registers,
+        step: usize,
+        event: &Event,
+        key: &[Value],
+    ) {
         for &at in &self.by_step[step] {
             let spec = &self.specs[usize::from(at)];
             let value = spec.argument(event, key, self);
@@ -210,8 +263,14 @@ impl RegisterSet {
         }
         // Minimum and maximum look alike; their plan tells them apart.
         for (at, spec) in self.specs.iter().enumerate() {
-            let RegisterKind::Function(function, _) = spec.kind else { continue };
-            if let (AggregateFunction::Min | AggregateFunction::Max | AggregateFunction::Last, Accumulator::Value(new)) = (function, &later[at]) {
+            let RegisterKind::Function(function, _) = spec.kind else {
+                continue;
+            };
+            if let (
+                AggregateFunction::Min | AggregateFunction::Max | AggregateFunction::Last,
+                Accumulator::Value(new),
+            ) = (function, &later[at])
+            {
                 let new = new.clone();
                 registers[at].add_value(function, &new);
             }
@@ -220,7 +279,12 @@ impl RegisterSet {
 }
 
 impl RegisterSpec {
-    fn argument<'a>(&'a self, event: &'a Event, key: &'a [Value], plan: &'a RegisterSet) -> Cow<'a, Value> {
+    fn argument<'a>(
+        &'a self,
+        event: &'a Event,
+        key: &'a [Value],
+        plan: &'a RegisterSet,
+    ) -> Cow<'a, Value> {
         self.argument.eval(&Scope {
             event: Some(event),
             registers: &[],
@@ -276,10 +340,16 @@ impl Accumulator {
                 first.get_or_insert_with(|| value.clone());
             }
             Accumulator::Collect(list) => list.push(value.clone()),
-            Accumulator::Value(last) if function == AggregateFunction::Last => last.clone_from(value),
+            Accumulator::Value(last) if function == AggregateFunction::Last => {
+                last.clone_from(value)
+            }
             _ if value.is_null() => {}
             Accumulator::Value(best) => {
-                let wanted = if function == AggregateFunction::Min { std::cmp::Ordering::Less } else { std::cmp::Ordering::Greater };
+                let wanted = if function == AggregateFunction::Min {
+                    std::cmp::Ordering::Less
+                } else {
+                    std::cmp::Ordering::Greater
+                };
                 if best.is_null() || scalar::compare(value, best) == Some(wanted) {
                     best.clone_from(value);
                 }
@@ -313,7 +383,9 @@ impl Accumulator {
                 *a = scalar::binary(BinaryOp::Add, a, b);
                 *n += m;
             }
-            (Accumulator::Distinct(a), Accumulator::Distinct(b)) => Arc::make_mut(a).extend(b.iter().cloned()),
+            (Accumulator::Distinct(a), Accumulator::Distinct(b)) => {
+                Arc::make_mut(a).extend(b.iter().cloned())
+            }
             (Accumulator::Collect(a), Accumulator::Collect(b)) => a.extend(b),
             (Accumulator::Rows(a), Accumulator::Rows(b)) => a.extend(b),
             _ => {}
@@ -324,7 +396,9 @@ impl Accumulator {
     pub(crate) fn value(&self) -> Cow<'_, Value> {
         match self {
             Accumulator::Value(value) | Accumulator::Sum(value) => Cow::Borrowed(value),
-            Accumulator::First(first) => first.as_ref().map_or(Cow::Owned(Value::Null), Cow::Borrowed),
+            Accumulator::First(first) => first
+                .as_ref()
+                .map_or(Cow::Owned(Value::Null), Cow::Borrowed),
             Accumulator::Count(count) => Cow::Owned(Value::Int(*count)),
             Accumulator::Avg(_, 0) => Cow::Owned(Value::Null),
             Accumulator::Avg(sum, count) => Cow::Owned(mean(sum, *count)),
@@ -345,7 +419,9 @@ impl Accumulator {
 
 fn mean(sum: &Value, count: i64) -> Value {
     match sum {
-        Value::Decimal(_) => scalar::binary(BinaryOp::Div, sum, &Value::Decimal(Decimal::from(count))),
+        Value::Decimal(_) => {
+            scalar::binary(BinaryOp::Div, sum, &Value::Decimal(Decimal::from(count)))
+        }
         Value::Float(sum) => Value::Float(sum / count as f64),
         _ => scalar::binary(BinaryOp::Div, sum, &Value::Int(count)),
     }

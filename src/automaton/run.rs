@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::choice::Admitted;
-use super::nfa::{Completion, Counting, Nfa, Target, Way, Which, Skip};
+use super::nfa::{Completion, Counting, Nfa, Skip, Target, Way, Which};
 use super::register::Registers;
 use crate::event::{Event, Position, Value};
 use crate::time::{Span, Timestamp};
@@ -61,9 +61,16 @@ impl Runs {
     /// The earliest instant at which something happens without an event; [`Timestamp::MAX`] if nothing will.
     pub(crate) fn next_instant(&self, nfa: &Nfa) -> Timestamp {
         let runs = self.runs.iter().map(|run| run.next);
-        let absent = self.absent.iter().zip(&nfa.leading).filter_map(|(seen, (_, span))| Some(seen.as_ref()?.plus(*span)));
+        let absent = self
+            .absent
+            .iter()
+            .zip(&nfa.leading)
+            .filter_map(|(seen, (_, span))| Some(seen.as_ref()?.plus(*span)));
         let admitted = self.admitted.as_ref().map(|admitted| admitted.forgotten());
-        runs.chain(absent).chain(admitted).min().unwrap_or(Timestamp::MAX)
+        runs.chain(absent)
+            .chain(admitted)
+            .min()
+            .unwrap_or(Timestamp::MAX)
     }
 }
 
@@ -77,7 +84,10 @@ pub(crate) fn mix(hash: u64, value: u64) -> u64 {
 
 /// A hash of where an event came from.
 pub(crate) fn place(position: Position) -> u64 {
-    mix(u64::from(position.source) << 32 | u64::from(position.partition), position.offset)
+    mix(
+        u64::from(position.source) << 32 | u64::from(position.partition),
+        position.offset,
+    )
 }
 
 impl Run {
@@ -104,7 +114,15 @@ impl Run {
     }
 
     /// Binds the event by the way on to `target`. What is open from there is set; the caller looks at ways that complete at once.
-    pub(crate) fn take(&mut self, nfa: &Nfa, way: &Way, target: u16, event: &Event, number: u64, key: &[Value]) {
+    pub(crate) fn take(
+        &mut self,
+        nfa: &Nfa,
+        way: &Way,
+        target: u16,
+        event: &Event,
+        number: u64,
+        key: &[Value],
+    ) {
         for &(counter, counting) in &way.counting {
             let count = &mut self.counters[usize::from(counter)];
             *count = match counting {
@@ -116,8 +134,11 @@ impl Run {
             self.anchor = event.time;
         }
         let position = &nfa.positions[usize::from(target)];
-        let step = position.step.expect("only the start has no step, and nothing leads to it");
-        nfa.registers.take(&mut self.registers, usize::from(step.0), event, key);
+        let step = position
+            .step
+            .expect("only the start has no step, and nothing leads to it");
+        nfa.registers
+            .take(&mut self.registers, usize::from(step.0), event, key);
         if let Skip::To(steps, which) = nfa.skip
             && steps.has(step)
             && (which == Which::Last || self.mark.is_none())
@@ -155,14 +176,20 @@ impl Run {
             Completion::AtOnce => never,
             Completion::Since(span) => self.last_time.plus(span),
             Completion::SinceAnchor(span) => self.anchor.plus(span),
-            Completion::Within | Completion::NextEvent => nfa.within.map_or(never, |within| self.first_time.plus(within)),
+            Completion::Within | Completion::NextEvent => nfa
+                .within
+                .map_or(never, |within| self.first_time.plus(within)),
         };
         match way.target {
             Target::End(completion) => of(completion),
             Target::Position(_) => {
-                let inclusive = |from: Timestamp, span: Option<Span>| span.map_or(never, |span| from.plus(span).plus(Span(1)));
+                let inclusive = |from: Timestamp, span: Option<Span>| {
+                    span.map_or(never, |span| from.plus(span).plus(Span(1)))
+                };
                 let closed = way.closes.map_or(never, of);
-                inclusive(self.first_time, nfa.within).min(inclusive(self.last_time, way.gap)).min(closed)
+                inclusive(self.first_time, nfa.within)
+                    .min(inclusive(self.last_time, way.gap))
+                    .min(closed)
             }
         }
     }

@@ -64,20 +64,46 @@ impl Nfa {
 
     /// Shows an event to a key's state. `number` is its place in the order of the pattern's events, from 1. Every instant up to its time
     /// must have passed ([`Nfa::pass_instants`]).
-    pub fn step(&self, state: &mut State, event: &Event, number: u64, fits: Fits, key: &[Value], reuse: &mut Reuse, out: &mut Outcome) {
-        let incoming = Incoming { event, number, fits: fits.0 };
+    pub fn step(
+        &self,
+        state: &mut State,
+        event: &Event,
+        number: u64,
+        fits: Fits,
+        key: &[Value],
+        reuse: &mut Reuse,
+        out: &mut Outcome,
+    ) {
+        let incoming = Incoming {
+            event,
+            number,
+            fits: fits.0,
+        };
         match (state, &self.window) {
             (State::Runs(runs), _) => matcher::step(self, runs, incoming, key, &mut reuse.0, out),
-            (State::Windows(windows), Some(plan)) => window::step(self, plan, windows, incoming, key, out),
+            (State::Windows(windows), Some(plan)) => {
+                window::step(self, plan, windows, incoming, key, out)
+            }
             (State::Windows(_), None) => unreachable!("the state was made for this pattern"),
         }
     }
 
     /// Lets every instant up to and including `until` pass for a key.
-    pub fn pass_instants(&self, state: &mut State, until: Timestamp, key: &[Value], reuse: &mut Reuse, out: &mut Outcome) {
+    pub fn pass_instants(
+        &self,
+        state: &mut State,
+        until: Timestamp,
+        key: &[Value],
+        reuse: &mut Reuse,
+        out: &mut Outcome,
+    ) {
         match (state, &self.window) {
-            (State::Runs(runs), _) => matcher::pass_instants(self, runs, until, key, &mut reuse.0, out),
-            (State::Windows(windows), Some(plan)) => window::pass_instants(self, plan, windows, until, key, out),
+            (State::Runs(runs), _) => {
+                matcher::pass_instants(self, runs, until, key, &mut reuse.0, out)
+            }
+            (State::Windows(windows), Some(plan)) => {
+                window::pass_instants(self, plan, windows, until, key, out)
+            }
             (State::Windows(_), None) => unreachable!("the state was made for this pattern"),
         }
     }

@@ -2,23 +2,35 @@
 
 use std::sync::Arc;
 
-use crate::event::table::TableData;
-use crate::lang::pattern::TableId;
+use crate::event::formats::table::TableData;
+use crate::lang::pattern::{Program, TableId};
 
-/// The rows of every table of a program; empty tables where none were loaded.
-#[derive(Clone, Debug, Default)]
+/// The rows of every table of a program.
+#[derive(Clone, Debug)]
 pub struct Tables {
+    /// One per table of the program, in order.
     tables: Vec<Arc<TableData>>,
 }
 
 impl Tables {
-    /// One entry per table of the program, in order.
+    /// Tables without rows.
     #[must_use]
-    pub fn new(tables: Vec<Arc<TableData>>) -> Tables {
-        Tables { tables }
+    pub fn empty(program: &Program) -> Tables {
+        let tables = program
+            .tables
+            .iter()
+            .map(|table| Arc::new(TableData::new(table.key)));
+        Tables {
+            tables: tables.collect(),
+        }
+    }
+
+    /// Puts the rows of one table in.
+    pub fn load(&mut self, table: TableId, rows: TableData) {
+        self.tables[usize::from(table.0)] = Arc::new(rows);
     }
 
     pub(crate) fn get(&self, table: TableId) -> Arc<TableData> {
-        self.tables.get(usize::from(table.0)).cloned().unwrap_or_default()
+        Arc::clone(&self.tables[usize::from(table.0)])
     }
 }

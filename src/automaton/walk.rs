@@ -51,23 +51,43 @@ pub(crate) fn walks(body: &Sequence) -> Result<Walks, TooComplex> {
     let root = tree.sequence(body, None)?;
     tree.root = root;
     let mut positions = Vec::with_capacity(tree.leaves.len() + 1);
-    let mut start = Walk { ways: Vec::new(), walked: 0, leading: Vec::new(), tree: &tree };
+    let mut start = Walk {
+        ways: Vec::new(),
+        walked: 0,
+        leading: Vec::new(),
+        tree: &tree,
+    };
     start.enter(root, Draft::default())?;
     let leading = start.leading;
     positions.push(position(None, start.ways));
     for &leaf in &tree.leaves {
-        let Part::Step(step, _) = tree.nodes[leaf].part else { continue };
-        let mut walk = Walk { ways: Vec::new(), walked: 0, leading: Vec::new(), tree: &tree };
+        let Part::Step(step, _) = tree.nodes[leaf].part else {
+            continue;
+        };
+        let mut walk = Walk {
+            ways: Vec::new(),
+            walked: 0,
+            leading: Vec::new(),
+            tree: &tree,
+        };
         walk.follow(leaf, Draft::default())?;
         positions.push(position(Some(step), walk.ways));
     }
-    Ok(Walks { positions, counters: tree.counters, leading })
+    Ok(Walks {
+        positions,
+        counters: tree.counters,
+        leading,
+    })
 }
 
 fn position(step: Option<StepId>, ways: Vec<Way>) -> Position {
     let mut untils = StepMask::default();
     for way in &ways {
-        for until in way.until.iter().chain(way.wanted.iter().filter_map(|wanted| wanted.until.as_ref())) {
+        for until in way
+            .until
+            .iter()
+            .chain(way.wanted.iter().filter_map(|wanted| wanted.until.as_ref()))
+        {
             untils.add(*until);
         }
     }
@@ -95,7 +115,10 @@ enum Part {
     Step(StepId, u16),
     Sequence(Vec<Item>),
     Choice(Vec<usize>),
-    Loop { body: usize, plan: LoopPlan },
+    Loop {
+        body: usize,
+        plan: LoopPlan,
+    },
 }
 
 enum Item {
@@ -130,19 +153,28 @@ impl LoopPlan {
 impl Tree {
     fn add(&mut self, parent: Option<(usize, usize)>, part: Part) -> Result<usize, TooComplex> {
         if self.nodes.len() >= POSITIONS_MAX {
-            return Err(TooComplex { what: "places in one automaton", limit: POSITIONS_MAX });
+            return Err(TooComplex {
+                what: "places in one automaton",
+                limit: POSITIONS_MAX,
+            });
         }
         self.nodes.push(Place { parent, part });
         Ok(self.nodes.len() - 1)
     }
 
-    fn sequence(&mut self, sequence: &Sequence, parent: Option<(usize, usize)>) -> Result<usize, TooComplex> {
+    fn sequence(
+        &mut self,
+        sequence: &Sequence,
+        parent: Option<(usize, usize)>,
+    ) -> Result<usize, TooComplex> {
         let at = self.add(parent, Part::Sequence(Vec::new()))?;
         let mut items = Vec::with_capacity(sequence.elements.len());
         for (number, element) in sequence.elements.iter().enumerate() {
             items.push(match element {
                 Element::Absent(absence) => Item::Absent(absence.clone()),
-                Element::Positive { connector, node } => Item::Positive(*connector, self.node(node, (at, number))?),
+                Element::Positive { connector, node } => {
+                    Item::Positive(*connector, self.node(node, (at, number))?)
+                }
             });
         }
         self.nodes[at].part = Part::Sequence(items);
@@ -183,11 +215,22 @@ impl Tree {
             let branch = self.add(Some((at, number)), Part::Sequence(Vec::new()))?;
             // A choice of one alternative: a sequence that is a node.
             let first = self.node(&Node::Choice(vec![member.clone()]), (branch, 0))?;
-            let others: Vec<Sequence> =
-                members.iter().enumerate().filter(|(other, _)| *other != number).map(|(_, member)| member.clone()).collect();
+            let others: Vec<Sequence> = members
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| *other != number)
+                .map(|(_, member)| member.clone())
+                .collect();
             let rest = self.all(&others, (branch, 1))?;
-            let then = Connector { contiguity: Contiguity::SkipTillNext, after: None, within: None };
-            self.nodes[branch].part = Part::Sequence(vec![Item::Positive(then, first), Item::Positive(then, rest)]);
+            let then = Connector {
+                contiguity: Contiguity::SkipTillNext,
+                after: None,
+                within: None,
+            };
+            self.nodes[branch].part = Part::Sequence(vec![
+                Item::Positive(then, first),
+                Item::Positive(then, rest),
+            ]);
             children.push(branch);
         }
         self.nodes[at].part = Part::Choice(children);
@@ -235,7 +278,9 @@ impl Tree {
                 }
                 true
             }
-            Part::Choice(children) => children.iter().fold(false, |empty, child| self.first(*child, steps) | empty),
+            Part::Choice(children) => children
+                .iter()
+                .fold(false, |empty, child| self.first(*child, steps) | empty),
             Part::Loop { body, plan } => self.first(*body, steps) | (plan.min == 0),
         }
     }
@@ -263,7 +308,11 @@ struct Draft {
 impl Default for Draft {
     fn default() -> Draft {
         Draft {
-            connector: Connector { contiguity: Contiguity::SkipTillNext, after: None, within: None },
+            connector: Connector {
+                contiguity: Contiguity::SkipTillNext,
+                after: None,
+                within: None,
+            },
             between: StepMask::default(),
             adjacent: StepMask::default(),
             hold: None,
@@ -292,12 +341,17 @@ impl Walk<'_> {
     fn enter(&mut self, at: usize, draft: Draft) -> Result<(), TooComplex> {
         self.walked += 1;
         if self.walked > WALKS_MAX {
-            return Err(TooComplex { what: "walks between two steps", limit: WALKS_MAX });
+            return Err(TooComplex {
+                what: "walks between two steps",
+                limit: WALKS_MAX,
+            });
         }
         match &self.tree.nodes[at].part {
             Part::Step(_, position) => self.arrive(Target::Position(*position), draft),
             Part::Sequence(_) => self.element(at, 0, draft),
-            Part::Choice(children) => children.iter().try_for_each(|child| self.enter(*child, draft.clone())),
+            Part::Choice(children) => children
+                .iter()
+                .try_for_each(|child| self.enter(*child, draft.clone())),
             Part::Loop { body, plan } => {
                 if plan.appetite == Appetite::Reluctant {
                     self.pass_over(at, plan, draft.clone())?;
@@ -319,12 +373,21 @@ impl Walk<'_> {
         }
     }
 
-    fn pass_over(&mut self, at: usize, plan: &LoopPlan, mut draft: Draft) -> Result<(), TooComplex> {
+    fn pass_over(
+        &mut self,
+        at: usize,
+        plan: &LoopPlan,
+        mut draft: Draft,
+    ) -> Result<(), TooComplex> {
         if plan.min > 0 {
             return Ok(());
         }
         if plan.appetite == Appetite::Greedy {
-            draft.wanted.push(Wanted { steps: plan.first, until: plan.until, full: None });
+            draft.wanted.push(Wanted {
+                steps: plan.first,
+                until: plan.until,
+                full: None,
+            });
         }
         self.follow(at, draft)
     }
@@ -346,14 +409,22 @@ impl Walk<'_> {
                 }
                 if plan.max != Some(1) {
                     let mut again = draft.clone();
-                    again.connector = Connector { contiguity: plan.contiguity, after: None, within: None };
+                    again.connector = Connector {
+                        contiguity: plan.contiguity,
+                        after: None,
+                        within: None,
+                    };
                     again.begun.push(parent);
                     again.until = plan.until;
                     again.unless = None;
                     again.closes = plan.closes();
                     if let Some(counter) = plan.counter {
-                        again.guards.push((counter, 0, plan.max.unwrap_or(u32::MAX)));
-                        again.counting.push((counter, Counting::More(plan.max.unwrap_or(plan.min))));
+                        again
+                            .guards
+                            .push((counter, 0, plan.max.unwrap_or(u32::MAX)));
+                        again
+                            .counting
+                            .push((counter, Counting::More(plan.max.unwrap_or(plan.min))));
                     }
                     self.enter(*body, again)?;
                 }
@@ -373,7 +444,11 @@ impl Walk<'_> {
         }
         if plan.appetite == Appetite::Greedy && plan.max != Some(1) {
             let full = plan.counter.zip(plan.max);
-            draft.wanted.push(Wanted { steps: plan.first, until: plan.until, full });
+            draft.wanted.push(Wanted {
+                steps: plan.first,
+                until: plan.until,
+                full,
+            });
         }
         if let Some(completion) = plan.closes() {
             draft.closer = Some(completion);
@@ -400,7 +475,9 @@ impl Walk<'_> {
                 match absence.reach {
                     Reach::Between => draft.between.add(absence.step),
                     Reach::Adjacent => draft.adjacent.add(absence.step),
-                    Reach::For(span) if at == self.tree.root && number == 0 => self.leading.push((absence.step, span)),
+                    Reach::For(span) if at == self.tree.root && number == 0 => {
+                        self.leading.push((absence.step, span))
+                    }
                     Reach::For(span) => draft.hold = Some((StepMask::of(absence.step), span)),
                 }
                 self.element(at, number + 1, draft)
@@ -421,12 +498,19 @@ impl Walk<'_> {
 
     fn arrive(&mut self, target: Target, draft: Draft) -> Result<(), TooComplex> {
         if self.ways.len() >= WAYS_MAX {
-            return Err(TooComplex { what: "ways on from one step", limit: WAYS_MAX });
+            return Err(TooComplex {
+                what: "ways on from one step",
+                limit: WAYS_MAX,
+            });
         }
         let to_end = matches!(target, Target::End(_));
         self.ways.push(Way {
             target,
-            contiguity: if to_end { Contiguity::SkipTillAny } else { draft.connector.contiguity },
+            contiguity: if to_end {
+                Contiguity::SkipTillAny
+            } else {
+                draft.connector.contiguity
+            },
             after: draft.connector.after.filter(|_| !to_end),
             gap: draft.connector.within.filter(|_| !to_end),
             between: draft.between,

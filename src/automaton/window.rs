@@ -30,10 +30,23 @@ pub(crate) struct WindowPlan {
 
 #[derive(Clone, Debug)]
 enum WindowKind {
-    Session { close: SessionClose, until: Option<StepId> },
+    Session {
+        close: SessionClose,
+        until: Option<StepId>,
+    },
     /// Boundaries are multiples of `pane`; windows start at each `every` panes and hold `size` panes.
-    Time { pane: Span, size: i64, every: i64, zone: Option<TimeZone>, sharing: Sharing },
-    Count { pane: u64, size: u64, every: u64 },
+    Time {
+        pane: Span,
+        size: i64,
+        every: i64,
+        zone: Option<TimeZone>,
+        sharing: Sharing,
+    },
+    Count {
+        pane: u64,
+        size: u64,
+        every: u64,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,16 +88,32 @@ struct Pane {
 impl WindowPlan {
     /// The plan of a pattern that is a window; `None` for all others.
     pub(crate) fn of(pattern: &Pattern, shares_panes: bool) -> Option<WindowPlan> {
-        let [Element::Positive { node: Node::Loop(inner), .. }] = &pattern.body.elements[..] else {
+        let [
+            Element::Positive {
+                node: Node::Loop(inner),
+                ..
+            },
+        ] = &pattern.body.elements[..]
+        else {
             return None;
         };
-        let Loop { body: Node::Step(step), closer: Some(closer), min, until, .. } = &**inner else {
+        let Loop {
+            body: Node::Step(step),
+            closer: Some(closer),
+            min,
+            until,
+            ..
+        } = &**inner
+        else {
             return None;
         };
         if pattern.skip != crate::lang::pattern::AfterMatch::PastMatch {
             return None;
         }
-        let session = |close| WindowKind::Session { close, until: *until };
+        let session = |close| WindowKind::Session {
+            close,
+            until: *until,
+        };
         let kind = match closer {
             Closer::Gap(span) => session(SessionClose::AfterLast(*span)),
             Closer::For(span) => session(SessionClose::AfterFirst(*span)),
@@ -96,27 +125,61 @@ impl WindowPlan {
                     every: every.0 / pane,
                     // The checker has looked the zone up already.
                     zone: tz.as_deref().and_then(|tz| TimeZone::get(tz).ok()),
-                    sharing: if shares_panes { Sharing::Panes } else { Sharing::Apart },
+                    sharing: if shares_panes {
+                        Sharing::Panes
+                    } else {
+                        Sharing::Apart
+                    },
                 }
             }
             Closer::Window(Window::Count { size, every }) => {
                 let pane = gcd(i64::from(*size), i64::from(*every)).unsigned_abs();
-                WindowKind::Count { pane, size: u64::from(*size) / pane, every: u64::from(*every) }
+                WindowKind::Count {
+                    pane,
+                    size: u64::from(*size) / pane,
+                    every: u64::from(*every),
+                }
             }
         };
-        Some(WindowPlan { step: *step, min: u64::from(*min), kind })
+        Some(WindowPlan {
+            step: *step,
+            min: u64::from(*min),
+            kind,
+        })
     }
 
     /// What closes its windows, in words.
     pub(crate) fn describe(&self) -> String {
         match &self.kind {
-            WindowKind::Session { close: SessionClose::AfterLast(span), .. } => format!("session window, closed by a gap of {span}"),
-            WindowKind::Session { close: SessionClose::AfterFirst(span), .. } => format!("anchored window, closed {span} after its first event"),
-            WindowKind::Time { pane, size, every, sharing, .. } => {
-                let shared = if *sharing == Sharing::Panes { "panes shared" } else { "windows apart, since the condition reads what a window holds" };
-                format!("aligned windows of {} every {} ({shared})", Span(pane.0 * size), Span(pane.0 * every))
+            WindowKind::Session {
+                close: SessionClose::AfterLast(span),
+                ..
+            } => format!("session window, closed by a gap of {span}"),
+            WindowKind::Session {
+                close: SessionClose::AfterFirst(span),
+                ..
+            } => format!("anchored window, closed {span} after its first event"),
+            WindowKind::Time {
+                pane,
+                size,
+                every,
+                sharing,
+                ..
+            } => {
+                let shared = if *sharing == Sharing::Panes {
+                    "panes shared"
+                } else {
+                    "windows apart, since the condition reads what a window holds"
+                };
+                format!(
+                    "aligned windows of {} every {} ({shared})",
+                    Span(pane.0 * size),
+                    Span(pane.0 * every)
+                )
             }
-            WindowKind::Count { pane, size, every } => format!("windows of {} events every {every}", pane * size),
+            WindowKind::Count { pane, size, every } => {
+                format!("windows of {} events every {every}", pane * size)
+            }
         }
     }
 }
@@ -137,11 +200,26 @@ impl Windows {
 
     /// The earliest instant at which something happens without an event.
     pub(crate) fn next_instant(&self, plan: &WindowPlan) -> Timestamp {
-        let admitted = self.admitted.as_ref().map_or(Timestamp::MAX, |admitted| admitted.forgotten());
+        let admitted = self
+            .admitted
+            .as_ref()
+            .map_or(Timestamp::MAX, |admitted| admitted.forgotten());
         let closes = match &plan.kind {
-            WindowKind::Session { close, .. } => self.panes.iter().map(|pane| pane.closes(*close)).min(),
-            WindowKind::Time { pane, size, every, zone, sharing } => self.panes.front().map(|front| {
-                let window = if *sharing == Sharing::Panes { self.next } else { front.number };
+            WindowKind::Session { close, .. } => {
+                self.panes.iter().map(|pane| pane.closes(*close)).min()
+            }
+            WindowKind::Time {
+                pane,
+                size,
+                every,
+                zone,
+                sharing,
+            } => self.panes.front().map(|front| {
+                let window = if *sharing == Sharing::Panes {
+                    self.next
+                } else {
+                    front.number
+                };
                 boundary(window * every + size, *pane, zone.as_ref())
             }),
             WindowKind::Count { .. } => None,
@@ -152,11 +230,19 @@ impl Windows {
 
 impl Pane {
     fn new(nfa: &Nfa, number: i64, event: &Event) -> Pane {
-        Pane { number, count: 0, first_time: event.time, last_time: event.time, path: 0, registers: nfa.registers.empty() }
+        Pane {
+            number,
+            count: 0,
+            first_time: event.time,
+            last_time: event.time,
+            path: 0,
+            registers: nfa.registers.empty(),
+        }
     }
 
     fn add(&mut self, nfa: &Nfa, step: StepId, event: &Event, key: &[Value]) {
-        nfa.registers.take(&mut self.registers, usize::from(step.0), event, key);
+        nfa.registers
+            .take(&mut self.registers, usize::from(step.0), event, key);
         self.count += 1;
         self.last_time = event.time;
         self.path = mix(self.path, place(event.position));
@@ -178,11 +264,30 @@ impl Pane {
 }
 
 /// Shows an event to the windows of its key. Instants up to its time have passed.
-pub(crate) fn step(nfa: &Nfa, plan: &WindowPlan, state: &mut Windows, incoming: Incoming<'_>, key: &[Value], out: &mut Outcome) {
-    let mut view = View { nfa, plan, key, admitted: &mut state.admitted, out };
+pub(crate) fn step(
+    nfa: &Nfa,
+    plan: &WindowPlan,
+    state: &mut Windows,
+    incoming: Incoming<'_>,
+    key: &[Value],
+    out: &mut Outcome,
+) {
+    let mut view = View {
+        nfa,
+        plan,
+        key,
+        admitted: &mut state.admitted,
+        out,
+    };
     match &plan.kind {
         WindowKind::Session { until, .. } => view.session(&mut state.panes, *until, incoming),
-        WindowKind::Time { sharing: Sharing::Panes, pane, size, every, zone } => {
+        WindowKind::Time {
+            sharing: Sharing::Panes,
+            pane,
+            size,
+            every,
+            zone,
+        } => {
             if !view.fits(None, None, plan.step, incoming) {
                 return;
             }
@@ -191,24 +296,42 @@ pub(crate) fn step(nfa: &Nfa, plan: &WindowPlan, state: &mut Windows, incoming: 
                 state.next = first_window(number, *size, *every);
             }
             if state.panes.back().is_none_or(|last| last.number != number) {
-                state.panes.push_back(Pane::new(nfa, number, incoming.event));
+                state
+                    .panes
+                    .push_back(Pane::new(nfa, number, incoming.event));
             }
             if let Some(last) = state.panes.back_mut() {
                 last.add(nfa, plan.step, incoming.event, key);
             }
         }
-        WindowKind::Time { sharing: Sharing::Apart, pane, size, every, zone } => {
+        WindowKind::Time {
+            sharing: Sharing::Apart,
+            pane,
+            size,
+            every,
+            zone,
+        } => {
             let number = pane_of(incoming.event.time, *pane, zone.as_ref());
             for window in first_window(number, *size, *every)..=number.div_euclid(*every) {
-                let bounds = (boundary(window * every, *pane, zone.as_ref()), boundary(window * every + size, *pane, zone.as_ref()));
+                let bounds = (
+                    boundary(window * every, *pane, zone.as_ref()),
+                    boundary(window * every + size, *pane, zone.as_ref()),
+                );
                 let at = state.panes.iter().position(|open| open.number == window);
-                if !view.fits(at.map(|at| &state.panes[at]), Some(bounds), plan.step, incoming) {
+                if !view.fits(
+                    at.map(|at| &state.panes[at]),
+                    Some(bounds),
+                    plan.step,
+                    incoming,
+                ) {
                     continue;
                 }
                 let at = at.unwrap_or_else(|| {
                     // A window may open late, when its condition held for the first time.
                     let at = state.panes.partition_point(|open| open.number < window);
-                    state.panes.insert(at, Pane::new(nfa, window, incoming.event));
+                    state
+                        .panes
+                        .insert(at, Pane::new(nfa, window, incoming.event));
                     at
                 });
                 state.panes[at].add(nfa, plan.step, incoming.event, key);
@@ -242,16 +365,33 @@ pub(crate) fn step(nfa: &Nfa, plan: &WindowPlan, state: &mut Windows, incoming: 
 }
 
 /// Lets every instant up to and including `until` pass, in order.
-pub(crate) fn pass_instants(nfa: &Nfa, plan: &WindowPlan, state: &mut Windows, until: Timestamp, key: &[Value], out: &mut Outcome) {
+pub(crate) fn pass_instants(
+    nfa: &Nfa,
+    plan: &WindowPlan,
+    state: &mut Windows,
+    until: Timestamp,
+    key: &[Value],
+    out: &mut Outcome,
+) {
     loop {
         let instant = state.next_instant(plan);
         if instant > until || instant == Timestamp::MAX {
             return;
         }
-        if state.admitted.as_ref().is_some_and(|admitted| admitted.forgotten() <= instant) {
+        if state
+            .admitted
+            .as_ref()
+            .is_some_and(|admitted| admitted.forgotten() <= instant)
+        {
             state.admitted = None;
         }
-        let mut view = View { nfa, plan, key, admitted: &mut state.admitted, out };
+        let mut view = View {
+            nfa,
+            plan,
+            key,
+            admitted: &mut state.admitted,
+            out,
+        };
         match &plan.kind {
             WindowKind::Session { close, .. } => {
                 let mut at = 0;
@@ -259,28 +399,59 @@ pub(crate) fn pass_instants(nfa: &Nfa, plan: &WindowPlan, state: &mut Windows, u
                     if state.panes[at].closes(*close) > instant {
                         at += 1;
                     } else if let Some(pane) = state.panes.remove(at) {
-                        view.close(&pane, instant, (pane.first_time, instant), (pane.first_time, pane.last_time));
+                        view.close(
+                            &pane,
+                            instant,
+                            (pane.first_time, instant),
+                            (pane.first_time, pane.last_time),
+                        );
                     }
                 }
             }
-            WindowKind::Time { sharing: Sharing::Panes, pane, size, every, zone } => {
+            WindowKind::Time {
+                sharing: Sharing::Panes,
+                pane,
+                size,
+                every,
+                zone,
+            } => {
                 let window = state.next;
-                let (start, end) = (boundary(window * every, *pane, zone.as_ref()), boundary(window * every + size, *pane, zone.as_ref()));
+                let (start, end) = (
+                    boundary(window * every, *pane, zone.as_ref()),
+                    boundary(window * every + size, *pane, zone.as_ref()),
+                );
                 if end > instant {
                     continue;
                 }
-                let held: VecDeque<Pane> = state.panes.iter().take_while(|pane| pane.number < window * every + size).cloned().collect();
+                let held: VecDeque<Pane> = state
+                    .panes
+                    .iter()
+                    .take_while(|pane| pane.number < window * every + size)
+                    .cloned()
+                    .collect();
                 view.emit(&held, instant, Some((start, end)));
                 state.next += 1;
-                while state.panes.front().is_some_and(|front| front.number < state.next * every) {
+                while state
+                    .panes
+                    .front()
+                    .is_some_and(|front| front.number < state.next * every)
+                {
                     state.panes.pop_front();
                 }
                 if let Some(front) = state.panes.front() {
                     state.next = state.next.max(first_window(front.number, *size, *every));
                 }
             }
-            WindowKind::Time { sharing: Sharing::Apart, pane, size, every, zone } => {
-                let Some(front) = state.panes.front() else { continue };
+            WindowKind::Time {
+                sharing: Sharing::Apart,
+                pane,
+                size,
+                every,
+                zone,
+            } => {
+                let Some(front) = state.panes.front() else {
+                    continue;
+                };
                 let of = |number: i64| boundary(number, *pane, zone.as_ref());
                 let (start, end) = (of(front.number * every), of(front.number * every + size));
                 if end > instant {
@@ -310,7 +481,13 @@ struct View<'a> {
 
 impl View<'_> {
     /// True if the event satisfies the step in the eyes of a window.
-    fn fits(&self, pane: Option<&Pane>, window: Option<(Timestamp, Timestamp)>, step: StepId, incoming: Incoming<'_>) -> bool {
+    fn fits(
+        &self,
+        pane: Option<&Pane>,
+        window: Option<(Timestamp, Timestamp)>,
+        step: StepId,
+        incoming: Incoming<'_>,
+    ) -> bool {
         if !incoming.fits.has(step) {
             return false;
         }
@@ -325,7 +502,10 @@ impl View<'_> {
                 &empty
             }
         };
-        let bounds = Bounds { first: pane.map(|pane| pane.first_time), last: pane.map(|pane| pane.last_time) };
+        let bounds = Bounds {
+            first: pane.map(|pane| pane.first_time),
+            last: pane.map(|pane| pane.last_time),
+        };
         correlated.holds(&Scope {
             event: Some(incoming.event),
             registers,
@@ -337,7 +517,12 @@ impl View<'_> {
         })
     }
 
-    fn session(&mut self, panes: &mut VecDeque<Pane>, until: Option<StepId>, incoming: Incoming<'_>) {
+    fn session(
+        &mut self,
+        panes: &mut VecDeque<Pane>,
+        until: Option<StepId>,
+        incoming: Incoming<'_>,
+    ) {
         let (time, step) = (incoming.event.time, self.plan.step);
         if let Some(until) = until {
             let mut at = 0;
@@ -345,7 +530,12 @@ impl View<'_> {
                 if !self.fits(Some(&panes[at]), None, until, incoming) {
                     at += 1;
                 } else if let Some(pane) = panes.remove(at) {
-                    self.close(&pane, time, (pane.first_time, time), (pane.first_time, pane.last_time));
+                    self.close(
+                        &pane,
+                        time,
+                        (pane.first_time, time),
+                        (pane.first_time, pane.last_time),
+                    );
                 }
             }
             if self.fits(None, None, until, incoming) {
@@ -353,7 +543,9 @@ impl View<'_> {
             }
         }
         let within = self.nfa.within;
-        let open = panes.back_mut().filter(|pane| within.is_none_or(|within| time <= pane.first_time.plus(within)));
+        let open = panes
+            .back_mut()
+            .filter(|pane| within.is_none_or(|within| time <= pane.first_time.plus(within)));
         if let Some(pane) = open {
             if self.fits(Some(pane), None, step, incoming) {
                 pane.add(self.nfa, step, incoming.event, self.key);
@@ -366,7 +558,12 @@ impl View<'_> {
     }
 
     /// Emits the sum of panes.
-    fn emit(&mut self, panes: &VecDeque<Pane>, at: Timestamp, window: Option<(Timestamp, Timestamp)>) {
+    fn emit(
+        &mut self,
+        panes: &VecDeque<Pane>,
+        at: Timestamp,
+        window: Option<(Timestamp, Timestamp)>,
+    ) {
         let mut panes = panes.iter();
         let Some(first) = panes.next() else { return };
         let mut sum = first.clone();
@@ -378,7 +575,13 @@ impl View<'_> {
     }
 
     /// A window is complete: a match, a timeout, or nothing.
-    fn close(&mut self, pane: &Pane, at: Timestamp, window: (Timestamp, Timestamp), bounds: (Timestamp, Timestamp)) {
+    fn close(
+        &mut self,
+        pane: &Pane,
+        at: Timestamp,
+        window: (Timestamp, Timestamp),
+        bounds: (Timestamp, Timestamp),
+    ) {
         let nfa = self.nfa;
         let name = &nfa.steps[usize::from(self.plan.step.0)].name;
         let scope = Scope {
@@ -386,14 +589,24 @@ impl View<'_> {
             registers: &pane.registers,
             plan: &nfa.registers,
             key: self.key,
-            bounds: Bounds { first: Some(pane.first_time), last: Some(pane.last_time) },
+            bounds: Bounds {
+                first: Some(pane.first_time),
+                last: Some(pane.last_time),
+            },
             window: Some(window),
             reached: Some(name),
         };
-        let id = mix(mix(pane.path, window.0.0.unsigned_abs()), identity(nfa, self.key));
+        let id = mix(
+            mix(pane.path, window.0.0.unsigned_abs()),
+            identity(nfa, self.key),
+        );
         if pane.count < self.plan.min {
             write_timeout(nfa, &scope, at, id, bounds, self.out);
-        } else if nfa.having.as_ref().is_none_or(|having| having.holds(&scope)) {
+        } else if nfa
+            .having
+            .as_ref()
+            .is_none_or(|having| having.holds(&scope))
+        {
             write_match(nfa, &scope, at, id, bounds, self.admitted, self.out);
         }
     }
@@ -413,7 +626,10 @@ fn pane_of(time: Timestamp, unit: Span, zone: Option<&TimeZone>) -> i64 {
     let Some(zone) = zone else {
         return time.0.div_euclid(unit.0);
     };
-    let mut number = time.0.saturating_add(offset_at(time.0, zone)).div_euclid(unit.0);
+    let mut number = time
+        .0
+        .saturating_add(offset_at(time.0, zone))
+        .div_euclid(unit.0);
     // Where clocks are set forward or back the guess can be off; boundaries never go back, so a few steps settle it.
     while boundary(number, unit, Some(zone)) > time {
         number -= 1;
@@ -427,7 +643,9 @@ fn pane_of(time: Timestamp, unit: Span, zone: Option<&TimeZone>) -> i64 {
 /// Milliseconds by which the local clock is ahead of UTC.
 fn offset_at(time: i64, zone: &TimeZone) -> i64 {
     let instant = jiff::Timestamp::from_millisecond(time);
-    instant.map_or(0, |instant| i64::from(zone.to_offset(instant).seconds()) * 1_000)
+    instant.map_or(0, |instant| {
+        i64::from(zone.to_offset(instant).seconds()) * 1_000
+    })
 }
 
 /// The instant at which a local clock shows `local` (milliseconds as if it were UTC): the first of two, or the end of a gap.
@@ -442,7 +660,9 @@ fn to_instant(local: i64, zone: &TimeZone) -> i64 {
         // Every local time that was jumped over is the instant of the jump: boundaries stay in order.
         AmbiguousOffset::Gap { before, after } => {
             let earlier = local - i64::from(after.seconds()) * 1_000;
-            let jump = zone.following(jiff::Timestamp::from_millisecond(earlier - 1).unwrap_or(as_utc)).next();
+            let jump = zone
+                .following(jiff::Timestamp::from_millisecond(earlier - 1).unwrap_or(as_utc))
+                .next();
             return match jump {
                 Some(jump) => jump.timestamp().as_millisecond(),
                 None => local - i64::from(before.seconds()) * 1_000,
@@ -456,7 +676,10 @@ impl WindowPlan {
     /// Steps whose events matter.
     pub(crate) fn listens(&self) -> StepMask {
         let mut steps = StepMask::of(self.step);
-        if let WindowKind::Session { until: Some(until), .. } = self.kind {
+        if let WindowKind::Session {
+            until: Some(until), ..
+        } = self.kind
+        {
             steps.add(until);
         }
         steps

@@ -84,7 +84,12 @@ impl Keyed {
 
     /// How many keys have state, and how many partial matches they have.
     pub(crate) fn live(&self) -> (usize, usize) {
-        let partials = self.slots.iter().filter_map(|slot| slot.state.as_ref()).map(State::partials).sum();
+        let partials = self
+            .slots
+            .iter()
+            .filter_map(|slot| slot.state.as_ref())
+            .map(State::partials)
+            .sum();
         (self.directory.len(), partials)
     }
 
@@ -99,10 +104,18 @@ impl Keyed {
     }
 
     /// Shows events in order, those of streams after those of sources with the same time, then lets time pass up to the watermark.
-    pub(crate) fn advance(&mut self, events: &[Event], watermark: Watermark, mut emit: impl FnMut(Moment, Row)) {
+    pub(crate) fn advance(
+        &mut self,
+        events: &[Event],
+        watermark: Watermark,
+        mut emit: impl FnMut(Moment, Row),
+    ) {
         // Within one time and pattern, rows already come in order of matches.
-        self.pending.sort_by_key(|derived| (derived.event.time, derived.from));
-        let over = self.pending.partition_point(|derived| is_over(derived.event.time, watermark));
+        self.pending
+            .sort_by_key(|derived| (derived.event.time, derived.from));
+        let over = self
+            .pending
+            .partition_point(|derived| is_over(derived.event.time, watermark));
         let derived: Vec<Derived> = self.pending.drain(..over).collect();
         let mut derived = derived.iter().map(|derived| &derived.event).peekable();
         for event in events {
@@ -126,11 +139,17 @@ impl Keyed {
             return;
         }
         let nfa = Arc::clone(&self.nfa);
-        let Some(fields) = nfa.key_fields(event.ty) else { return };
-        let Some(hash) = self.hash(event, fields) else { return };
+        let Some(fields) = nfa.key_fields(event.ty) else {
+            return;
+        };
+        let Some(hash) = self.hash(event, fields) else {
+            return;
+        };
         self.number += 1;
         let slots = &self.slots;
-        let found = self.directory.find(hash, |slot| same_key(&slots[*slot as usize].key, event, fields));
+        let found = self.directory.find(hash, |slot| {
+            same_key(&slots[*slot as usize].key, event, fields)
+        });
         let slot = match found {
             Some(slot) => *slot,
             None if interest == Interest::Continues => return,
@@ -144,15 +163,29 @@ impl Keyed {
 
     fn step(&mut self, at: u32, event: &Event, fits: Fits) {
         let slot = &mut self.slots[at as usize];
-        let state = slot.state.as_mut().expect("the directory names occupied slots");
-        self.nfa.step(state, event, self.number, fits, &slot.key, &mut self.reuse, &mut self.outcome);
+        let state = slot
+            .state
+            .as_mut()
+            .expect("the directory names occupied slots");
+        self.nfa.step(
+            state,
+            event,
+            self.number,
+            fits,
+            &slot.key,
+            &mut self.reuse,
+            &mut self.outcome,
+        );
         self.settle(at);
     }
 
     /// Forgets a key that has nothing left, or sees to it that it is looked at in time.
     fn settle(&mut self, at: u32) {
         let slot = &mut self.slots[at as usize];
-        let state = slot.state.as_ref().expect("only occupied slots are settled");
+        let state = slot
+            .state
+            .as_ref()
+            .expect("only occupied slots are settled");
         if state.is_empty() {
             let hash = slot.hash;
             slot.state = None;
@@ -166,7 +199,13 @@ impl Keyed {
         let next = self.nfa.next_instant(state);
         if next < slot.wakes {
             slot.wakes = next;
-            self.timers.add(next, Wake { slot: at, generation: slot.generation });
+            self.timers.add(
+                next,
+                Wake {
+                    slot: at,
+                    generation: slot.generation,
+                },
+            );
         }
     }
 
@@ -184,47 +223,89 @@ impl Keyed {
     }
 
     fn occupy(&mut self, hash: u64, event: &Event, fields: &[FieldId]) -> u32 {
-        let key = fields.iter().map(|field| event.get(*field).clone()).collect();
+        let key = fields
+            .iter()
+            .map(|field| event.get(*field).clone())
+            .collect();
         let state = Some(self.nfa.fresh());
         let at = match self.free.pop() {
             Some(at) => {
                 let slot = &mut self.slots[at as usize];
-                *slot = Slot { key, hash, generation: slot.generation, wakes: Timestamp::MAX, state };
+                *slot = Slot {
+                    key,
+                    hash,
+                    generation: slot.generation,
+                    wakes: Timestamp::MAX,
+                    state,
+                };
                 at
             }
             None => {
-                let at = u32::try_from(self.slots.len()).expect("fewer than 2^32 keys fit into memory");
-                self.slots.push(Slot { key, hash, generation: 0, wakes: Timestamp::MAX, state });
+                let at =
+                    u32::try_from(self.slots.len()).expect("fewer than 2^32 keys fit into memory");
+                self.slots.push(Slot {
+                    key,
+                    hash,
+                    generation: 0,
+                    wakes: Timestamp::MAX,
+                    state,
+                });
                 at
             }
         };
         let slots = &self.slots;
-        self.directory.insert_unique(hash, at, |slot| slots[*slot as usize].hash);
+        self.directory
+            .insert_unique(hash, at, |slot| slots[*slot as usize].hash);
         at
     }
 
     /// Lets every instant up to and including `until` pass, in order; at each, keys in their order.
     fn pass_instants(&mut self, until: Timestamp, emit: &mut impl FnMut(Moment, Row)) {
-        while let Some(instant) = self.timers.next().filter(|next| *next <= until && *next < Timestamp::MAX) {
+        while let Some(instant) = self
+            .timers
+            .next()
+            .filter(|next| *next <= until && *next < Timestamp::MAX)
+        {
             let mut due = std::mem::take(&mut self.due);
             while let Some(wake) = self.timers.pop(instant) {
                 let slot = &self.slots[wake.slot as usize];
-                if slot.generation == wake.generation && slot.wakes == instant && slot.state.is_some() {
+                if slot.generation == wake.generation
+                    && slot.wakes == instant
+                    && slot.state.is_some()
+                {
                     due.push(wake.slot);
                 }
             }
             if due.len() > 1 {
-                due.sort_by(|a, b| scalar::total_order_of(&self.slots[*a as usize].key, &self.slots[*b as usize].key));
+                due.sort_by(|a, b| {
+                    scalar::total_order_of(
+                        &self.slots[*a as usize].key,
+                        &self.slots[*b as usize].key,
+                    )
+                });
                 due.dedup();
             }
             for &at in &due {
                 let slot = &mut self.slots[at as usize];
                 slot.wakes = Timestamp::MAX;
                 let state = slot.state.as_mut().expect("only occupied slots are due");
-                self.nfa.pass_instants(state, instant, &slot.key, &mut self.reuse, &mut self.outcome);
+                self.nfa.pass_instants(
+                    state,
+                    instant,
+                    &slot.key,
+                    &mut self.reuse,
+                    &mut self.outcome,
+                );
                 self.settle(at);
                 for row in self.outcome.rows.drain(..) {
-                    emit(if row.at == instant { Moment::Instant } else { Moment::Expiry }, row);
+                    emit(
+                        if row.at == instant {
+                            Moment::Instant
+                        } else {
+                            Moment::Expiry
+                        },
+                        row,
+                    );
                 }
             }
             due.clear();

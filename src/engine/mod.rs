@@ -68,10 +68,18 @@ impl Engine {
         let mut patterns = Vec::with_capacity(program.patterns.len());
         for &id in &program.order {
             let name = &program.patterns[id.0 as usize].name;
-            let nfa = Nfa::new(&program, id, tables).map_err(|cause| Error { pattern: name.clone(), cause })?;
+            let nfa = Nfa::new(&program, id, tables).map_err(|cause| Error {
+                pattern: name.clone(),
+                cause,
+            })?;
             patterns.push(Keyed::new(Arc::new(nfa), id));
         }
-        Ok(Engine { program, patterns, watermark: Watermark::NONE, batch: Vec::new() })
+        Ok(Engine {
+            program,
+            patterns,
+            watermark: Watermark::NONE,
+            batch: Vec::new(),
+        })
     }
 
     /// The program it runs.
@@ -85,16 +93,26 @@ impl Engine {
     /// `events` are sorted by (time, position); all of them, and none that is still to come, lie before `watermark`. Cost: one pass
     /// per pattern over the batch, and one sort of its rows.
     pub fn advance(&mut self, events: &[Event], watermark: Watermark, out: &mut Vec<Row>) {
-        debug_assert!(events.windows(2).all(|pair| (pair[0].time, pair[0].position) <= (pair[1].time, pair[1].position)));
+        debug_assert!(
+            events
+                .windows(2)
+                .all(|pair| (pair[0].time, pair[0].position) <= (pair[1].time, pair[1].position))
+        );
         debug_assert!(watermark >= self.watermark);
         self.watermark = watermark;
         for at in 0..self.patterns.len() {
-            let Some((pattern, later)) = self.patterns[at..].split_first_mut() else { break };
+            let Some((pattern, later)) = self.patterns[at..].split_first_mut() else {
+                break;
+            };
             let first = self.batch.len();
-            pattern.advance(events, watermark, |moment, row| self.batch.push(Ordered { moment, row }));
+            pattern.advance(events, watermark, |moment, row| {
+                self.batch.push(Ordered { moment, row })
+            });
             hand_on(&self.batch[first..], pattern.id(), later);
         }
-        self.batch.sort_by(|a, b| (a.row.at, a.moment, a.row.pattern).cmp(&(b.row.at, b.moment, b.row.pattern)));
+        self.batch.sort_by(|a, b| {
+            (a.row.at, a.moment, a.row.pattern).cmp(&(b.row.at, b.moment, b.row.pattern))
+        });
         out.extend(self.batch.drain(..).map(|ordered| ordered.row));
     }
 
@@ -111,7 +129,10 @@ impl Engine {
     /// How many keys have state, and how many partial matches and open windows there are, over all patterns.
     #[must_use]
     pub fn live(&self) -> (usize, usize) {
-        self.patterns.iter().map(Keyed::live).fold((0, 0), |(keys, partials), (k, p)| (keys + k, partials + p))
+        self.patterns
+            .iter()
+            .map(Keyed::live)
+            .fold((0, 0), |(keys, partials), (k, p)| (keys + k, partials + p))
     }
 }
 
@@ -119,9 +140,14 @@ impl Engine {
 fn hand_on(rows: &[Ordered], from: PatternId, later: &mut [Keyed]) {
     for reader in later {
         for Ordered { row, .. } in rows {
-            let (Stream::Match(ty) | Stream::Timeout(ty)) = row.stream else { continue };
+            let (Stream::Match(ty) | Stream::Timeout(ty)) = row.stream else {
+                continue;
+            };
             if reader.reads(ty) {
-                reader.receive(Derived { from, event: derived(row, ty, from) });
+                reader.receive(Derived {
+                    from,
+                    event: derived(row, ty, from),
+                });
             }
         }
     }
@@ -129,8 +155,17 @@ fn hand_on(rows: &[Ordered], from: PatternId, later: &mut [Keyed]) {
 
 fn derived(row: &Row, ty: EventTypeId, from: PatternId) -> Event {
     // Streams come after all sources; the match id is the same however the input was cut into batches.
-    let position = Position { source: u16::MAX, partition: from.0, offset: row.match_id };
-    Event { ty, time: row.at, position, values: row.values.clone() }
+    let position = Position {
+        source: u16::MAX,
+        partition: from.0,
+        offset: row.match_id,
+    };
+    Event {
+        ty,
+        time: row.at,
+        position,
+        values: row.values.clone(),
+    }
 }
 
 /// True if a time lies before a watermark: nothing of that time follows.

@@ -53,7 +53,11 @@ impl Timers {
             self.queue.pop_front();
             return Some(wake);
         }
-        if self.heap.peek().is_some_and(|Reverse((due, _))| *due <= instant) {
+        if self
+            .heap
+            .peek()
+            .is_some_and(|Reverse((due, _))| *due <= instant)
+        {
             return self.heap.pop().map(|Reverse((_, wake))| wake);
         }
         None
@@ -68,7 +72,13 @@ mod tests {
     fn instants_come_due_in_order_whatever_the_order_they_were_asked_for() {
         let mut timers = Timers::default();
         for (slot, instant) in [5, 9, 3, 9, 1].into_iter().enumerate() {
-            timers.add(Timestamp(instant), Wake { slot: slot as u32, generation: 0 });
+            timers.add(
+                Timestamp(instant),
+                Wake {
+                    slot: slot as u32,
+                    generation: 0,
+                },
+            );
         }
         let mut due = Vec::new();
         while let Some(next) = timers.next() {

@@ -2,7 +2,6 @@
 
 pub mod formats;
 pub mod schema;
-pub mod table;
 pub mod value;
 
 use crate::time::Timestamp;
