@@ -294,8 +294,11 @@ fn machine(morning: &mut Morning, device: u64) {
             let beat = format!(r#""device":"d{device:02}""#);
             morning.add(at(minute, 7 * device), "Beat", beat);
         }
-        let temp = reading(device, "temp", random.between(6_000, 7_900));
-        morning.add(at(minute, 15 + device), "Reading", temp);
+        // Not between the readings of the stories of machines 2 and 3.
+        if device < 2 || !(12..20).contains(&minute) {
+            let temp = reading(device, "temp", random.between(6_000, 7_900));
+            morning.add(at(minute, 15 + device), "Reading", temp);
+        }
         if minute % 2 == 0 {
             let vibration = reading(device, "vibration", random.between(20, 160));
             morning.add(at(minute, 40 + device), "Reading", vibration);
