@@ -4,5 +4,11 @@
 
 pub mod ast;
 pub mod diagnostic;
+pub(crate) mod lexer;
+pub mod parser;
 pub mod pattern;
+pub mod print;
 pub mod span;
+mod syntax_error;
+pub(crate) mod token;
+mod tree;
