@@ -9,8 +9,6 @@ pub mod parser;
 pub mod pattern;
 pub mod scalar;
 pub mod print;
-pub mod print;
-pub mod scalar;
 pub mod span;
 mod syntax_error;
 pub(crate) mod token;
