@@ -5,4 +5,5 @@
 pub mod automaton;
 pub mod event;
 pub mod lang;
+pub mod source;
 pub mod time;
