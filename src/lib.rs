@@ -6,5 +6,6 @@ pub mod automaton;
 pub mod engine;
 pub mod event;
 pub mod lang;
+pub mod sink;
 pub mod source;
 pub mod time;
