@@ -8,4 +8,6 @@ pub mod event;
 pub mod lang;
 pub mod sink;
 pub mod source;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod time;
