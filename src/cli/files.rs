@@ -12,7 +12,7 @@ use anyhow::{Result, anyhow, bail};
 use leitmotif::lang::span::SourceMap;
 
 /// The largest pattern file that is read, in bytes.
-pub const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+pub const FILE_BYTES_MAX: u64 = leitmotif::lang::parser::FILE_BYTES_MAX as u64;
 
 /// Every pattern file that `paths` name, each once.
 ///

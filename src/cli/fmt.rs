@@ -75,12 +75,12 @@ fn stdin(args: &FmtArgs) -> Result<Outcome> {
 fn layout(name: &str, text: &str) -> Result<Option<String>> {
     let mut files = SourceMap::default();
     let id = files.add(name, text);
-    let parsed = parser::parse(id, text);
-    if parsed.diagnostics.is_empty() {
-        return Ok(Some(print::print(&parsed.file, text)));
+    let (tree, diagnostics) = parser::parse(id, text);
+    if diagnostics.is_empty() {
+        return Ok(Some(print::print(&tree)));
     }
     let mut err = io::stderr().lock();
-    for found in &parsed.diagnostics {
+    for found in &diagnostics {
         writeln!(err, "{}\n", diagnostic::render(found, &files, color()).trim_end())?;
     }
     Ok(None)

@@ -1,5 +1,6 @@
 //! All that `explain` has to say about one pattern, gathered once and written in several ways.
 
+use anyhow::Result;
 use leitmotif::event::{EventTypeId, FieldType};
 use leitmotif::lang::pattern::{
     AfterMatch, BOUND_DEFAULT, Closer, Element, Evict, Node, Pattern, Program, Reach, Sequence, StepRole, VariableId,
@@ -10,7 +11,7 @@ use serde::Serialize;
 use super::expression::Names;
 use super::reads;
 use super::samples::{self, Sample};
-use super::ways::{self, Way};
+use super::ways::{self, Position, Way};
 
 /// What there is to say about a pattern.
 #[derive(Debug, Serialize)]
@@ -110,16 +111,19 @@ pub struct OutputFacts {
 
 impl Facts {
     /// Gathers the facts about a pattern of the program.
-    pub fn gather(program: &Program, pattern: &Pattern) -> Facts {
+    ///
+    /// # Errors
+    /// When the pattern is too complex for an automaton.
+    pub fn gather(program: &Program, pattern: &Pattern) -> Result<Facts> {
         let first = pattern.steps.first().map_or(EventTypeId(0), |step| step.ty);
         let names = Names { program, pattern, ty: first };
-        Facts {
+        Ok(Facts {
             name: pattern.name.clone(),
             annotations: pattern.annotations.clone(),
             inputs: pattern.inputs.iter().map(|input| program.schema.get(input.ty).name.clone()).collect(),
             key: key(pattern),
             steps: steps(names),
-            ways: ways::of(program, pattern),
+            ways: ways::of(program, pattern)?,
             having: pattern.having.as_ref().map(|expr| names.show(expr)),
             skip: skip(pattern),
             limit: limit(names),
@@ -129,7 +133,15 @@ impl Facts {
             keeps: reads::kept(pattern, names).into_iter().collect(),
             outputs: outputs(names),
             samples: samples::of(pattern),
-        }
+        })
+    }
+
+    /// The positions of the automaton, by number.
+    pub fn positions(&self) -> Vec<&Position> {
+        let mut found: Vec<&Position> = self.ways.iter().flat_map(|way| way.from.iter().chain(&way.to)).collect();
+        found.sort_by_key(|position| position.number);
+        found.dedup();
+        found
     }
 }
 

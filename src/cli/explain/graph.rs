@@ -15,7 +15,7 @@ pub fn dot(patterns: &[Facts]) -> String {
             let _ = writeln!(out, "    p{number}_{id} [label={}{}];", dot_text(&label), dot_shape(shape));
         }
         for way in &facts.ways {
-            let (from, to) = ends(facts, way);
+            let (from, to) = ends(way);
             let _ = writeln!(out, "    p{number}_{from} -> p{number}_{to} [label={}];", dot_text(&label(way)));
         }
         out.push_str("  }\n");
@@ -38,7 +38,7 @@ pub fn mermaid(patterns: &[Facts]) -> String {
             };
         }
         for way in &facts.ways {
-            let (from, to) = ends(facts, way);
+            let (from, to) = ends(way);
             let _ = writeln!(out, "    p{number}_{from} -->|{}| p{number}_{to}", mermaid_text(&label(way)));
         }
         out.push_str("  end\n");
@@ -56,7 +56,7 @@ enum Shape {
 /// Ids are numbers of positions: names may hold what the two languages can't.
 fn nodes(facts: &Facts) -> Vec<(String, String, Shape)> {
     let mut nodes = vec![("start".to_owned(), "start".to_owned(), Shape::Start)];
-    for place in facts.places() {
+    for place in facts.positions() {
         let step = facts.steps.iter().find(|step| step.name == place.step);
         let label = match step {
             Some(step) => match &step.condition {
@@ -71,7 +71,7 @@ fn nodes(facts: &Facts) -> Vec<(String, String, Shape)> {
     nodes
 }
 
-fn ends(_facts: &Facts, way: &Way) -> (String, String) {
+fn ends(way: &Way) -> (String, String) {
     let from = way.from.as_ref().map_or("start".to_owned(), |place| place.number.to_string());
     let to = way.to.as_ref().map_or("end".to_owned(), |place| place.number.to_string());
     (from, to)
