@@ -4,5 +4,10 @@
 
 pub mod ast;
 pub mod diagnostic;
+pub(crate) mod lexer;
+pub mod parser;
 pub mod pattern;
 pub mod span;
+mod syntax_error;
+pub(crate) mod token;
+mod tree;

@@ -1,6 +1,11 @@
 //! What is wrong with a pattern file, where, and the way out.
 
+pub mod codes;
+pub mod codes_syntax;
+
 use super::span::{FileId, Span};
+
+pub use codes::CodeInfo;
 
 /// A stable code such as `E107`. Codes are never reused; `leitmotif explain E107` tells about one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
