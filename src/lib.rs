@@ -3,6 +3,7 @@
 #![deny(missing_docs)]
 
 pub mod automaton;
+pub mod engine;
 pub mod event;
 pub mod lang;
 pub mod time;
