@@ -17,6 +17,15 @@ pub struct WayOn {
     pub rules: Vec<String>,
 }
 
+/// How partial matches are represented.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RuntimeClass {
+    /// Running values per window; holds what windows there are, in words.
+    Boundary(String),
+    /// Each partial match by itself.
+    Runs,
+}
+
 /// A position of the automaton: a step that was just bound. A step of `all(…)` has several positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -30,12 +39,40 @@ impl Nfa {
     /// Every way on: by position, most preferred first.
     #[must_use]
     pub fn ways_on(&self) -> Vec<WayOn> {
+        if let Some(window) = &self.window {
+            return self.window_ways(window.describe());
+        }
         let mut all = Vec::new();
         for (number, position) in self.positions.iter().enumerate() {
             let from = position.step.map(|step| Place { number, step });
             all.extend(position.ways.iter().map(|way| self.describe(from, way)));
         }
         all
+    }
+
+    /// How partial matches are represented.
+    #[must_use]
+    pub fn class(&self) -> RuntimeClass {
+        match &self.window {
+            Some(window) => RuntimeClass::Boundary(window.describe()),
+            None => RuntimeClass::Runs,
+        }
+    }
+
+    /// A window has no automaton to speak of: events go in until it closes.
+    fn window_ways(&self, closes: String) -> Vec<WayOn> {
+        let place = self.starters.steps().next().map(|step| Place { number: 1, step });
+        let way = |from, to, between: String| WayOn {
+            from,
+            to,
+            between,
+            rules: Vec::new(),
+        };
+        vec![
+            way(None, place, "opens a window that has none yet".to_owned()),
+            way(place, place, "falls into the same window".to_owned()),
+            way(place, None, closes),
+        ]
     }
 
     fn describe(&self, from: Option<Place>, way: &Way) -> WayOn {

@@ -42,10 +42,11 @@ pub fn load(args: &ProgramArgs) -> Result<Loaded> {
 
 fn params(named: &[Named]) -> Result<Params> {
     let mut params = Params::default();
-    for Named { name, value } in named {
-        if params.insert(name.clone(), value.clone()).is_some() {
+    for (at, Named { name, value }) in named.iter().enumerate() {
+        if named[..at].iter().any(|other| other.name == *name) {
             bail!("--param {name} is given twice; keep one");
         }
+        params.set(name, value);
     }
     Ok(params)
 }

@@ -1,9 +1,10 @@
 //! All that `explain` has to say about one pattern, gathered once and written in several ways.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use leitmotif::automaton::{Nfa, RuntimeClass, Tables};
 use leitmotif::event::{EventTypeId, FieldType};
 use leitmotif::lang::pattern::{
-    AfterMatch, BOUND_DEFAULT, Closer, Element, Evict, Node, Pattern, Program, Reach, Sequence, StepRole, VariableId,
+    AfterMatch, BOUND_DEFAULT, Closer, Element, Evict, Node, Pattern, PatternId, Program, Reach, Sequence, StepRole, VariableId,
     Window,
 };
 use serde::Serialize;
@@ -117,17 +118,18 @@ impl Facts {
     pub fn gather(program: &Program, pattern: &Pattern) -> Result<Facts> {
         let first = pattern.steps.first().map_or(EventTypeId(0), |step| step.ty);
         let names = Names { program, pattern, ty: first };
+        let nfa = automaton(program, pattern)?;
         Ok(Facts {
             name: pattern.name.clone(),
             annotations: pattern.annotations.clone(),
             inputs: pattern.inputs.iter().map(|input| program.schema.get(input.ty).name.clone()).collect(),
             key: key(pattern),
             steps: steps(names),
-            ways: ways::of(program, pattern)?,
+            ways: ways::of(pattern, &nfa),
             having: pattern.having.as_ref().map(|expr| names.show(expr)),
-            skip: skip(pattern),
+            skip: skip(pattern, &nfa),
             limit: limit(names),
-            class: class(names),
+            class: class(names, &nfa),
             partial_matches: bounds(pattern),
             watermark: watermark(pattern),
             keeps: reads::kept(pattern, names).into_iter().collect(),
@@ -191,12 +193,12 @@ fn steps(names: Names<'_>) -> Vec<StepFacts> {
     facts.collect()
 }
 
-fn skip(pattern: &Pattern) -> String {
+fn skip(pattern: &Pattern, nfa: &Nfa) -> String {
     let variable = |id: VariableId| {
         let variable = pattern.variables.get(usize::from(id.0));
         variable.map_or("?", |v| v.name.as_str()).to_owned()
     };
-    if is_window(pattern) {
+    if nfa.class() != RuntimeClass::Runs {
         return "every window is judged by itself".to_owned();
     }
     match pattern.skip {
@@ -215,18 +217,16 @@ fn limit(names: Names<'_>) -> Option<String> {
     Some(format!("{} per {}{by}; the rest is counted as suppressed", limit.count, limit.per))
 }
 
-/// True if a closer alone decides what belongs together.
-pub fn is_window(pattern: &Pattern) -> bool {
-    pattern.body.elements.len() == 1 && closer(pattern).is_some() && pattern.skip == AfterMatch::PastMatch
+fn automaton(program: &Program, pattern: &Pattern) -> Result<Nfa> {
+    let at = program.patterns.iter().position(|other| std::ptr::eq(other, pattern)).unwrap_or_default();
+    let id = PatternId(u32::try_from(at).context("too many patterns")?);
+    Nfa::new(program, id, &Tables::empty(program)).with_context(|| format!("pattern \"{}\"", pattern.name))
 }
 
-fn class(names: Names<'_>) -> Class {
+fn class(names: Names<'_>, nfa: &Nfa) -> Class {
     let pattern = names.pattern;
-    if is_window(pattern) {
-        return Class {
-            name: "boundary",
-            why: "the closer alone says which events belong together: running values per window, no list of partial matches".to_owned(),
-        };
+    if let RuntimeClass::Boundary(windows) = nfa.class() {
+        return Class { name: "boundary", why: format!("{windows}; running values per window, no list of partial matches") };
     }
     let correlated = pattern.steps.iter().find_map(|step| {
         let read = reads::earlier(step.condition.as_ref()?, Names { ty: step.ty, ..names });

@@ -1,8 +1,7 @@
 //! How one gets from step to step: the automaton as the engine runs it.
 
-use anyhow::{Context as _, Result};
-use leitmotif::automaton::{Nfa, Place, Tables};
-use leitmotif::lang::pattern::{Node, Pattern, PatternId, Program, Sequence, StepId, Element};
+use leitmotif::automaton::{Nfa, Place, WayOn};
+use leitmotif::lang::pattern::{Element, Node, Pattern, Sequence, StepId};
 use serde::Serialize;
 
 /// A way from one bound step to the next.
@@ -24,6 +23,22 @@ pub struct Position {
     /// Its number in the automaton.
     pub number: usize,
     /// The step's name.
+    pub step: String,
+}
+
+/// Every way on of a pattern.
+pub fn of(pattern: &Pattern, nfa: &Nfa) -> Vec<Way> {
+    let position = |place: Place| Position { number: place.number, step: step_name(pattern, place.step).to_owned() };
+    let way = |way: WayOn| Way {
+        from: way.from.map(position),
+        to: way.to.map(position),
+        between: way.between,
+        rules: way.rules,
+    };
+    nfa.ways_on().into_iter().map(way).collect()
+}
+
+/// The step's name.
     pub step: String,
 }
 

@@ -14,11 +14,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use leitmotif::automaton::{Row, Stream, Tables};
 use leitmotif::engine::Engine;
 use leitmotif::event::EventTypeId;
-use leitmotif::lang::pattern::{Program, Test};
+use leitmotif::event::formats::table::TableData;
+use leitmotif::lang::pattern::{Program, TableId, Test};
 use leitmotif::lang::span::SourceMap;
 use leitmotif::time::Watermark;
 
@@ -71,7 +72,7 @@ fn rows(program: &Arc<Program>, test: &Test, reached: &mut BTreeSet<EventTypeId>
     for (offset, event) in events.iter_mut().enumerate() {
         event.position.offset = offset as u64;
     }
-    let mut engine = Engine::new(Arc::clone(program), tables(program, test))?;
+    let mut engine = Engine::new(Arc::clone(program), &tables(program, test)?)?;
     let mut rows: Vec<Row> = Vec::new();
     engine.advance(&events, Watermark::FINAL, &mut rows);
     let got = rows.into_iter().filter(|row| test.patterns.contains(&row.pattern)).filter_map(|row| match row.stream {
@@ -82,6 +83,22 @@ fn rows(program: &Arc<Program>, test: &Test, reached: &mut BTreeSet<EventTypeId>
     let got: Vec<Got> = got.collect();
     reached.extend(got.iter().map(|row| row.stream));
     Ok(got)
+}
+
+/// The tables that the test itself fills.
+fn tables(program: &Program, test: &Test) -> Result<Tables> {
+    let mut tables = Tables::empty(program);
+    for (number, declared) in program.tables.iter().enumerate() {
+        let id = TableId(u16::try_from(number).context("too many tables")?);
+        let mut rows = TableData::new(declared.key);
+        for (_, row) in test.rows.iter().filter(|(table, _)| *table == id) {
+            if !rows.insert(row.clone().into()) {
+                bail!("test \"{}\": table `{}` has two rows with the same key; keep one", test.name, declared.name);
+            }
+        }
+        tables.load(id, rows);
+    }
+    Ok(tables)
 }
 
 fn judge(program: &Program, files: &SourceMap, test: &Test, got: &[Got], began: Instant) -> Case {
