@@ -7,6 +7,7 @@ pub mod diagnostic;
 pub(crate) mod lexer;
 pub mod parser;
 pub mod pattern;
+pub mod print;
 pub mod scalar;
 pub mod span;
 mod syntax_error;
