@@ -5,7 +5,18 @@ use std::path::{Path, PathBuf};
 
 /// Modules of the library, each of which may import only from its left.
 const ORDER: [&str; 12] = [
-    "time", "event", "key", "lang", "automaton", "store", "source", "sink", "checkpoint", "engine", "config", "testing",
+    "time",
+    "event",
+    "key",
+    "lang",
+    "automaton",
+    "store",
+    "source",
+    "sink",
+    "checkpoint",
+    "engine",
+    "config",
+    "testing",
 ];
 
 /// The most lines of a file, tests apart.
@@ -23,7 +34,10 @@ struct Source {
 
 impl Source {
     fn new(path: &str, text: &str) -> Source {
-        Source { path: path.to_owned(), text: text.to_owned() }
+        Source {
+            path: path.to_owned(),
+            text: text.to_owned(),
+        }
     }
 
     /// `lang` for `lang/check/mod.rs` and `time` for `time.rs`; none for `lib.rs` and `main.rs`.
@@ -41,7 +55,11 @@ impl Source {
     /// Numbered lines that are compiled into the product: without comments, and without the tests at the end.
     fn product_lines(&self) -> impl Iterator<Item = (usize, &str)> {
         let test = self.is_test();
-        let lines = self.text.lines().enumerate().map(|(at, line)| (at + 1, line));
+        let lines = self
+            .text
+            .lines()
+            .enumerate()
+            .map(|(at, line)| (at + 1, line));
         lines
             .take_while(move |(_, line)| !test && line.trim() != "#[cfg(test)]")
             .filter(|(_, line)| !line.trim_start().starts_with("//"))
@@ -60,7 +78,9 @@ const RULES: [(&str, Rule); 6] = [
 ];
 
 fn imports(source: &Source) -> Vec<String> {
-    let Some(module) = source.module() else { return Vec::new() };
+    let Some(module) = source.module() else {
+        return Vec::new();
+    };
     let mut found = Vec::new();
     // The command line and whatever is no module of the library see the library from outside.
     let own = ORDER.iter().position(|name| *name == module);
@@ -91,7 +111,11 @@ fn imported(line: &str) -> Vec<String> {
             continue;
         }
         let rest = &line[at + "crate::".len()..];
-        let name = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+        let name = |text: &str| {
+            text.chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect::<String>()
+        };
         match rest.strip_prefix('{') {
             None => names.push(name(rest)),
             Some(list) => names.extend(top_level(list).iter().map(|part| name(part.trim()))),
@@ -123,16 +147,28 @@ fn top_level(list: &str) -> Vec<&str> {
 }
 
 fn length(source: &Source) -> Vec<String> {
-    let lines = source.text.lines().take_while(|line| line.trim() != "#[cfg(test)]").count();
+    let lines = source
+        .text
+        .lines()
+        .take_while(|line| line.trim() != "#[cfg(test)]")
+        .count();
     if source.is_test() || lines <= LINES_MAX {
         return Vec::new();
     }
-    vec![format!("{lines} lines, the limit is {LINES_MAX}; a file tells one noun")]
+    vec![format!(
+        "{lines} lines, the limit is {LINES_MAX}; a file tells one noun"
+    )]
 }
 
 fn names(source: &Source) -> Vec<String> {
-    let parts = source.path.split('/').map(|part| part.strip_suffix(".rs").unwrap_or(part));
-    parts.filter(|part| EMPTY_NAMES.contains(part)).map(|part| format!("`{part}` says nothing")).collect()
+    let parts = source
+        .path
+        .split('/')
+        .map(|part| part.strip_suffix(".rs").unwrap_or(part));
+    parts
+        .filter(|part| EMPTY_NAMES.contains(part))
+        .map(|part| format!("`{part}` says nothing"))
+        .collect()
 }
 
 fn doc_first(source: &Source) -> Vec<String> {
@@ -143,8 +179,12 @@ fn doc_first(source: &Source) -> Vec<String> {
 }
 
 fn unwraps(source: &Source) -> Vec<String> {
-    let lines = source.product_lines().filter(|(_, line)| line.contains(".unwrap()"));
-    lines.map(|(number, _)| format!("{number}: `.unwrap()`; say why it holds with `expect`")).collect()
+    let lines = source
+        .product_lines()
+        .filter(|(_, line)| line.contains(".unwrap()"));
+    lines
+        .map(|(number, _)| format!("{number}: `.unwrap()`; say why it holds with `expect`"))
+        .collect()
 }
 
 fn leftovers(source: &Source) -> Vec<String> {
@@ -157,7 +197,12 @@ fn leftovers(source: &Source) -> Vec<String> {
     let mut found = Vec::new();
     for (number, line) in source.product_lines() {
         let line = format!(" {line}");
-        found.extend(words.iter().filter(|word| line.contains(*word)).map(|word| format!("{number}: `{}`", word.trim())));
+        found.extend(
+            words
+                .iter()
+                .filter(|word| line.contains(*word))
+                .map(|word| format!("{number}: `{}`", word.trim())),
+        );
     }
     found
 }
@@ -167,8 +212,15 @@ fn sources() -> Vec<Source> {
     let mut paths = Vec::new();
     walk(&root, &mut paths);
     let read = |path: &PathBuf| {
-        let relative = path.strip_prefix(&root).expect("below src").to_str().expect("names are ASCII");
-        Source::new(&relative.replace('\\', "/"), &fs::read_to_string(path).expect("readable"))
+        let relative = path
+            .strip_prefix(&root)
+            .expect("below src")
+            .to_str()
+            .expect("names are ASCII");
+        Source::new(
+            &relative.replace('\\', "/"),
+            &fs::read_to_string(path).expect("readable"),
+        )
     };
     paths.iter().map(read).collect()
 }
@@ -191,7 +243,11 @@ fn sources_keep_the_rules() {
     let mut broken = Vec::new();
     for source in &sources {
         for (name, rule) in RULES {
-            broken.extend(rule(source).iter().map(|what| format!("src/{}: {what} ({name})", source.path)));
+            broken.extend(
+                rule(source)
+                    .iter()
+                    .map(|what| format!("src/{}: {what} ({name})", source.path)),
+            );
         }
     }
     assert!(broken.is_empty(), "\n{}", broken.join("\n"));
@@ -200,8 +256,14 @@ fn sources_keep_the_rules() {
 #[test]
 fn every_module_has_its_place_in_the_order() {
     for source in sources() {
-        let Some(module) = source.module() else { continue };
-        assert!(ORDER.contains(&module) || module == "cli", "src/{}: where does `{module}` stand?", source.path);
+        let Some(module) = source.module() else {
+            continue;
+        };
+        assert!(
+            ORDER.contains(&module) || module == "cli",
+            "src/{}: where does `{module}` stand?",
+            source.path
+        );
     }
 }
 
@@ -213,10 +275,20 @@ fn rules_find_what_they_forbid() {
     };
     check("lang/a.rs", "use crate::event::Value;", imports, 0);
     check("lang/a.rs", "use crate::automaton::Nfa;", imports, 1);
-    check("lang/a.rs", "use crate::{event::{Value, Event}, engine, time};", imports, 1);
+    check(
+        "lang/a.rs",
+        "use crate::{event::{Value, Event}, engine, time};",
+        imports,
+        1,
+    );
     check("lang/a.rs", "fn f() -> crate::engine::Engine {", imports, 1);
     check("lang/a.rs", "//! See [`crate::engine`].", imports, 0);
-    check("lang/a.rs", "#[cfg(test)]\nmod tests { use crate::testing::gen; }", imports, 0);
+    check(
+        "lang/a.rs",
+        "#[cfg(test)]\nmod tests { use crate::testing::gen; }",
+        imports,
+        0,
+    );
     check("lang/a_tests.rs", "use crate::testing::gen;", imports, 0);
     check("cli/a.rs", "use crate::cli::files;", imports, 0);
     check("cli/a.rs", "use crate::engine::Engine;", imports, 1);
@@ -226,7 +298,12 @@ fn rules_find_what_they_forbid() {
     check("event/utils/a.rs", "", names, 1);
     check("event/a.rs", "use std::fs;", doc_first, 1);
     check("event/a.rs", "let a = b.unwrap();", unwraps, 1);
-    check("event/a.rs", "#[cfg(test)]\nlet a = b.unwrap();", unwraps, 0);
+    check(
+        "event/a.rs",
+        "#[cfg(test)]\nlet a = b.unwrap();",
+        unwraps,
+        0,
+    );
     check("event/a.rs", "todo!()", leftovers, 1);
     check("event/a.rs", "println!(\"x\")", leftovers, 1);
     check("cli/a.rs", "eprintln!(\"x\")", leftovers, 0);
@@ -244,9 +321,17 @@ fn every_dependency_says_why_it_is_here() {
             inside = line.ends_with("dependencies]");
             continue;
         }
-        let Some((name, _)) = line.split_once('=').filter(|_| inside && !line.starts_with('#')) else { continue };
+        let Some((name, _)) = line
+            .split_once('=')
+            .filter(|_| inside && !line.starts_with('#'))
+        else {
+            continue;
+        };
         let name = name.trim();
-        assert!(name == "leitmotif" || why.contains(&format!("`{name}`")), "docs/dependencies.md does not tell of `{name}`");
+        assert!(
+            name == "leitmotif" || why.contains(&format!("`{name}`")),
+            "docs/dependencies.md does not tell of `{name}`"
+        );
     }
 }
 

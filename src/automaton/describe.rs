@@ -61,7 +61,11 @@ impl Nfa {
 
     /// A window has no automaton to speak of: events go in until it closes.
     fn window_ways(&self, closes: String) -> Vec<WayOn> {
-        let place = self.starters.steps().next().map(|step| Place { number: 1, step });
+        let place = self
+            .starters
+            .steps()
+            .next()
+            .map(|step| Place { number: 1, step });
         let way = |from, to, between: String| WayOn {
             from,
             to,
@@ -80,18 +84,31 @@ impl Nfa {
             Target::End(_) => None,
             Target::Position(at) => {
                 let number = usize::from(at);
-                self.positions.get(number).and_then(|position| position.step).map(|step| Place { number, step })
+                self.positions
+                    .get(number)
+                    .and_then(|position| position.step)
+                    .map(|step| Place { number, step })
             }
         };
-        WayOn { from, to, between: self.between(from, way), rules: self.rules(from, way) }
+        WayOn {
+            from,
+            to,
+            between: self.between(from, way),
+            rules: self.rules(from, way),
+        }
     }
 
     fn name_of(&self, step: StepId) -> &str {
-        self.steps.get(usize::from(step.0)).map_or("?", |step| step.name.as_str())
+        self.steps
+            .get(usize::from(step.0))
+            .map_or("?", |step| step.name.as_str())
     }
 
     fn names_of(&self, steps: StepMask) -> String {
-        let names: Vec<String> = steps.steps().map(|step| format!("`{}`", self.name_of(step))).collect();
+        let names: Vec<String> = steps
+            .steps()
+            .map(|step| format!("`{}`", self.name_of(step)))
+            .collect();
         names.join(" or ")
     }
 
@@ -99,17 +116,28 @@ impl Nfa {
         match way.target {
             Target::End(Completion::AtOnce) => "at once".to_owned(),
             Target::End(Completion::Since(span)) => format!("when {span} have passed since"),
-            Target::End(Completion::Within) => "when `within` has passed since the first event".to_owned(),
-            Target::End(Completion::SinceAnchor(span)) => format!("when {span} have passed since the loop's first event"),
-            Target::End(Completion::NextEvent) => "at the next event, or when `within` has passed".to_owned(),
+            Target::End(Completion::Within) => {
+                "when `within` has passed since the first event".to_owned()
+            }
+            Target::End(Completion::SinceAnchor(span)) => {
+                format!("when {span} have passed since the loop's first event")
+            }
+            Target::End(Completion::NextEvent) => {
+                "at the next event, or when `within` has passed".to_owned()
+            }
             Target::Position(_) if from.is_none() => "any event may start".to_owned(),
             Target::Position(at) => {
-                let step = self.positions.get(usize::from(at)).and_then(|position| position.step);
+                let step = self
+                    .positions
+                    .get(usize::from(at))
+                    .and_then(|position| position.step);
                 let name = step.map_or("?", |step| self.name_of(step));
                 match way.contiguity {
                     Contiguity::Strict => "no event between".to_owned(),
                     Contiguity::SkipTillNext => format!("skips events that do not fit `{name}`"),
-                    Contiguity::SkipTillAny => "skips any events; every later one that fits makes a branch".to_owned(),
+                    Contiguity::SkipTillAny => {
+                        "skips any events; every later one that fits makes a branch".to_owned()
+                    }
                 }
             }
         }
@@ -123,25 +151,44 @@ impl Nfa {
             rules.push(format!("no {} between", self.names_of(way.between)));
         }
         if !way.adjacent.is_empty() {
-            rules.push(format!("the next event is no {}", self.names_of(way.adjacent)));
+            rules.push(format!(
+                "the next event is no {}",
+                self.names_of(way.adjacent)
+            ));
         }
         if let Some((steps, span)) = way.hold {
             rules.push(format!("no {} for {span}", self.names_of(steps)));
         }
         if from.is_none() {
             let leading = self.leading.iter();
-            rules.extend(leading.map(|(step, span)| format!("no `{}` in the {span} before", self.name_of(*step))));
+            rules.extend(
+                leading.map(|(step, span)| {
+                    format!("no `{}` in the {span} before", self.name_of(*step))
+                }),
+            );
         }
         for wanted in &way.wanted {
             let names = self.names_of(wanted.steps);
             rules.push(match wanted.full {
-                Some((_, most)) => format!("nothing that fits {names} is left out, up to {most} of them"),
+                Some((_, most)) => {
+                    format!("nothing that fits {names} is left out, up to {most} of them")
+                }
                 None => format!("nothing that fits {names} is left out"),
             });
         }
-        rules.extend(way.guards.iter().filter_map(|&(_, least, below)| repeats(least, below)));
-        rules.extend(way.unless.map(|until| format!("not if the event fits `{}`", self.name_of(until))));
-        rules.extend(way.until.map(|until| format!("until `{}`", self.name_of(until))));
+        rules.extend(
+            way.guards
+                .iter()
+                .filter_map(|&(_, least, below)| repeats(least, below)),
+        );
+        rules.extend(
+            way.unless
+                .map(|until| format!("not if the event fits `{}`", self.name_of(until))),
+        );
+        rules.extend(
+            way.until
+                .map(|until| format!("until `{}`", self.name_of(until))),
+        );
         rules
     }
 }
@@ -153,6 +200,9 @@ fn repeats(least: u32, below: u32) -> Option<String> {
         (0, below) => Some(format!("after fewer than {below} repeats")),
         (least, u32::MAX) => Some(format!("after {least} repeats or more")),
         (least, below) if below == least + 1 => Some(format!("after {least} repeats")),
-        (least, below) => Some(format!("after {least} to {} repeats", below.saturating_sub(1))),
+        (least, below) => Some(format!(
+            "after {least} to {} repeats",
+            below.saturating_sub(1)
+        )),
     }
 }

@@ -77,7 +77,7 @@ fn layout(name: &str, text: &str) -> Result<Option<String>> {
     let id = files.add(name, text);
     let (tree, diagnostics) = parser::parse(id, text);
     if diagnostics.is_empty() {
-        return Ok(Some(print::print(&tree)));
+        return Ok(Some(print::print(&tree, text)));
     }
     let mut err = io::stderr().lock();
     for found in &diagnostics {

@@ -39,28 +39,6 @@ pub fn of(pattern: &Pattern, nfa: &Nfa) -> Vec<Way> {
 }
 
 /// The step's name.
-    pub step: String,
-}
-
-/// Every way on of a pattern.
-///
-/// # Errors
-/// When the pattern is too complex for an automaton.
-pub fn of(program: &Program, pattern: &Pattern) -> Result<Vec<Way>> {
-    let at = program.patterns.iter().position(|other| std::ptr::eq(other, pattern)).unwrap_or_default();
-    let id = PatternId(u32::try_from(at).context("too many patterns")?);
-    let nfa = Nfa::new(program, id, &Tables::default()).with_context(|| format!("pattern \"{}\"", pattern.name))?;
-    let position = |place: Place| Position { number: place.number, step: step_name(pattern, place.step).to_owned() };
-    let way = |way: leitmotif::automaton::WayOn| Way {
-        from: way.from.map(position),
-        to: way.to.map(position),
-        between: way.between,
-        rules: way.rules,
-    };
-    Ok(nfa.ways_on().into_iter().map(way).collect())
-}
-
-/// The step's name.
 pub fn step_name(pattern: &Pattern, step: StepId) -> &str {
     pattern.steps.get(usize::from(step.0)).map_or("?", |step| step.name.as_str())
 }
