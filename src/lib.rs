@@ -6,4 +6,6 @@ pub mod automaton;
 pub mod engine;
 pub mod event;
 pub mod lang;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod time;

@@ -19,6 +19,8 @@ mod paths;
 mod projection;
 pub mod split;
 pub mod table;
+#[cfg(test)]
+mod tests;
 mod token;
 
 use std::fmt;

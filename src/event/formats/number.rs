@@ -18,12 +18,18 @@ pub(super) enum Misfit {
 /// A number taken apart: `mantissa * 10^-scale`.
 struct Parts {
     negative: bool,
+    /// Does not end in zeros.
     mantissa: u128,
     scale: i64,
+    /// How many digits after the point were written; 0 with an exponent, which makes them meaningless.
+    written: i64,
 }
 
 /// The greatest mantissa of a decimal: 96 bits.
 const MANTISSA_MAX: u128 = (1 << 96) - 1;
+
+/// No exponent beyond this makes a difference; records are shorter than this.
+const EXPONENT_MAX: i64 = 10_000_000;
 
 /// The most digits after the point.
 const SCALE_MAX: i64 = 28;
@@ -74,11 +80,22 @@ pub(super) fn decimal(text: &str) -> Result<Decimal, Misfit> {
         return Ok(value);
     }
     let parts = parts(text)?;
-    let (mantissa, scale) = if parts.scale < 0 {
+    let (mut mantissa, mut scale) = if parts.scale < 0 {
         (scaled(&parts)?, 0)
     } else {
         (parts.mantissa, parts.scale)
     };
+    // Zeros at the end of a fraction are given back as far as they fit.
+    while scale < parts.written.min(SCALE_MAX) {
+        let Some(more) = mantissa
+            .checked_mul(10)
+            .filter(|more| *more <= MANTISSA_MAX)
+        else {
+            break;
+        };
+        mantissa = more;
+        scale += 1;
+    }
     if mantissa > MANTISSA_MAX {
         return Err(if scale > 0 {
             Misfit::Digits
@@ -126,8 +143,7 @@ fn decimal_short(text: &[u8]) -> Option<Decimal> {
     Some(Decimal::new(if negative { -value } else { value }, scale))
 }
 
-/// Takes a number apart. Zeros at the end of a fraction are dropped as far as the mantissa could not hold them, or an
-/// exponent makes them meaningless.
+/// Takes a number apart.
 fn parts(text: &str) -> Result<Parts, Misfit> {
     if !numeric(text) {
         return Err(Misfit::Form);
@@ -145,6 +161,7 @@ fn parts(text: &str) -> Result<Parts, Misfit> {
         negative,
         mantissa: 0,
         scale: 0,
+        written: 0,
     };
     // Zeros are taken only when another digit follows, so that an endless row of them costs nothing.
     let mut zeros: u32 = 0;
@@ -170,38 +187,25 @@ fn parts(text: &str) -> Result<Parts, Misfit> {
             parts.scale += step;
         }
     }
-    if parts.mantissa == 0 {
-        zeros = 0;
-        // The digits written count for zero too: 0.00.
-        parts.scale = parts.scale.min(SCALE_MAX);
-    }
     parts.scale -= i64::from(zeros);
-    if let Some(exponent) = exponent {
-        // An exponent too large to read is also too large to hold, unless the number is zero.
-        let exponent: i64 = exponent.parse().unwrap_or(if exponent.starts_with('-') {
-            -1_000_000
-        } else {
-            1_000_000
-        });
-        parts.scale = parts
-            .scale
-            .saturating_sub(exponent.clamp(-1_000_000, 1_000_000));
-        if parts.mantissa == 0 {
-            parts.scale = 0;
-        }
-    } else {
-        // Give back what was written: 10.50 keeps its two digits after the point, as far as they fit.
-        while parts.scale < fraction.len() as i64 && parts.scale < SCALE_MAX && parts.mantissa > 0 {
-            let Some(more) = parts
-                .mantissa
-                .checked_mul(10)
-                .filter(|more| *more <= MANTISSA_MAX)
-            else {
-                break;
+    match exponent {
+        None => parts.written = parts.scale + i64::from(zeros),
+        Some(exponent) => {
+            // An exponent too large to read is also too large to hold.
+            let far = if exponent.starts_with('-') {
+                -EXPONENT_MAX
+            } else {
+                EXPONENT_MAX
             };
-            parts.mantissa = more;
-            parts.scale += 1;
+            let exponent = exponent
+                .parse()
+                .unwrap_or(far)
+                .clamp(-EXPONENT_MAX, EXPONENT_MAX);
+            parts.scale -= exponent;
         }
+    }
+    if parts.mantissa == 0 {
+        parts.scale = 0;
     }
     Ok(parts)
 }
