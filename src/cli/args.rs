@@ -49,11 +49,11 @@ pub struct RunArgs {
     #[command(flatten)]
     pub program: ProgramArgs,
     /// Events: a .ndjson, .jsonl or .csv file (also .gz, .zst), or - for stdin; NAME= when the file holds one event type
-    #[arg(long = "source", value_name = "[NAME=]FILE", value_parser = binding)]
-    pub sources: Vec<Binding>,
+    #[arg(long = "source", value_name = "[NAME=]FILE")]
+    pub sources: Vec<String>,
     /// Where rows go: a file, or - for stdout; NAME= is a stream, `late`, `malformed` or `evicted`, without it all streams
-    #[arg(long = "output", value_name = "[NAME=]FILE", value_parser = binding)]
-    pub outputs: Vec<Binding>,
+    #[arg(long = "output", value_name = "[NAME=]FILE")]
+    pub outputs: Vec<String>,
     /// The rows of a `table`: a .csv, .ndjson or .jsonl file
     #[arg(long = "table", value_name = "NAME=FILE", value_parser = named)]
     pub tables: Vec<Named>,
@@ -180,15 +180,6 @@ pub struct Named {
     pub value: String,
 }
 
-/// `[NAME=]VALUE`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Binding {
-    /// What stands before the first `=`, if that is a name.
-    pub name: Option<String>,
-    /// The rest.
-    pub value: String,
-}
-
 fn named(text: &str) -> Result<Named, String> {
     match text.split_once('=') {
         Some((name, value)) if is_name(name) => Ok(Named {
@@ -199,21 +190,7 @@ fn named(text: &str) -> Result<Named, String> {
     }
 }
 
-fn binding(text: &str) -> Result<Binding, String> {
-    let (name, value) = match text.split_once('=') {
-        Some((name, value)) if is_name(name) => (Some(name.to_owned()), value),
-        _ => (None, text),
-    };
-    if value.is_empty() {
-        return Err("no file is named; write NAME=FILE or FILE".to_owned());
-    }
-    Ok(Binding {
-        name,
-        value: value.to_owned(),
-    })
-}
-
-/// So that `--source ./a=b.ndjson` is a file.
+/// As patterns write names.
 fn is_name(text: &str) -> bool {
     let mut chars = text.chars();
     chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
@@ -271,14 +248,5 @@ mod tests {
         for wrong in ["", "2", "s", "5min", "-1s", "1.5s", "99999999999999999999s", "9223372036854775807d"] {
             assert!(span(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn equals_sign_in_a_path_is_no_name() {
-        let read = |text| binding(text).map(|b| (b.name, b.value));
-        assert_eq!(read("Txn=a.csv"), Ok((Some("Txn".into()), "a.csv".into())));
-        assert_eq!(read("./a=b.csv"), Ok((None, "./a=b.csv".into())));
-        assert_eq!(read("-"), Ok((None, "-".into())));
-        assert!(read("Txn=").is_err());
     }
 }

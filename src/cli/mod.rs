@@ -58,6 +58,9 @@ pub fn main() -> ExitCode {
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
-    causes.any(|cause| cause.kind() == ErrorKind::BrokenPipe)
+    error.chain().any(|cause| {
+        let io = cause.downcast_ref::<io::Error>();
+        let sink = cause.downcast_ref::<leitmotif::sink::Error>();
+        io.is_some_and(|io| io.kind() == ErrorKind::BrokenPipe) || sink.is_some_and(leitmotif::sink::Error::is_closed)
+    })
 }
