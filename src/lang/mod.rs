@@ -7,6 +7,8 @@ pub mod diagnostic;
 pub(crate) mod lexer;
 pub mod parser;
 pub mod pattern;
+pub mod scalar;
+pub mod print;
 pub mod span;
 mod syntax_error;
 pub(crate) mod token;
