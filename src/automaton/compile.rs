@@ -35,7 +35,6 @@ impl Nfa {
                     .map_or((None, None), Compiled::split);
                 StepPlan {
                     name: step.name.clone(),
-                    ty: step.ty,
                     local,
                     correlated,
                 }

@@ -11,7 +11,7 @@ use super::tables::Tables;
 use crate::event::{Event, EventTypeId, FieldId, Value};
 use crate::lang::pattern::{BinaryOp, Expr, Function, Pattern, Regex, StepId, UnaryOp};
 use crate::lang::scalar;
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 
 /// A compiled expression.
 #[derive(Clone, Debug)]
@@ -321,7 +321,6 @@ fn short_circuit<'a>(
 #[derive(Clone, Debug)]
 pub(crate) struct StepPlan {
     pub name: String,
-    pub ty: EventTypeId,
     /// Judged once per event.
     pub local: Option<Compiled>,
     /// Judged once per event and partial match.
@@ -360,9 +359,4 @@ impl StepMask {
             Some(StepId(at as u8))
         })
     }
-}
-
-/// The instant right after the last moment at which `span` has not yet passed since `from`.
-pub(crate) fn expiry(from: Timestamp, span: Span) -> Timestamp {
-    from.plus(span).plus(Span(1))
 }

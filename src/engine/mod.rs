@@ -4,8 +4,12 @@
 //! clock and does no I/O. Patterns are shown a batch one after the other, in an order in which each stands after those
 //! whose streams it reads; the rows of the batch are then put into the order of time.
 
+mod directory;
+pub mod intake;
 mod keyed;
+pub mod reorder;
 mod timers;
+pub mod watermark;
 
 use std::sync::Arc;
 
@@ -72,7 +76,7 @@ impl Engine {
                 pattern: name.clone(),
                 cause,
             })?;
-            patterns.push(Keyed::new(Arc::new(nfa), id));
+            patterns.push(Keyed::new(nfa, id));
         }
         Ok(Engine {
             program,
