@@ -67,6 +67,13 @@ pub trait Source: Send {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Error(String);
 
+impl Error {
+    /// What is wrong with what a source holds.
+    pub(crate) fn in_source(name: &str, reason: &dyn fmt::Display) -> Error {
+        Error(format!("source \"{name}\": {reason}"))
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
