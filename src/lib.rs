@@ -3,6 +3,9 @@
 #![deny(missing_docs)]
 
 pub mod automaton;
+pub mod engine;
 pub mod event;
 pub mod lang;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod time;

@@ -1,5 +1,24 @@
 //! From a checked pattern to its matches: immutable plans, explicit state, no I/O and no clock.
 
+mod chain;
+mod choice;
+mod compile;
+mod expression;
+mod matcher;
+mod nfa;
+mod register;
 mod row;
+mod run;
+mod state;
+mod tables;
+mod walk;
+mod window;
 
+pub use choice::{Outcome, Tally};
+pub use nfa::Nfa;
 pub use row::{Row, Stream};
+pub use run::Runs;
+pub use state::{Fits, Interest, Reuse, State};
+pub use tables::Tables;
+pub use walk::TooComplex;
+pub use window::Windows;

@@ -1,0 +1,520 @@
+//! What happens to the partial matches of a key at an event and at an instant.
+//!
+//! The list of runs is kept by first event and, among equals, by preference. One pass over it therefore meets completed candidates in
+//! just the order in which they are to be considered (`docs/semantics.md`, "Choice"), and no candidate is ever stored or sorted.
+//! A run that binds an event while some of its ways on stay open is split around its child: what it may bind later by a better way
+//! on goes before the child, the rest after it.
+//!
+//! Nothing here knows files, clocks or other keys.
+
+use smallvec::SmallVec;
+
+use super::choice::{Admitted, Choice, Outcome, evicted, timed_out};
+use super::expression::{Bounds, Scope, StepMask};
+use super::nfa::{Completion, Mindfulness, Nfa, Target, Wanted, Way};
+use super::run::{Run, Runs, bits};
+use crate::event::{Event, Value};
+use crate::lang::pattern::{Contiguity, Evict, StepId};
+use crate::time::Timestamp;
+
+/// Memory that passes reuse. Holds nothing between calls.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    runs: Vec<Run>,
+    expired: Vec<(Run, Timestamp)>,
+}
+
+/// An event as one pattern sees it.
+#[derive(Clone, Copy)]
+pub(crate) struct Incoming<'a> {
+    pub event: &'a Event,
+    /// Number in the order of events.
+    pub number: u64,
+    /// Steps of the event's type whose local condition holds.
+    pub fits: StepMask,
+}
+
+impl Nfa {
+    /// Steps of the event's type whose local condition holds. Judged once per event, before its key is looked up.
+    pub(crate) fn fits(&self, event: &Event) -> StepMask {
+        let Some(input) = self.input(event.ty) else {
+            return StepMask::default();
+        };
+        let scope = Scope {
+            event: Some(event),
+            registers: &[],
+            plan: &self.registers,
+            key: &[],
+            bounds: Bounds::default(),
+            window: None,
+            reached: None,
+        };
+        let mut fits = StepMask::default();
+        for step in input.steps.steps() {
+            if self.steps[usize::from(step.0)]
+                .local
+                .as_ref()
+                .is_none_or(|local| local.holds(&scope))
+            {
+                fits.add(step);
+            }
+        }
+        fits
+    }
+
+    /// True if an event with these bits can change anything for a key that has runs.
+    pub(crate) fn minds(&self, fits: StepMask) -> bool {
+        self.mindful == Mindfulness::EveryEvent || !fits.is_empty()
+    }
+
+    /// True if an event with these bits can change anything for a key without runs.
+    pub(crate) fn begins(&self, fits: StepMask) -> bool {
+        fits.0 & self.starters.0 != 0 || self.leading.iter().any(|(step, _)| fits.has(*step))
+    }
+}
+
+/// Which steps an event satisfies in the eyes of one run; worked out when first asked.
+struct Judge<'a> {
+    nfa: &'a Nfa,
+    incoming: Incoming<'a>,
+    scope: Scope<'a>,
+    known: u64,
+    holds: u64,
+}
+
+impl<'a> Judge<'a> {
+    fn new(
+        nfa: &'a Nfa,
+        incoming: Incoming<'a>,
+        run: Option<&'a Run>,
+        empty: &'a [super::register::Accumulator],
+        key: &'a [Value],
+    ) -> Judge<'a> {
+        let scope = Scope {
+            event: Some(incoming.event),
+            registers: run.map_or(empty, |run| &run.registers),
+            plan: &nfa.registers,
+            key,
+            bounds: Bounds {
+                first: run.map(|run| run.first_time),
+                last: run.map(|run| run.last_time),
+            },
+            window: None,
+            reached: None,
+        };
+        Judge {
+            nfa,
+            incoming,
+            scope,
+            known: 0,
+            holds: 0,
+        }
+    }
+
+    fn satisfies(&mut self, step: StepId) -> bool {
+        if !self.incoming.fits.has(step) {
+            return false;
+        }
+        let Some(correlated) = &self.nfa.steps[usize::from(step.0)].correlated else {
+            return true;
+        };
+        let bit = 1 << step.0;
+        if self.known & bit == 0 {
+            self.known |= bit;
+            if correlated.holds(&self.scope) {
+                self.holds |= bit;
+            }
+        }
+        self.holds & bit != 0
+    }
+
+    fn satisfies_any(&mut self, steps: StepMask) -> bool {
+        StepMask(steps.0 & self.incoming.fits.0)
+            .steps()
+            .any(|step| self.satisfies(step))
+    }
+
+    /// True if a greedy loop that `wanted` speaks of would have taken the event.
+    fn wanted(&mut self, wanted: &[Wanted], run: Option<&Run>) -> bool {
+        wanted.iter().any(|wanted| {
+            let ended = wanted.until.is_some_and(|until| match run {
+                Some(run) => run.ended >> until.0 & 1 == 1,
+                None => self.satisfies(until),
+            });
+            let full = wanted.full.is_some_and(|(counter, full)| {
+                run.is_some_and(|run| run.counters[usize::from(counter)] >= full)
+            });
+            !ended && !full && self.satisfies_any(wanted.steps)
+        })
+    }
+}
+
+/// What an event means to one way on of a run.
+struct Verdict {
+    binds: bool,
+    survives: bool,
+    completes: bool,
+}
+
+fn judge(nfa: &Nfa, way: &Way, run: &Run, judge: &mut Judge<'_>) -> Verdict {
+    let time = judge.incoming.event.time;
+    // Before this time the connector minds nothing, and nothing is bound.
+    let counts_from = way
+        .hold
+        .map_or(Timestamp::MIN, |(_, span)| run.last_time.plus(span));
+    let ended = way.until.is_some_and(|until| run.ended >> until.0 & 1 == 1);
+    let forbidden = judge.satisfies_any(way.between)
+        || run.fresh && judge.satisfies_any(way.adjacent)
+        || way
+            .hold
+            .is_some_and(|(steps, _)| time < counts_from && judge.satisfies_any(steps));
+    let target = match way.target {
+        Target::End(completion) => {
+            let closes = ended && way.hold.is_none();
+            // What `within` no longer allows the loop cannot take.
+            let allowed = way.hold.is_some()
+                || completion == Completion::Within
+                || completion == Completion::NextEvent
+                || nfa
+                    .within
+                    .is_none_or(|within| time <= run.first_time.plus(within));
+            let broken = forbidden || allowed && judge.wanted(&way.wanted, Some(run));
+            let completes = closes || completion == Completion::NextEvent && !broken;
+            return Verdict {
+                binds: false,
+                survives: !broken && !completes,
+                completes,
+            };
+        }
+        Target::Position(target) => nfa.positions[usize::from(target)]
+            .step
+            .expect("the start is no target"),
+    };
+    let in_time = time >= counts_from
+        && way
+            .after
+            .is_none_or(|after| time >= run.last_time.plus(after));
+    let satisfies = in_time && judge.satisfies(target);
+    let wanted = judge.wanted(&way.wanted, Some(run));
+    let binds =
+        satisfies && !wanted && !ended && way.unless.is_none_or(|until| !judge.satisfies(until));
+    let skipped = match way.contiguity {
+        Contiguity::Strict => time < counts_from,
+        Contiguity::SkipTillNext => !satisfies,
+        Contiguity::SkipTillAny => true,
+    };
+    Verdict {
+        binds,
+        survives: skipped && !forbidden && !wanted && !ended,
+        completes: false,
+    }
+}
+
+/// One event passing over the runs of one key.
+struct Pass<'a> {
+    nfa: &'a Nfa,
+    incoming: Incoming<'a>,
+    key: &'a [Value],
+    choice: Choice<'a>,
+    admitted: &'a mut Option<Box<Admitted>>,
+    out: &'a mut Outcome,
+}
+
+/// Shows an event to every run of a key, and lets it start new ones. Instants up to the event's time have passed.
+pub(crate) fn step(
+    nfa: &Nfa,
+    state: &mut Runs,
+    incoming: Incoming<'_>,
+    key: &[Value],
+    scratch: &mut Scratch,
+    out: &mut Outcome,
+) {
+    let choice = Choice::new(nfa, key, incoming.event.time);
+    let mut pass = Pass {
+        nfa,
+        incoming,
+        key,
+        choice,
+        admitted: &mut state.admitted,
+        out,
+    };
+    if !state.runs.is_empty() {
+        scratch.runs.clear();
+        std::mem::swap(&mut state.runs, &mut scratch.runs);
+        for run in scratch.runs.drain(..) {
+            if !pass.choice.removes(run.first) {
+                pass.advance(run, &mut state.runs);
+            }
+        }
+    }
+    if nfa.begins(incoming.fits) {
+        pass.start(&mut state.runs, &mut state.absent);
+    }
+    pass.choice.settle(&mut state.runs);
+    if nfa.ambiguous {
+        merge(&mut state.runs);
+    }
+    evict(nfa, state, key, incoming.event.time, out);
+}
+
+impl Pass<'_> {
+    /// Shows the event to one run; what it becomes is added to `runs` in order of preference.
+    fn advance(&mut self, mut run: Run, runs: &mut Vec<Run>) {
+        let nfa = self.nfa;
+        let position = &nfa.positions[usize::from(run.position)];
+        if !position.untils.is_empty() {
+            let mut eyes = Judge::new(nfa, self.incoming, Some(&run), &[], self.key);
+            let ended = position
+                .untils
+                .steps()
+                .filter(|until| eyes.satisfies(*until));
+            run.ended |= ended.fold(0, |ended, until| ended | 1 << until.0);
+        }
+        let (mut binding, mut completing, mut surviving) = (0_u64, 0_u64, 0_u64);
+        let mut eyes = Judge::new(nfa, self.incoming, Some(&run), &[], self.key);
+        for at in bits(run.alive) {
+            let verdict = judge(nfa, &position.ways[at], &run, &mut eyes);
+            binding |= u64::from(verdict.binds) << at;
+            completing |= u64::from(verdict.completes) << at;
+            surviving |= u64::from(verdict.survives) << at;
+        }
+        for at in bits(binding | completing) {
+            // What stays open by better ways on is preferred to what happens now.
+            let better = surviving & ((1 << at) - 1);
+            if better != 0 {
+                surviving &= !better;
+                let mut waiting = Run {
+                    alive: better,
+                    fresh: false,
+                    ..run.clone()
+                };
+                waiting.schedule(nfa);
+                runs.push(waiting);
+            }
+            let way = &position.ways[at];
+            let Target::Position(target) = way.target else {
+                self.choice.consider(&run, self.admitted, self.out);
+                continue;
+            };
+            let mut child = run.clone();
+            child.take(
+                nfa,
+                way,
+                target,
+                self.incoming.event,
+                self.incoming.number,
+                self.key,
+            );
+            self.arrive(child, runs);
+        }
+        if surviving != 0 {
+            run.fresh = false;
+            if surviving != run.alive {
+                run.alive = surviving;
+                run.schedule(nfa);
+            }
+            runs.push(run);
+        }
+    }
+
+    /// A run that just bound the event: considered if it completes at once, kept if it can go on.
+    fn arrive(&mut self, run: Run, runs: &mut Vec<Run>) {
+        let ways = &self.nfa.positions[usize::from(run.position)].ways;
+        let completes = ways
+            .iter()
+            .any(|way| way.target == Target::End(Completion::AtOnce) && run.allows(way));
+        if completes {
+            self.choice.consider(&run, self.admitted, self.out);
+        }
+        if run.alive != 0 {
+            runs.push(run);
+        }
+    }
+
+    /// Lets the event be the first of new runs.
+    fn start(&mut self, runs: &mut Vec<Run>, absent: &mut SmallVec<[Option<Timestamp>; 1]>) {
+        let (nfa, incoming) = (self.nfa, self.incoming);
+        let time = incoming.event.time;
+        let empty = nfa.registers.empty();
+        let mut eyes = Judge::new(nfa, incoming, None, &empty, self.key);
+        let mut remembered = absent.iter().zip(&nfa.leading);
+        let silent =
+            remembered.all(|(seen, (_, span))| seen.is_none_or(|seen| seen <= time.minus(*span)));
+        if silent && incoming.fits.0 & nfa.starters.0 != 0 {
+            for way in &nfa.positions[0].ways {
+                let Target::Position(target) = way.target else {
+                    continue;
+                };
+                let step = nfa.positions[usize::from(target)]
+                    .step
+                    .expect("the start is no target");
+                let binds = eyes.satisfies(step)
+                    && !eyes.wanted(&way.wanted, None)
+                    && way.unless.is_none_or(|until| !eyes.satisfies(until));
+                if binds {
+                    let mut run = Run::start(nfa, incoming.event, incoming.number);
+                    run.take(nfa, way, target, incoming.event, incoming.number, self.key);
+                    self.arrive(run, runs);
+                }
+            }
+        }
+        for (at, (step, _)) in nfa.leading.iter().enumerate() {
+            if eyes.satisfies(*step) {
+                absent.resize(nfa.leading.len(), None);
+                absent[at] = Some(time);
+            }
+        }
+    }
+}
+
+/// Lets every instant up to and including `until` pass, in order.
+pub(crate) fn pass_instants(
+    nfa: &Nfa,
+    state: &mut Runs,
+    until: Timestamp,
+    key: &[Value],
+    scratch: &mut Scratch,
+    out: &mut Outcome,
+) {
+    loop {
+        let instant = state.next_instant(nfa);
+        if instant > until || instant == Timestamp::MAX {
+            return;
+        }
+        pass_instant(nfa, state, instant, key, scratch, out);
+    }
+}
+
+fn pass_instant(
+    nfa: &Nfa,
+    state: &mut Runs,
+    instant: Timestamp,
+    key: &[Value],
+    scratch: &mut Scratch,
+    out: &mut Outcome,
+) {
+    let mut choice = Choice::new(nfa, key, instant);
+    scratch.runs.clear();
+    scratch.expired.clear();
+    std::mem::swap(&mut state.runs, &mut scratch.runs);
+    for mut run in scratch.runs.drain(..) {
+        if run.next > instant {
+            state.runs.push(run);
+            continue;
+        }
+        let ways = &nfa.positions[usize::from(run.position)].ways;
+        let mut completed = false;
+        let mut bound_passed = Timestamp::MIN;
+        for at in bits(run.alive) {
+            let way = &ways[at];
+            if run.deadline(nfa, way) > instant {
+                continue;
+            }
+            run.alive &= !(1 << at);
+            if matches!(way.target, Target::End(_)) {
+                completed = true;
+                choice.consider(&run, &mut state.admitted, out);
+            } else {
+                let exclusive = way.closes.is_some_and(|_| {
+                    let open = Way {
+                        closes: None,
+                        ..way.clone()
+                    };
+                    run.deadline(nfa, &open) > instant
+                });
+                let bound = if exclusive {
+                    instant
+                } else {
+                    instant.minus(crate::time::Span(1))
+                };
+                bound_passed = bound_passed.max(bound);
+            }
+        }
+        if run.alive != 0 {
+            run.schedule(nfa);
+            state.runs.push(run);
+        } else if !completed {
+            scratch.expired.push((run, bound_passed));
+        }
+    }
+    choice.settle(&mut state.runs);
+    for (run, _) in &mut scratch.expired {
+        run.matched |= choice.has_matched(run.first);
+    }
+    scratch
+        .expired
+        .retain(|(run, _)| !choice.removes(run.first) && !run.matched);
+    time_out(nfa, state, key, scratch, out);
+    for (seen, (_, span)) in state.absent.iter_mut().zip(&nfa.leading) {
+        if seen.is_some_and(|seen| seen.plus(*span) <= instant) {
+            *seen = None;
+        }
+    }
+    if state
+        .admitted
+        .as_ref()
+        .is_some_and(|admitted| admitted.forgotten() <= instant)
+    {
+        state.admitted = None;
+    }
+}
+
+/// Reports each start whose last run has expired, by its most advanced one.
+fn time_out(nfa: &Nfa, state: &Runs, key: &[Value], scratch: &mut Scratch, out: &mut Outcome) {
+    let expired = &scratch.expired;
+    let mut at = 0;
+    while at < expired.len() {
+        let first = expired[at].0.first;
+        let group = expired[at..]
+            .iter()
+            .take_while(|(run, _)| run.first == first)
+            .count();
+        if !state.runs.iter().any(|run| run.first == first) {
+            let reach = |run: &Run| (nfa.positions[usize::from(run.position)].step, run.bound);
+            let mut best = &expired[at];
+            for other in &expired[at..at + group] {
+                if reach(&other.0) > reach(&best.0) {
+                    best = other;
+                }
+            }
+            timed_out(nfa, &best.0, best.1, key, out);
+        }
+        at += group;
+    }
+}
+
+/// Drops runs that differ from an earlier one in nothing that matters.
+fn merge(runs: &mut Vec<Run>) {
+    let same = |a: &Run, b: &Run| {
+        a.path == b.path
+            && a.first == b.first
+            && a.position == b.position
+            && a.alive == b.alive
+            && a.counters == b.counters
+            && a.ended == b.ended
+    };
+    let mut seen = hashbrown::HashSet::new();
+    let mut kept: Vec<Run> = Vec::with_capacity(runs.len());
+    for run in runs.drain(..) {
+        if seen.insert((run.first, run.path)) || !kept.iter().any(|earlier| same(earlier, &run)) {
+            kept.push(run);
+        }
+    }
+    *runs = kept;
+}
+
+/// Holds the number of runs at the bound of the pattern.
+fn evict(nfa: &Nfa, state: &mut Runs, key: &[Value], time: Timestamp, out: &mut Outcome) {
+    let bound = nfa.bound.count as usize;
+    if state.runs.len() <= bound {
+        return;
+    }
+    let excess = state.runs.len() - bound;
+    let excess_runs = match nfa.bound.evict {
+        Evict::Oldest => state.runs.drain(..excess),
+        Evict::Newest => state.runs.drain(bound..),
+    };
+    for run in excess_runs {
+        evicted(nfa, &run, time, key, out);
+    }
+}

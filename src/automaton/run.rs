@@ -1,0 +1,218 @@
+//! What changes: the partial matches of one key and pattern.
+
+use smallvec::SmallVec;
+
+use super::choice::Admitted;
+use super::nfa::{Completion, Counting, Nfa, Skip, Target, Way, Which};
+use super::register::Registers;
+use crate::event::{Event, Position, Value};
+use crate::time::{Span, Timestamp};
+
+/// A partial match.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    /// Number of the first bound event in the order of events.
+    pub first: u64,
+    /// Number of the last bound event.
+    pub last: u64,
+    pub first_time: Timestamp,
+    pub last_time: Timestamp,
+    /// Index of the position in the automaton; never the start.
+    pub position: u16,
+    /// True until an event came after the last bound one.
+    pub fresh: bool,
+    /// True once the start has matched: it never times out.
+    pub matched: bool,
+    /// How many events are bound.
+    pub bound: u64,
+    /// Ways on that are open, one bit each. Never 0 in a stored run.
+    pub alive: u64,
+    /// `until` steps that an event since the last bound one has satisfied.
+    pub ended: u64,
+    /// The earliest instant at which a way on completes or expires, or earlier.
+    pub next: Timestamp,
+    /// Time of the first event of the closed loop.
+    pub anchor: Timestamp,
+    /// Number of the event that `skip to` looks for.
+    pub mark: Option<u64>,
+    /// A hash of the steps and positions bound so far.
+    pub path: u64,
+    pub counters: SmallVec<[u32; 2]>,
+    pub registers: Registers,
+}
+
+/// Everything that one key has in one pattern.
+#[derive(Clone, Debug, Default)]
+pub struct Runs {
+    /// By first event, then by preference.
+    pub(crate) runs: Vec<Run>,
+    /// Time of the last event that satisfied each leading negation.
+    pub(crate) absent: SmallVec<[Option<Timestamp>; 1]>,
+    /// What `limit` let through lately.
+    pub(crate) admitted: Option<Box<Admitted>>,
+}
+
+impl Runs {
+    /// True if nothing is left to remember.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.runs.is_empty() && self.absent.iter().all(Option::is_none) && self.admitted.is_none()
+    }
+
+    /// The earliest instant at which something happens without an event; [`Timestamp::MAX`] if nothing will.
+    pub(crate) fn next_instant(&self, nfa: &Nfa) -> Timestamp {
+        let runs = self.runs.iter().map(|run| run.next);
+        let absent = self
+            .absent
+            .iter()
+            .zip(&nfa.leading)
+            .filter_map(|(seen, (_, span))| Some(seen.as_ref()?.plus(*span)));
+        let admitted = self.admitted.as_ref().map(|admitted| admitted.forgotten());
+        runs.chain(absent)
+            .chain(admitted)
+            .min()
+            .unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// A step of the hash of a path; the constants are those of the 64-bit variant of MurmurHash3's finaliser.
+pub(crate) fn mix(hash: u64, value: u64) -> u64 {
+    let mut h = hash.rotate_left(23) ^ value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    h = (h ^ (h >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    h = (h ^ (h >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    h ^ (h >> 33)
+}
+
+/// A hash of where an event came from.
+pub(crate) fn place(position: Position) -> u64 {
+    mix(
+        u64::from(position.source) << 32 | u64::from(position.partition),
+        position.offset,
+    )
+}
+
+impl Run {
+    /// Binds nothing yet; [`Run::take`] must follow.
+    pub(crate) fn start(nfa: &Nfa, event: &Event, number: u64) -> Run {
+        Run {
+            first: number,
+            last: number,
+            first_time: event.time,
+            last_time: event.time,
+            position: 0,
+            fresh: true,
+            matched: false,
+            bound: 0,
+            alive: 0,
+            ended: 0,
+            next: Timestamp::MAX,
+            anchor: event.time,
+            mark: None,
+            path: 0,
+            counters: SmallVec::from_elem(0, nfa.counters),
+            registers: nfa.registers.empty(),
+        }
+    }
+
+    /// Binds the event by the way on to `target`. What is open from there is set; the caller looks at ways that complete at once.
+    pub(crate) fn take(
+        &mut self,
+        nfa: &Nfa,
+        way: &Way,
+        target: u16,
+        event: &Event,
+        number: u64,
+        key: &[Value],
+    ) {
+        for &(counter, counting) in &way.counting {
+            let count = &mut self.counters[usize::from(counter)];
+            *count = match counting {
+                Counting::One => 1,
+                Counting::More(held) => count.saturating_add(1).min(held.max(1)),
+            };
+        }
+        if way.anchors {
+            self.anchor = event.time;
+        }
+        let position = &nfa.positions[usize::from(target)];
+        let step = position
+            .step
+            .expect("only the start has no step, and nothing leads to it");
+        nfa.registers
+            .take(&mut self.registers, usize::from(step.0), event, key);
+        if let Skip::To(steps, which) = nfa.skip
+            && steps.has(step)
+            && (which == Which::Last || self.mark.is_none())
+        {
+            self.mark = Some(number);
+        }
+        self.path = mix(mix(self.path, u64::from(step.0)), place(event.position));
+        self.last = number;
+        self.last_time = event.time;
+        self.position = target;
+        self.fresh = true;
+        self.bound += 1;
+        self.ended = 0;
+        self.alive = 0;
+        for (at, way) in position.ways.iter().enumerate() {
+            if way.target != Target::End(Completion::AtOnce) && self.allows(way) {
+                self.alive |= 1 << at;
+            }
+        }
+        self.schedule(nfa);
+    }
+
+    /// True if the counts allow the way on.
+    pub(crate) fn allows(&self, way: &Way) -> bool {
+        way.guards.iter().all(|&(counter, least, less_than)| {
+            let count = self.counters[usize::from(counter)];
+            least <= count && count < less_than
+        })
+    }
+
+    /// The instant at which the way on completes (to the end) or expires (to a step).
+    pub(crate) fn deadline(&self, nfa: &Nfa, way: &Way) -> Timestamp {
+        let never = Timestamp::MAX;
+        let of = |completion| match completion {
+            Completion::AtOnce => never,
+            Completion::Since(span) => self.last_time.plus(span),
+            Completion::SinceAnchor(span) => self.anchor.plus(span),
+            Completion::Within | Completion::NextEvent => nfa
+                .within
+                .map_or(never, |within| self.first_time.plus(within)),
+        };
+        match way.target {
+            Target::End(completion) => of(completion),
+            Target::Position(_) => {
+                let inclusive = |from: Timestamp, span: Option<Span>| {
+                    span.map_or(never, |span| from.plus(span).plus(Span(1)))
+                };
+                let closed = way.closes.map_or(never, of);
+                inclusive(self.first_time, nfa.within)
+                    .min(inclusive(self.last_time, way.gap))
+                    .min(closed)
+            }
+        }
+    }
+
+    /// Works out the next instant anew.
+    pub(crate) fn schedule(&mut self, nfa: &Nfa) {
+        let ways = &nfa.positions[usize::from(self.position)].ways;
+        let mut next = Timestamp::MAX;
+        for at in bits(self.alive) {
+            next = next.min(self.deadline(nfa, &ways[at]));
+        }
+        self.next = next;
+    }
+}
+
+/// The numbers of the bits that are set, lowest first.
+pub(crate) fn bits(mut word: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        if word == 0 {
+            return None;
+        }
+        let at = word.trailing_zeros() as usize;
+        word &= word - 1;
+        Some(at)
+    })
+}

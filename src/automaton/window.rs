@@ -1,0 +1,687 @@
+//! Patterns whose boundaries are known: a loop with a closer and nothing else (class A).
+//!
+//! No run lists: a key holds one accumulator per open session, or one per *pane*, the greatest stretch that all its overlapping windows
+//! share (Li et al., "No pane, no gain", SIGMOD Record 2005). An event costs one addition to a pane; a window is the sum of its panes when it
+//! ends. Only when the condition reads what the window holds so far does each overlapping window keep an accumulator of its own.
+
+use std::collections::VecDeque;
+
+use jiff::civil;
+use jiff::tz::{AmbiguousOffset, TimeZone};
+
+use super::choice::{Admitted, Outcome, identity, write_match, write_timeout};
+use super::expression::{Bounds, Scope, StepMask};
+use super::matcher::Incoming;
+use super::nfa::Nfa;
+use super::register::Registers;
+use super::run::{mix, place};
+use crate::event::{Event, Value};
+use crate::lang::pattern::{Closer, Element, Loop, Node, Pattern, StepId, Window};
+use crate::time::{Span, Timestamp};
+
+/// When windows open and close.
+#[derive(Clone, Debug)]
+pub(crate) struct WindowPlan {
+    step: StepId,
+    /// The fewest events of a match.
+    min: u64,
+    kind: WindowKind,
+}
+
+#[derive(Clone, Debug)]
+enum WindowKind {
+    Session {
+        close: SessionClose,
+        until: Option<StepId>,
+    },
+    /// Boundaries are multiples of `pane`; windows start at each `every` panes and hold `size` panes.
+    Time {
+        pane: Span,
+        size: i64,
+        every: i64,
+        zone: Option<TimeZone>,
+        sharing: Sharing,
+    },
+    Count {
+        pane: u64,
+        size: u64,
+        every: u64,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum SessionClose {
+    AfterLast(Span),
+    AfterFirst(Span),
+}
+
+/// Whether overlapping windows can share panes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Sharing {
+    Panes,
+    /// The condition reads what the window holds.
+    Apart,
+}
+
+/// The open windows of one key.
+#[derive(Clone, Debug, Default)]
+pub struct Windows {
+    /// Sessions, panes or windows, oldest first. None is empty.
+    panes: VecDeque<Pane>,
+    /// Time: the number of the next window to end. Count: how many events were taken.
+    next: i64,
+    admitted: Option<Box<Admitted>>,
+}
+
+/// What a stretch holds.
+#[derive(Clone, Debug)]
+struct Pane {
+    /// Time: its number, or with windows apart the window's.
+    number: i64,
+    count: u64,
+    first_time: Timestamp,
+    last_time: Timestamp,
+    path: u64,
+    registers: Registers,
+}
+
+impl WindowPlan {
+    /// The plan of a pattern that is a window; `None` for all others.
+    pub(crate) fn of(pattern: &Pattern, shares_panes: bool) -> Option<WindowPlan> {
+        let [
+            Element::Positive {
+                node: Node::Loop(inner),
+                ..
+            },
+        ] = &pattern.body.elements[..]
+        else {
+            return None;
+        };
+        let Loop {
+            body: Node::Step(step),
+            closer: Some(closer),
+            min,
+            until,
+            ..
+        } = &**inner
+        else {
+            return None;
+        };
+        if pattern.skip != crate::lang::pattern::AfterMatch::PastMatch {
+            return None;
+        }
+        let session = |close| WindowKind::Session {
+            close,
+            until: *until,
+        };
+        let kind = match closer {
+            Closer::Gap(span) => session(SessionClose::AfterLast(*span)),
+            Closer::For(span) => session(SessionClose::AfterFirst(*span)),
+            Closer::Window(Window::Time { size, every, tz }) => {
+                let pane = gcd(size.0, every.0);
+                WindowKind::Time {
+                    pane: Span(pane),
+                    size: size.0 / pane,
+                    every: every.0 / pane,
+                    // The checker has looked the zone up already.
+                    zone: tz.as_deref().and_then(|tz| TimeZone::get(tz).ok()),
+                    sharing: if shares_panes {
+                        Sharing::Panes
+                    } else {
+                        Sharing::Apart
+                    },
+                }
+            }
+            Closer::Window(Window::Count { size, every }) => {
+                let pane = gcd(i64::from(*size), i64::from(*every)).unsigned_abs();
+                WindowKind::Count {
+                    pane,
+                    size: u64::from(*size) / pane,
+                    every: u64::from(*every),
+                }
+            }
+        };
+        Some(WindowPlan {
+            step: *step,
+            min: u64::from(*min),
+            kind,
+        })
+    }
+
+    /// What closes its windows, in words.
+    pub(crate) fn describe(&self) -> String {
+        match &self.kind {
+            WindowKind::Session {
+                close: SessionClose::AfterLast(span),
+                ..
+            } => format!("session window, closed by a gap of {span}"),
+            WindowKind::Session {
+                close: SessionClose::AfterFirst(span),
+                ..
+            } => format!("anchored window, closed {span} after its first event"),
+            WindowKind::Time {
+                pane,
+                size,
+                every,
+                sharing,
+                ..
+            } => {
+                let shared = if *sharing == Sharing::Panes {
+                    "panes shared"
+                } else {
+                    "windows apart, since the condition reads what a window holds"
+                };
+                format!(
+                    "aligned windows of {} every {} ({shared})",
+                    Span(pane.0 * size),
+                    Span(pane.0 * every)
+                )
+            }
+            WindowKind::Count { pane, size, every } => {
+                format!("windows of {} events every {every}", pane * size)
+            }
+        }
+    }
+}
+
+fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+impl Windows {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.panes.is_empty() && self.admitted.is_none()
+    }
+
+    /// How many accumulators are held.
+    pub(crate) fn len(&self) -> usize {
+        self.panes.len()
+    }
+
+    /// The earliest instant at which something happens without an event.
+    pub(crate) fn next_instant(&self, plan: &WindowPlan) -> Timestamp {
+        let admitted = self
+            .admitted
+            .as_ref()
+            .map_or(Timestamp::MAX, |admitted| admitted.forgotten());
+        let closes = match &plan.kind {
+            WindowKind::Session { close, .. } => {
+                self.panes.iter().map(|pane| pane.closes(*close)).min()
+            }
+            WindowKind::Time {
+                pane,
+                size,
+                every,
+                zone,
+                sharing,
+            } => self.panes.front().map(|front| {
+                let window = if *sharing == Sharing::Panes {
+                    self.next
+                } else {
+                    front.number
+                };
+                boundary(window * every + size, *pane, zone.as_ref())
+            }),
+            WindowKind::Count { .. } => None,
+        };
+        closes.unwrap_or(Timestamp::MAX).min(admitted)
+    }
+}
+
+impl Pane {
+    fn new(nfa: &Nfa, number: i64, event: &Event) -> Pane {
+        Pane {
+            number,
+            count: 0,
+            first_time: event.time,
+            last_time: event.time,
+            path: 0,
+            registers: nfa.registers.empty(),
+        }
+    }
+
+    fn add(&mut self, nfa: &Nfa, step: StepId, event: &Event, key: &[Value]) {
+        nfa.registers
+            .take(&mut self.registers, usize::from(step.0), event, key);
+        self.count += 1;
+        self.last_time = event.time;
+        self.path = mix(self.path, place(event.position));
+    }
+
+    fn absorb(&mut self, nfa: &Nfa, later: &Pane) {
+        nfa.registers.merge(&mut self.registers, &later.registers);
+        self.count += later.count;
+        self.last_time = later.last_time;
+        self.path = mix(self.path, later.path);
+    }
+
+    fn closes(&self, close: SessionClose) -> Timestamp {
+        match close {
+            SessionClose::AfterLast(span) => self.last_time.plus(span),
+            SessionClose::AfterFirst(span) => self.first_time.plus(span),
+        }
+    }
+}
+
+/// Shows an event to the windows of its key. Instants up to its time have passed.
+pub(crate) fn step(
+    nfa: &Nfa,
+    plan: &WindowPlan,
+    state: &mut Windows,
+    incoming: Incoming<'_>,
+    key: &[Value],
+    out: &mut Outcome,
+) {
+    let mut view = View {
+        nfa,
+        plan,
+        key,
+        admitted: &mut state.admitted,
+        out,
+    };
+    match &plan.kind {
+        WindowKind::Session { until, .. } => view.session(&mut state.panes, *until, incoming),
+        WindowKind::Time {
+            sharing: Sharing::Panes,
+            pane,
+            size,
+            every,
+            zone,
+        } => {
+            if !view.fits(None, None, plan.step, incoming) {
+                return;
+            }
+            let number = pane_of(incoming.event.time, *pane, zone.as_ref());
+            if state.panes.is_empty() {
+                state.next = first_window(number, *size, *every);
+            }
+            if state.panes.back().is_none_or(|last| last.number != number) {
+                state
+                    .panes
+                    .push_back(Pane::new(nfa, number, incoming.event));
+            }
+            if let Some(last) = state.panes.back_mut() {
+                last.add(nfa, plan.step, incoming.event, key);
+            }
+        }
+        WindowKind::Time {
+            sharing: Sharing::Apart,
+            pane,
+            size,
+            every,
+            zone,
+        } => {
+            let number = pane_of(incoming.event.time, *pane, zone.as_ref());
+            for window in first_window(number, *size, *every)..=number.div_euclid(*every) {
+                let bounds = (
+                    boundary(window * every, *pane, zone.as_ref()),
+                    boundary(window * every + size, *pane, zone.as_ref()),
+                );
+                let at = state.panes.iter().position(|open| open.number == window);
+                if !view.fits(
+                    at.map(|at| &state.panes[at]),
+                    Some(bounds),
+                    plan.step,
+                    incoming,
+                ) {
+                    continue;
+                }
+                let at = at.unwrap_or_else(|| {
+                    // A window may open late, when its condition held for the first time.
+                    let at = state.panes.partition_point(|open| open.number < window);
+                    state
+                        .panes
+                        .insert(at, Pane::new(nfa, window, incoming.event));
+                    at
+                });
+                state.panes[at].add(nfa, plan.step, incoming.event, key);
+            }
+        }
+        WindowKind::Count { pane, size, every } => {
+            if !view.fits(None, None, plan.step, incoming) {
+                return;
+            }
+            if state.panes.back().is_none_or(|last| last.count == *pane) {
+                state.panes.push_back(Pane::new(nfa, 0, incoming.event));
+            }
+            if let Some(last) = state.panes.back_mut() {
+                last.add(nfa, plan.step, incoming.event, key);
+            }
+            state.next += 1;
+            if state.next.unsigned_abs() % every == 0 {
+                while state.panes.len() as u64 > *size {
+                    state.panes.pop_front();
+                }
+                view.emit(&state.panes, incoming.event.time, None);
+                let kept = size.saturating_sub(every / pane);
+                while state.panes.len() as u64 > kept {
+                    state.panes.pop_front();
+                }
+                // Only the remainder matters, and a key without panes is forgotten.
+                state.next = 0;
+            }
+        }
+    }
+}
+
+/// Lets every instant up to and including `until` pass, in order.
+pub(crate) fn pass_instants(
+    nfa: &Nfa,
+    plan: &WindowPlan,
+    state: &mut Windows,
+    until: Timestamp,
+    key: &[Value],
+    out: &mut Outcome,
+) {
+    loop {
+        let instant = state.next_instant(plan);
+        if instant > until || instant == Timestamp::MAX {
+            return;
+        }
+        if state
+            .admitted
+            .as_ref()
+            .is_some_and(|admitted| admitted.forgotten() <= instant)
+        {
+            state.admitted = None;
+        }
+        let mut view = View {
+            nfa,
+            plan,
+            key,
+            admitted: &mut state.admitted,
+            out,
+        };
+        match &plan.kind {
+            WindowKind::Session { close, .. } => {
+                let mut at = 0;
+                while at < state.panes.len() {
+                    if state.panes[at].closes(*close) > instant {
+                        at += 1;
+                    } else if let Some(pane) = state.panes.remove(at) {
+                        view.close(
+                            &pane,
+                            instant,
+                            (pane.first_time, instant),
+                            (pane.first_time, pane.last_time),
+                        );
+                    }
+                }
+            }
+            WindowKind::Time {
+                sharing: Sharing::Panes,
+                pane,
+                size,
+                every,
+                zone,
+            } => {
+                let window = state.next;
+                let (start, end) = (
+                    boundary(window * every, *pane, zone.as_ref()),
+                    boundary(window * every + size, *pane, zone.as_ref()),
+                );
+                if end > instant {
+                    continue;
+                }
+                let held: VecDeque<Pane> = state
+                    .panes
+                    .iter()
+                    .take_while(|pane| pane.number < window * every + size)
+                    .cloned()
+                    .collect();
+                view.emit(&held, instant, Some((start, end)));
+                state.next += 1;
+                while state
+                    .panes
+                    .front()
+                    .is_some_and(|front| front.number < state.next * every)
+                {
+                    state.panes.pop_front();
+                }
+                if let Some(front) = state.panes.front() {
+                    state.next = state.next.max(first_window(front.number, *size, *every));
+                }
+            }
+            WindowKind::Time {
+                sharing: Sharing::Apart,
+                pane,
+                size,
+                every,
+                zone,
+            } => {
+                let Some(front) = state.panes.front() else {
+                    continue;
+                };
+                let of = |number: i64| boundary(number, *pane, zone.as_ref());
+                let (start, end) = (of(front.number * every), of(front.number * every + size));
+                if end > instant {
+                    continue;
+                }
+                if let Some(window) = state.panes.pop_front() {
+                    view.close(&window, instant, (start, end), (start, end));
+                }
+            }
+            WindowKind::Count { .. } => {}
+        }
+    }
+}
+
+/// The number of the first window that holds the pane.
+fn first_window(pane: i64, size: i64, every: i64) -> i64 {
+    (pane - size).div_euclid(every) + 1
+}
+
+struct View<'a> {
+    nfa: &'a Nfa,
+    plan: &'a WindowPlan,
+    key: &'a [Value],
+    admitted: &'a mut Option<Box<Admitted>>,
+    out: &'a mut Outcome,
+}
+
+impl View<'_> {
+    /// True if the event satisfies the step in the eyes of a window.
+    fn fits(
+        &self,
+        pane: Option<&Pane>,
+        window: Option<(Timestamp, Timestamp)>,
+        step: StepId,
+        incoming: Incoming<'_>,
+    ) -> bool {
+        if !incoming.fits.has(step) {
+            return false;
+        }
+        let Some(correlated) = &self.nfa.steps[usize::from(step.0)].correlated else {
+            return true;
+        };
+        let empty;
+        let registers = match pane {
+            Some(pane) => &pane.registers,
+            None => {
+                empty = self.nfa.registers.empty();
+                &empty
+            }
+        };
+        let bounds = Bounds {
+            first: pane.map(|pane| pane.first_time),
+            last: pane.map(|pane| pane.last_time),
+        };
+        correlated.holds(&Scope {
+            event: Some(incoming.event),
+            registers,
+            plan: &self.nfa.registers,
+            key: self.key,
+            bounds,
+            window,
+            reached: None,
+        })
+    }
+
+    fn session(
+        &mut self,
+        panes: &mut VecDeque<Pane>,
+        until: Option<StepId>,
+        incoming: Incoming<'_>,
+    ) {
+        let (time, step) = (incoming.event.time, self.plan.step);
+        if let Some(until) = until {
+            let mut at = 0;
+            while at < panes.len() {
+                if !self.fits(Some(&panes[at]), None, until, incoming) {
+                    at += 1;
+                } else if let Some(pane) = panes.remove(at) {
+                    self.close(
+                        &pane,
+                        time,
+                        (pane.first_time, time),
+                        (pane.first_time, pane.last_time),
+                    );
+                }
+            }
+            if self.fits(None, None, until, incoming) {
+                return;
+            }
+        }
+        let within = self.nfa.within;
+        let open = panes
+            .back_mut()
+            .filter(|pane| within.is_none_or(|within| time <= pane.first_time.plus(within)));
+        if let Some(pane) = open {
+            if self.fits(Some(pane), None, step, incoming) {
+                pane.add(self.nfa, step, incoming.event, self.key);
+            }
+        } else if self.fits(None, None, step, incoming) {
+            let mut pane = Pane::new(self.nfa, 0, incoming.event);
+            pane.add(self.nfa, step, incoming.event, self.key);
+            panes.push_back(pane);
+        }
+    }
+
+    /// Emits the sum of panes.
+    fn emit(
+        &mut self,
+        panes: &VecDeque<Pane>,
+        at: Timestamp,
+        window: Option<(Timestamp, Timestamp)>,
+    ) {
+        let mut panes = panes.iter();
+        let Some(first) = panes.next() else { return };
+        let mut sum = first.clone();
+        for pane in panes {
+            sum.absorb(self.nfa, pane);
+        }
+        let bounds = (sum.first_time, sum.last_time);
+        self.close(&sum, at, window.unwrap_or(bounds), window.unwrap_or(bounds));
+    }
+
+    /// A window is complete: a match, a timeout, or nothing.
+    fn close(
+        &mut self,
+        pane: &Pane,
+        at: Timestamp,
+        window: (Timestamp, Timestamp),
+        bounds: (Timestamp, Timestamp),
+    ) {
+        let nfa = self.nfa;
+        let name = &nfa.steps[usize::from(self.plan.step.0)].name;
+        let scope = Scope {
+            event: None,
+            registers: &pane.registers,
+            plan: &nfa.registers,
+            key: self.key,
+            bounds: Bounds {
+                first: Some(pane.first_time),
+                last: Some(pane.last_time),
+            },
+            window: Some(window),
+            reached: Some(name),
+        };
+        let id = mix(
+            mix(pane.path, window.0.0.unsigned_abs()),
+            identity(nfa, self.key),
+        );
+        if pane.count < self.plan.min {
+            write_timeout(nfa, &scope, at, id, bounds, self.out);
+        } else if nfa
+            .having
+            .as_ref()
+            .is_none_or(|having| having.holds(&scope))
+        {
+            write_match(nfa, &scope, at, id, bounds, self.admitted, self.out);
+        }
+    }
+}
+
+/// The instant at which the `number`-th stretch of length `unit` begins, on the local clock of the zone.
+fn boundary(number: i64, unit: Span, zone: Option<&TimeZone>) -> Timestamp {
+    let local = number.saturating_mul(unit.0);
+    match zone {
+        None => Timestamp(local),
+        Some(zone) => Timestamp(to_instant(local, zone)),
+    }
+}
+
+/// The stretch that holds the time.
+fn pane_of(time: Timestamp, unit: Span, zone: Option<&TimeZone>) -> i64 {
+    let Some(zone) = zone else {
+        return time.0.div_euclid(unit.0);
+    };
+    let mut number = time
+        .0
+        .saturating_add(offset_at(time.0, zone))
+        .div_euclid(unit.0);
+    // Where clocks are set forward or back the guess can be off; boundaries never go back, so a few steps settle it.
+    while boundary(number, unit, Some(zone)) > time {
+        number -= 1;
+    }
+    while boundary(number + 1, unit, Some(zone)) <= time {
+        number += 1;
+    }
+    number
+}
+
+/// Milliseconds by which the local clock is ahead of UTC.
+fn offset_at(time: i64, zone: &TimeZone) -> i64 {
+    let instant = jiff::Timestamp::from_millisecond(time);
+    instant.map_or(0, |instant| {
+        i64::from(zone.to_offset(instant).seconds()) * 1_000
+    })
+}
+
+/// The instant at which a local clock shows `local` (milliseconds as if it were UTC): the first of two, or the end of a gap.
+fn to_instant(local: i64, zone: &TimeZone) -> i64 {
+    let Ok(as_utc) = jiff::Timestamp::from_millisecond(local) else {
+        return local;
+    };
+    let shown: civil::DateTime = TimeZone::UTC.to_datetime(as_utc);
+    let seconds = match zone.to_ambiguous_timestamp(shown).offset() {
+        AmbiguousOffset::Unambiguous { offset } => offset.seconds(),
+        AmbiguousOffset::Fold { before, .. } => before.seconds(),
+        // Every local time that was jumped over is the instant of the jump: boundaries stay in order.
+        AmbiguousOffset::Gap { before, after } => {
+            let earlier = local - i64::from(after.seconds()) * 1_000;
+            let jump = zone
+                .following(jiff::Timestamp::from_millisecond(earlier - 1).unwrap_or(as_utc))
+                .next();
+            return match jump {
+                Some(jump) => jump.timestamp().as_millisecond(),
+                None => local - i64::from(before.seconds()) * 1_000,
+            };
+        }
+    };
+    local - i64::from(seconds) * 1_000
+}
+
+impl WindowPlan {
+    /// Steps whose events matter.
+    pub(crate) fn listens(&self) -> StepMask {
+        let mut steps = StepMask::of(self.step);
+        if let WindowKind::Session {
+            until: Some(until), ..
+        } = self.kind
+        {
+            steps.add(until);
+        }
+        steps
+    }
+}

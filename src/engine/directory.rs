@@ -1,0 +1,172 @@
+//! The keys of one pattern: which have state, and when they are to be looked at.
+
+use std::hash::{BuildHasher, Hasher};
+
+use hashbrown::HashTable;
+use smallvec::SmallVec;
+
+use super::timers::{Timers, Wake};
+use crate::automaton::{Nfa, State};
+use crate::event::{Event, FieldId, Value};
+use crate::lang::scalar;
+use crate::time::Timestamp;
+
+/// Keys with state. A key whose state is empty is forgotten.
+#[derive(Debug, Default)]
+pub(super) struct Directory {
+    /// Numbers of occupied slots, by hash of their key.
+    index: HashTable<u32>,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    timers: Timers,
+    hasher: foldhash::fast::RandomState,
+}
+
+/// A key and its state.
+#[derive(Debug)]
+pub(super) struct Slot {
+    /// Parts of the key.
+    pub key: SmallVec<[Value; 1]>,
+    hash: u64,
+    generation: u32,
+    /// The instant it will be looked at; [`Timestamp::MAX`] for none.
+    wakes: Timestamp,
+    /// `None` while the slot is free.
+    state: Option<State>,
+}
+
+impl Slot {
+    /// Key and state of an occupied slot.
+    pub(super) fn parts(&mut self) -> (&[Value], &mut State) {
+        let state = self
+            .state
+            .as_mut()
+            .expect("only occupied slots are named by the index and by timers");
+        (&self.key, state)
+    }
+}
+
+impl Directory {
+    /// How many keys have state, and how many partial matches they have.
+    pub(super) fn live(&self) -> (usize, usize) {
+        let states = self.slots.iter().filter_map(|slot| slot.state.as_ref());
+        (self.index.len(), states.map(State::partials).sum())
+    }
+
+    /// The hash of the event's key; `None` if a part is null: such an event belongs to no key.
+    pub(super) fn hash(&self, event: &Event, fields: &[FieldId]) -> Option<u64> {
+        let mut hasher = self.hasher.build_hasher();
+        for field in fields {
+            let value = event.get(*field);
+            if value.is_null() {
+                return None;
+            }
+            scalar::hash_into(value, &mut hasher);
+        }
+        Some(hasher.finish())
+    }
+
+    /// The slot of the event's key.
+    pub(super) fn find(&self, hash: u64, event: &Event, fields: &[FieldId]) -> Option<u32> {
+        let same = |slot: &u32| same_key(&self.slots[*slot as usize].key, event, fields);
+        self.index.find(hash, same).copied()
+    }
+
+    /// Gives the event's key a slot.
+    pub(super) fn occupy(
+        &mut self,
+        hash: u64,
+        event: &Event,
+        fields: &[FieldId],
+        state: State,
+    ) -> u32 {
+        let key = fields
+            .iter()
+            .map(|field| event.get(*field).clone())
+            .collect();
+        let slot = |generation| Slot {
+            key,
+            hash,
+            generation,
+            wakes: Timestamp::MAX,
+            state: Some(state),
+        };
+        let at = match self.free.pop() {
+            Some(at) => {
+                let free = &mut self.slots[at as usize];
+                *free = slot(free.generation);
+                at
+            }
+            None => {
+                let at =
+                    u32::try_from(self.slots.len()).expect("fewer than 2^32 keys fit into memory");
+                self.slots.push(slot(0));
+                at
+            }
+        };
+        let slots = &self.slots;
+        self.index
+            .insert_unique(hash, at, |slot| slots[*slot as usize].hash);
+        at
+    }
+
+    /// An occupied slot.
+    pub(super) fn slot(&mut self, at: u32) -> &mut Slot {
+        &mut self.slots[at as usize]
+    }
+
+    /// Forgets a key that has nothing left, or sees to it that it is looked at in time.
+    pub(super) fn settle(&mut self, at: u32, nfa: &Nfa) {
+        let slot = &mut self.slots[at as usize];
+        let (_, state) = slot.parts();
+        if state.is_empty() {
+            let hash = slot.hash;
+            slot.state = None;
+            slot.generation = slot.generation.wrapping_add(1);
+            self.free.push(at);
+            if let Ok(entry) = self.index.find_entry(hash, |slot| *slot == at) {
+                entry.remove();
+            }
+            return;
+        }
+        let next = nfa.next_instant(state);
+        if next < slot.wakes {
+            slot.wakes = next;
+            self.timers.add(
+                next,
+                Wake {
+                    slot: at,
+                    generation: slot.generation,
+                },
+            );
+        }
+    }
+
+    /// The earliest instant at which some key is to be looked at; [`Timestamp::MAX`] for none.
+    pub(super) fn next_instant(&self) -> Timestamp {
+        self.timers.next().unwrap_or(Timestamp::MAX)
+    }
+
+    /// Takes the slots due at the instant, in the order of their keys.
+    pub(super) fn take_due(&mut self, instant: Timestamp, due: &mut Vec<u32>) {
+        while let Some(wake) = self.timers.pop(instant) {
+            let slot = &mut self.slots[wake.slot as usize];
+            if slot.generation == wake.generation && slot.wakes == instant {
+                slot.wakes = Timestamp::MAX;
+                due.push(wake.slot);
+            }
+        }
+        if due.len() > 1 {
+            due.sort_by(|a, b| {
+                scalar::total_order_of(&self.slots[*a as usize].key, &self.slots[*b as usize].key)
+            });
+        }
+    }
+}
+
+fn same_key(key: &[Value], event: &Event, fields: &[FieldId]) -> bool {
+    key.iter().zip(fields).all(|(part, field)| {
+        let value = event.get(*field);
+        part == value || scalar::total_order(part, value).is_eq()
+    })
+}

@@ -1,0 +1,199 @@
+//! The text of a value to the value of its declared type.
+
+use super::instant;
+use super::json::unescape;
+use super::number::{self, Misfit};
+use super::token::{Cut, Shown, Token};
+use super::{Flaw, Malformed, TIME_MAX, TIME_MIN};
+use crate::event::schema::{Field, FieldType, TimeUnit};
+use crate::event::value::Value;
+use crate::time::{Span, Timestamp};
+
+/// Reads a field's value.
+#[inline]
+pub(super) fn value(field: &Field, token: Token, text: &str) -> Result<Value, Malformed> {
+    let read = match token {
+        Token::Bare(cut) => bare(field, cut, text),
+        Token::Escaped(cut) => return escaped(field, cut, text),
+        _ => plain(field, token, text),
+    };
+    read.map_err(|misfit| refuse(field, token, text, misfit))
+}
+
+#[inline]
+fn plain(field: &Field, token: Token, text: &str) -> Result<Value, Misfit> {
+    match (field.ty, token) {
+        (FieldType::String, Token::Text(cut)) => Ok(Value::Str(cut.of(text).into())),
+        // Money often comes in quotes, so that nobody on the way makes it a float.
+        (FieldType::Decimal, Token::Number(cut) | Token::Text(cut)) => {
+            number::decimal(cut.of(text)).map(Value::Decimal)
+        }
+        (FieldType::Int, Token::Number(cut)) => number::int(cut.of(text)).map(Value::Int),
+        (FieldType::Float, Token::Number(cut)) => number::float(cut.of(text)).map(Value::Float),
+        (FieldType::Bool, Token::Bool(value)) => Ok(Value::Bool(value)),
+        (FieldType::Timestamp(unit), Token::Number(cut)) => {
+            instant::epoch(cut.of(text), unit).map(Value::Timestamp)
+        }
+        (FieldType::Timestamp(_), Token::Text(cut)) => {
+            let time = instant::rfc3339(cut.of(text));
+            time.map(Value::Timestamp).ok_or(Misfit::Form)
+        }
+        (FieldType::Duration, Token::Number(cut)) => {
+            number::int(cut.of(text)).map(|ms| Value::Duration(Span(ms)))
+        }
+        (FieldType::Duration, Token::Text(cut)) => {
+            let span = instant::duration(cut.of(text));
+            span.map(Value::Duration).ok_or(Misfit::Form)
+        }
+        (_, Token::Absent | Token::Null) if field.optional => Ok(Value::Null),
+        _ => Err(Misfit::Form),
+    }
+}
+
+/// Reads a CSV field: its column's type tells what it is.
+fn bare(field: &Field, cut: Cut, text: &str) -> Result<Value, Misfit> {
+    let token = match (field.ty, cut.of(text)) {
+        (_, "") if field.optional => Token::Null,
+        (FieldType::Bool, "true" | "TRUE" | "True") => Token::Bool(true),
+        (FieldType::Bool, "false" | "FALSE" | "False") => Token::Bool(false),
+        (FieldType::Int | FieldType::Float | FieldType::Decimal, _) => Token::Number(cut),
+        (FieldType::Timestamp(_) | FieldType::Duration, time) if number::numeric(time) => {
+            Token::Number(cut)
+        }
+        _ => Token::Text(cut),
+    };
+    plain(field, token, text)
+}
+
+/// Reads a string with escapes. Seldom: this one allocates.
+fn escaped(field: &Field, cut: Cut, text: &str) -> Result<Value, Malformed> {
+    let mut unescaped = String::new();
+    if unescape(cut.of(text), &mut unescaped).is_err() {
+        let shown = Shown(Token::Escaped(cut), text);
+        return Err(Malformed {
+            flaw: Flaw::Field,
+            reason: format!(
+                "field \"{}\": half of a surrogate pair in {shown}",
+                field.name
+            ),
+        });
+    }
+    let whole = Cut {
+        start: 0,
+        end: unescaped.len() as u32,
+    };
+    value(field, Token::Text(whole), &unescaped)
+}
+
+#[cold]
+fn refuse(field: &Field, token: Token, text: &str, misfit: Misfit) -> Malformed {
+    let name = &field.name;
+    let wanted = written(field.ty);
+    let reason = match (token, misfit) {
+        (Token::Absent, _) => {
+            format!("field \"{name}\" is missing; declare it {wanted}? if it may be")
+        }
+        (Token::Null, _) => {
+            format!("field \"{name}\" is null; declare it {wanted}? if it may be")
+        }
+        (Token::Bare(cut), _) if cut.start == cut.end => {
+            format!("field \"{name}\" is empty; declare it {wanted}? if it may be")
+        }
+        (_, Misfit::Form) => {
+            let how = match field.ty {
+                FieldType::Timestamp(_) => " (a number, or text like 2026-03-01T12:30:00Z)",
+                FieldType::Duration => " (a number of ms, or text like 1h30m)",
+                _ => "",
+            };
+            format!(
+                "field \"{name}\": wanted {wanted}{how}, found {}",
+                Shown(token, text)
+            )
+        }
+        (_, Misfit::Fraction) => {
+            format!(
+                "field \"{name}\": wanted {wanted}, a whole number, found {}",
+                Shown(token, text)
+            )
+        }
+        (_, Misfit::Range) => {
+            format!(
+                "field \"{name}\": {} is out of the range of {wanted}",
+                Shown(token, text)
+            )
+        }
+        (_, Misfit::Digits) => {
+            format!(
+                "field \"{name}\": {} has more digits than {wanted} holds (28)",
+                Shown(token, text)
+            )
+        }
+    };
+    Malformed {
+        flaw: Flaw::Field,
+        reason,
+    }
+}
+
+/// A type as patterns write it.
+fn written(ty: FieldType) -> &'static str {
+    match ty {
+        FieldType::Bool => "bool",
+        FieldType::Int => "int",
+        FieldType::Float => "float",
+        FieldType::Decimal => "decimal",
+        FieldType::String => "string",
+        FieldType::Timestamp(TimeUnit::Millis) => "timestamp",
+        FieldType::Timestamp(TimeUnit::Seconds) => "timestamp(s)",
+        FieldType::Timestamp(TimeUnit::Micros) => "timestamp(us)",
+        FieldType::Timestamp(TimeUnit::Nanos) => "timestamp(ns)",
+        FieldType::Duration => "duration",
+        FieldType::List => "list",
+    }
+}
+
+/// Units with their names, and how a type says them.
+const UNITS: [(TimeUnit, &str, &str); 4] = [
+    (TimeUnit::Seconds, "seconds", "s"),
+    (TimeUnit::Millis, "milliseconds", "ms"),
+    (TimeUnit::Micros, "microseconds", "us"),
+    (TimeUnit::Nanos, "nanoseconds", "ns"),
+];
+
+/// Refuses times that cannot be meant: one of them would carry the watermark away.
+pub(super) fn plausible(
+    field: &Field,
+    time: Timestamp,
+    token: Token,
+    text: &str,
+) -> Result<(), Malformed> {
+    if (TIME_MIN..TIME_MAX).contains(&time) {
+        return Ok(());
+    }
+    let side = if time < TIME_MIN {
+        "before 2000-01-01"
+    } else {
+        "after 2199-12-31"
+    };
+    let mut reason = format!("field \"{}\": ", field.name);
+    match token {
+        Token::Number(cut) | Token::Bare(cut) => {
+            let number = cut.of(text);
+            reason += &format!("{number} is {}, {side}", instant::shown(time));
+            let meant = UNITS.iter().find(|(unit, ..)| {
+                instant::epoch(number, *unit).is_ok_and(|time| (TIME_MIN..TIME_MAX).contains(&time))
+            });
+            let declared = UNITS
+                .iter()
+                .find(|(unit, ..)| field.ty == FieldType::Timestamp(*unit));
+            if let (Some((_, meant, written)), Some((_, declared, _))) = (meant, declared) {
+                reason += &format!("; {meant} read as {declared}? declare timestamp({written})");
+            }
+        }
+        _ => reason += &format!("{} is {side}", Shown(token, text)),
+    }
+    Err(Malformed {
+        flaw: Flaw::Time,
+        reason,
+    })
+}

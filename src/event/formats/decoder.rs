@@ -1,0 +1,322 @@
+//! The decoder: one per source partition, built once.
+
+use std::fmt;
+
+use hashbrown::HashMap;
+
+use super::paths::PathTree;
+use super::token::{Shown, Token};
+use super::{Flaw, Format, Malformed, Projection, RECORD_BYTES_MAX, convert, csv, json};
+use crate::event::schema::Field;
+use crate::event::{Event, EventTypeId, FieldId, Position, Schema, Value};
+use crate::time::Timestamp;
+
+/// What event types a source carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kinds {
+    /// All records are of this type.
+    One(EventTypeId),
+    /// Every declared type; a record's field of this name (a path such as `meta.type` descends) says which.
+    Told(String),
+}
+
+/// What a record turned out to be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decoded {
+    /// An event that some pattern may use.
+    Event(Event),
+    /// An event that no pattern can use: of a type that is not declared (then without a time) or that no pattern waits for.
+    Filtered(Option<Timestamp>),
+}
+
+/// The columns of a CSV file are not those that the schema needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderError(String);
+
+impl fmt::Display for HeaderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for HeaderError {}
+
+/// Turns records of one source partition into events. Allocates once per event (its values), and for strings over 24 bytes.
+#[derive(Debug)]
+pub struct Decoder {
+    shapes: Vec<Shape>,
+    told: Option<Told>,
+    form: Form,
+    /// What the scanner found, by slot.
+    slots: Vec<Token>,
+}
+
+/// The scanner of the format.
+#[derive(Debug)]
+enum Form {
+    Json(PathTree),
+    Csv(Box<csv::Columns>),
+}
+
+/// How a record tells its type.
+#[derive(Debug)]
+struct Told {
+    name: String,
+    slot: u32,
+    by_name: HashMap<Box<str>, usize>,
+    /// The shape of the record before: a guess.
+    last: usize,
+}
+
+/// How to build the values of one type.
+#[derive(Debug)]
+struct Shape {
+    ty: EventTypeId,
+    name: String,
+    wanted: bool,
+    time: FieldId,
+    time_slot: u32,
+    fields: Vec<Field>,
+    /// By field: its slot, when it is read.
+    slots: Vec<Option<u32>>,
+}
+
+impl Decoder {
+    /// Builds the decoder of a source.
+    ///
+    /// Types without a time field (streams that patterns emit) cannot come from a source and are left out.
+    #[must_use]
+    pub fn new(schema: &Schema, projection: &Projection, format: Format, kinds: &Kinds) -> Decoder {
+        let types: Vec<EventTypeId> = match kinds {
+            Kinds::One(ty) => vec![*ty],
+            Kinds::Told(_) => (0..=u16::MAX)
+                .take(schema.types.len())
+                .map(EventTypeId)
+                .collect(),
+        };
+        let mut shapes = Vec::new();
+        let mut paths: Vec<&[String]> = Vec::new();
+        for ty in types {
+            let declared = schema.get(ty);
+            let Some(time) = declared.time else { continue };
+            let wanted = projection.wants(ty);
+            let reads = |field: u16| {
+                FieldId(field) == time || (wanted && projection.reads(ty, FieldId(field)))
+            };
+            let slots = (0..=u16::MAX).zip(&declared.fields).map(|(at, field)| {
+                reads(at).then(|| {
+                    paths.push(&field.path);
+                    // The place among the paths, until slots are known.
+                    0
+                })
+            });
+            shapes.push(Shape {
+                ty,
+                name: declared.name.clone(),
+                wanted,
+                time,
+                time_slot: 0,
+                slots: slots.collect(),
+                fields: declared.fields.clone(),
+            });
+        }
+        let told_path: Vec<String> = match kinds {
+            Kinds::One(_) => Vec::new(),
+            Kinds::Told(name) => name.split('.').map(str::to_owned).collect(),
+        };
+        if !told_path.is_empty() {
+            paths.push(&told_path);
+        }
+        let joined: Vec<String> = paths.iter().map(|path| path.join(".")).collect();
+        let (tree, places) = PathTree::new(paths.iter().copied());
+        let mut places_left = places.iter().copied();
+        for shape in &mut shapes {
+            for slot in shape.slots.iter_mut().flatten() {
+                *slot = places_left.next().expect("one place per path");
+            }
+            shape.time_slot =
+                shape.slots[usize::from(shape.time.0)].expect("the time is always read");
+        }
+        let told = match kinds {
+            Kinds::One(_) => None,
+            Kinds::Told(name) => Some(Told {
+                name: name.clone(),
+                slot: places_left.next().expect("the type's path came last"),
+                by_name: shapes
+                    .iter()
+                    .enumerate()
+                    .map(|(at, shape)| (shape.name.as_str().into(), at))
+                    .collect(),
+                last: 0,
+            }),
+        };
+        let slots = vec![Token::Absent; tree.slots()];
+        let form = match format {
+            Format::Json => Form::Json(tree),
+            Format::Csv => {
+                let mut names = vec![String::new(); tree.slots()];
+                for (place, name) in places.iter().zip(joined) {
+                    names[*place as usize] = name;
+                }
+                Form::Csv(Box::new(csv::Columns::new(names)))
+            }
+        };
+        Decoder {
+            shapes,
+            told,
+            form,
+            slots,
+        }
+    }
+
+    /// True when the next record must go to [`Decoder::header`] and is no event.
+    #[must_use]
+    pub fn wants_header(&self) -> bool {
+        matches!(&self.form, Form::Csv(columns) if columns.unnamed())
+    }
+
+    /// Takes a CSV file's first record: it names the columns.
+    ///
+    /// # Errors
+    /// When a column that is read and not optional is not there.
+    pub fn header(&mut self, record: &[u8]) -> Result<(), HeaderError> {
+        let Form::Csv(columns) = &mut self.form else {
+            return Ok(());
+        };
+        let names = columns
+            .header(record)
+            .map_err(|malformed| HeaderError(malformed.reason))?;
+        let missing = |slot: u32| columns.column(slot).is_none();
+        let known = || names.join(", ");
+        if let Some(told) = &self.told {
+            if missing(told.slot) {
+                let name = &told.name;
+                return Err(HeaderError(format!(
+                    "no column \"{name}\" to tell the event types apart; name the type (Type=path); columns are {}",
+                    known()
+                )));
+            }
+            // A file of many types need not have the columns of all.
+            return Ok(());
+        }
+        for shape in &self.shapes {
+            for (field, slot) in shape.fields.iter().zip(&shape.slots) {
+                if slot.is_some_and(missing) && !field.optional {
+                    return Err(HeaderError(format!(
+                        "no column \"{}\" for field \"{}\" of {}; columns are {}",
+                        field.path.join("."),
+                        field.name,
+                        shape.name,
+                        known()
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// When it is too large, not of the format, or a field that is read is missing or not of its type, or its time
+    /// cannot be meant.
+    pub fn decode(&mut self, record: &[u8], position: Position) -> Result<Decoded, Malformed> {
+        if record.len() > RECORD_BYTES_MAX {
+            return Err(Malformed {
+                flaw: Flaw::Size,
+                reason: "larger than 1 MiB".to_owned(),
+            });
+        }
+        let text = match &mut self.form {
+            Form::Json(tree) => json::read(record, tree, &mut self.slots)?,
+            Form::Csv(columns) => columns.scan(record, &mut self.slots)?,
+        };
+        let shape = match &mut self.told {
+            None => self.shapes.first(),
+            Some(told) => told.shape(&self.slots, text, &self.shapes)?,
+        };
+        match shape {
+            None => Ok(Decoded::Filtered(None)),
+            Some(shape) => shape.build(&self.slots, text, position),
+        }
+    }
+}
+
+impl Told {
+    /// The shape of the type that the record names; `None` when it is not declared.
+    fn shape<'a>(
+        &mut self,
+        slots: &[Token],
+        text: &str,
+        shapes: &'a [Shape],
+    ) -> Result<Option<&'a Shape>, Malformed> {
+        let flawed = |reason| Malformed {
+            flaw: Flaw::Field,
+            reason,
+        };
+        let plain;
+        let name = match slots[self.slot as usize] {
+            Token::Text(cut) | Token::Bare(cut) => cut.of(text),
+            Token::Escaped(cut) => {
+                let mut unescaped = String::new();
+                json::unescape(cut.of(text), &mut unescaped).map_err(|_| {
+                    flawed(format!("field \"{}\": half of a surrogate pair", self.name))
+                })?;
+                plain = unescaped;
+                &plain
+            }
+            Token::Absent => {
+                let reason = format!(
+                    "field \"{}\", which tells the event's type, is missing; name the source's type (Type=path) or the field (--type-field)",
+                    self.name
+                );
+                return Err(flawed(reason));
+            }
+            other => {
+                let found = Shown(other, text);
+                return Err(flawed(format!(
+                    "field \"{}\": wanted the name of an event type, found {found}",
+                    self.name
+                )));
+            }
+        };
+        if let Some(shape) = shapes.get(self.last).filter(|shape| shape.name == name) {
+            return Ok(Some(shape));
+        }
+        let at = self.by_name.get(name).copied();
+        self.last = at.unwrap_or(self.last);
+        Ok(at.map(|at| &shapes[at]))
+    }
+}
+
+impl Shape {
+    /// Builds the event.
+    fn build(&self, slots: &[Token], text: &str, position: Position) -> Result<Decoded, Malformed> {
+        let time_field = &self.fields[usize::from(self.time.0)];
+        let token = slots[self.time_slot as usize];
+        let Value::Timestamp(time) = convert::value(time_field, token, text)? else {
+            return Err(Malformed {
+                flaw: Flaw::Field,
+                reason: format!("field \"{}\": an event without a time", time_field.name),
+            });
+        };
+        convert::plausible(time_field, time, token, text)?;
+        if !self.wanted {
+            return Ok(Decoded::Filtered(Some(time)));
+        }
+        let mut values = Vec::with_capacity(self.fields.len());
+        for (at, (field, slot)) in self.fields.iter().zip(&self.slots).enumerate() {
+            values.push(match slot {
+                None => Value::Null,
+                Some(_) if at == usize::from(self.time.0) => Value::Timestamp(time),
+                Some(slot) => convert::value(field, slots[*slot as usize], text)?,
+            });
+        }
+        Ok(Decoded::Event(Event {
+            ty: self.ty,
+            time,
+            position,
+            values: values.into_boxed_slice(),
+        }))
+    }
+}

@@ -1,0 +1,627 @@
+//! One pass over one JSON object: checks all of it, keeps where the wanted members' values lie.
+//!
+//! Values that nobody reads are checked by the grammar and skipped, not parsed. No recursion but along paths that
+//! patterns name, nesting at most [`DEPTH_MAX`]. When a name stands twice in an object the last one counts.
+
+use super::paths::{PathTree, ROOT};
+use super::token::{Cut, Token};
+use super::{Flaw, Malformed};
+
+/// How deep objects and arrays may be nested: one bit each in a word.
+const DEPTH_MAX: u32 = 128;
+
+/// What is wrong with a record as JSON, and at which byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Fault {
+    at: usize,
+    what: &'static str,
+}
+
+/// A record being read.
+struct Scan<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// A member's name without its escapes.
+    name: String,
+}
+
+/// Finds the wanted values of a record; gives its text.
+#[inline]
+pub(super) fn read<'a>(
+    record: &'a [u8],
+    tree: &mut PathTree,
+    slots: &mut [Token],
+) -> Result<&'a str, Malformed> {
+    let syntax = |reason| Malformed {
+        flaw: Flaw::Syntax,
+        reason,
+    };
+    let text = std::str::from_utf8(record)
+        .map_err(|error| syntax(format!("not UTF-8 at byte {}", error.valid_up_to())))?;
+    scan(text, tree, slots).map_err(|fault| {
+        syntax(format!(
+            "not a JSON object: {} at byte {}",
+            fault.what, fault.at
+        ))
+    })?;
+    Ok(text)
+}
+
+/// Puts the wanted values of the object in `text` into `slots`, which has one entry per slot of the tree.
+///
+/// # Errors
+/// When the text is anything else than one JSON object.
+fn scan(text: &str, tree: &mut PathTree, slots: &mut [Token]) -> Result<(), Fault> {
+    slots.fill(Token::Absent);
+    let mut scan = Scan {
+        bytes: text.as_bytes(),
+        at: 0,
+        name: String::new(),
+    };
+    scan.space();
+    match scan.peek() {
+        Some(b'{') => scan.at += 1,
+        Some(b'[') => return Err(scan.fault("found an array; write one object per line")),
+        _ => return Err(scan.fault("expected `{`")),
+    }
+    scan.object(ROOT, 1, tree, slots)?;
+    scan.space();
+    if scan.at < scan.bytes.len() {
+        return Err(scan.fault("expected the end of the line after the object"));
+    }
+    Ok(())
+}
+
+impl Scan<'_> {
+    /// Reads the members of an object whose brace has been read.
+    fn object(
+        &mut self,
+        node: usize,
+        depth: u32,
+        tree: &mut PathTree,
+        slots: &mut [Token],
+    ) -> Result<(), Fault> {
+        tree.enter(node);
+        self.space();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            self.expect(b'"', "expected a member's name in quotes")?;
+            let (cut, escaped) = self.string()?;
+            let found = if escaped {
+                self.name.clear();
+                let raw = &self.bytes[cut.start as usize..cut.end as usize];
+                let raw = std::str::from_utf8(raw)
+                    .expect("a string ends at a quote, which is a character of its own");
+                // A name with half a surrogate pair is no name that a pattern can write.
+                match unescape(raw, &mut self.name) {
+                    Ok(()) => tree.find(node, self.name.as_bytes()),
+                    Err(_) => None,
+                }
+            } else {
+                tree.find(node, &self.bytes[cut.start as usize..cut.end as usize])
+            };
+            self.space();
+            self.expect(b':', "expected `:`")?;
+            self.space();
+            match found {
+                None => {
+                    self.value(depth)?;
+                }
+                Some((slot, child, covers)) => {
+                    slots[covers].fill(Token::Absent);
+                    let token = match (child, self.peek()) {
+                        (Some(child), Some(b'{')) => {
+                            if depth == DEPTH_MAX {
+                                return Err(self.fault("nested too deep (more than 128)"));
+                            }
+                            self.at += 1;
+                            self.object(child, depth + 1, tree, slots)?;
+                            Token::Object
+                        }
+                        _ => self.value(depth)?,
+                    };
+                    if let Some(slot) = slot {
+                        slots[slot as usize] = token;
+                    }
+                }
+            }
+            self.space();
+            match self.next() {
+                Some(b',') => self.space(),
+                Some(b'}') => return Ok(()),
+                _ => return Err(self.fault_before("expected `,` or `}`")),
+            }
+        }
+    }
+
+    /// Reads any value.
+    #[inline]
+    fn value(&mut self, depth: u32) -> Result<Token, Fault> {
+        match self.peek() {
+            Some(b'"') => {
+                self.at += 1;
+                let (cut, escaped) = self.string()?;
+                Ok(if escaped {
+                    Token::Escaped(cut)
+                } else {
+                    Token::Text(cut)
+                })
+            }
+            Some(b'-' | b'0'..=b'9') => self.number().map(Token::Number),
+            Some(b't') => self.word(b"true", Token::Bool(true)),
+            Some(b'f') => self.word(b"false", Token::Bool(false)),
+            Some(b'n') => self.word(b"null", Token::Null),
+            Some(b'{') => self.skip(depth).map(|()| Token::Object),
+            Some(b'[') => self.skip(depth).map(|()| Token::Array),
+            _ => Err(self.fault("expected a value")),
+        }
+    }
+
+    /// Skips an object or array, whatever is nested in it.
+    fn skip(&mut self, depth: u32) -> Result<(), Fault> {
+        // One bit per open bracket, innermost lowest: 1 for an object.
+        let mut open: u128 = 0;
+        let mut count = 0;
+        loop {
+            match self.peek() {
+                Some(bracket @ (b'{' | b'[')) => {
+                    if depth + count >= DEPTH_MAX {
+                        return Err(self.fault("nested too deep (more than 128)"));
+                    }
+                    self.at += 1;
+                    self.space();
+                    open = open << 1 | u128::from(bracket == b'{');
+                    count += 1;
+                    // `}` and `]` stand two after their opening brackets.
+                    if self.peek() != Some(bracket + 2) {
+                        if bracket == b'{' {
+                            self.skip_name()?;
+                        }
+                        continue;
+                    }
+                }
+                _ => {
+                    self.value(depth)?;
+                }
+            }
+            // A value, or an empty bracket's closing one, lies behind (or ahead): close what ends here.
+            loop {
+                if count == 0 {
+                    return Ok(());
+                }
+                self.space();
+                match (self.next(), open & 1 == 1) {
+                    (Some(b','), true) => {
+                        self.space();
+                        self.skip_name()?;
+                        break;
+                    }
+                    (Some(b','), false) => {
+                        self.space();
+                        break;
+                    }
+                    (Some(b'}'), true) | (Some(b']'), false) => {
+                        open >>= 1;
+                        count -= 1;
+                    }
+                    (_, true) => return Err(self.fault_before("expected `,` or `}`")),
+                    (_, false) => return Err(self.fault_before("expected `,` or `]`")),
+                }
+            }
+        }
+    }
+
+    /// Skips a member's name and its colon.
+    fn skip_name(&mut self) -> Result<(), Fault> {
+        self.expect(b'"', "expected a member's name in quotes")?;
+        self.string()?;
+        self.space();
+        self.expect(b':', "expected `:`")?;
+        self.space();
+        Ok(())
+    }
+
+    /// Reads a string whose opening quote has been read: its content, and whether it has escapes.
+    #[inline]
+    fn string(&mut self) -> Result<(Cut, bool), Fault> {
+        let start = self.at;
+        let mut escaped = false;
+        loop {
+            self.at = plain_end(self.bytes, self.at);
+            match self.peek() {
+                Some(b'"') => {
+                    let cut = cut(start, self.at);
+                    self.at += 1;
+                    return Ok((cut, escaped));
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    self.at += 1;
+                    self.escape()?;
+                }
+                Some(_) => return Err(self.fault("control character in a string")),
+                None => return Err(self.fault("string without an end")),
+            }
+        }
+    }
+
+    /// Checks an escape whose backslash has been read.
+    fn escape(&mut self) -> Result<(), Fault> {
+        match self.next() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(()),
+            Some(b'u') => {
+                let digits = self.bytes.get(self.at..self.at + 4);
+                if digits.is_none_or(|digits| !digits.iter().all(u8::is_ascii_hexdigit)) {
+                    return Err(self.fault("expected four hexadecimal digits after `\\u`"));
+                }
+                self.at += 4;
+                Ok(())
+            }
+            _ => Err(self.fault_before("no such escape")),
+        }
+    }
+
+    /// Reads a number by the grammar of JSON.
+    #[inline]
+    fn number(&mut self) -> Result<Cut, Fault> {
+        let start = self.at;
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        match self.peek() {
+            Some(b'0') => self.at += 1,
+            Some(b'1'..=b'9') => self.digits(),
+            _ => return Err(self.fault("expected a digit")),
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits_some()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            self.digits_some()?;
+        }
+        Ok(cut(start, self.at))
+    }
+
+    fn digits_some(&mut self) -> Result<(), Fault> {
+        if !self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            return Err(self.fault("expected a digit"));
+        }
+        self.digits();
+        Ok(())
+    }
+
+    #[inline]
+    fn digits(&mut self) {
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+    }
+
+    fn word(&mut self, word: &'static [u8], token: Token) -> Result<Token, Fault> {
+        if !self.bytes[self.at..].starts_with(word) {
+            return Err(self.fault("expected a value"));
+        }
+        self.at += word.len();
+        Ok(token)
+    }
+
+    #[inline]
+    fn space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    #[inline]
+    fn next(&mut self) -> Option<u8> {
+        let byte = self.peek();
+        self.at += 1;
+        byte
+    }
+
+    #[inline]
+    fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Fault> {
+        if self.peek() != Some(byte) {
+            return Err(self.fault(what));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn fault(&self, what: &'static str) -> Fault {
+        Fault { at: self.at, what }
+    }
+
+    /// A fault at the byte that was read last.
+    fn fault_before(&self, what: &'static str) -> Fault {
+        Fault {
+            at: self.at - 1,
+            what,
+        }
+    }
+}
+
+/// Records are at most a few megabytes long.
+fn cut(start: usize, end: usize) -> Cut {
+    Cut {
+        start: start as u32,
+        end: end as u32,
+    }
+}
+
+const ONES: u64 = u64::MAX / 255;
+const HIGHS: u64 = ONES << 7;
+
+/// Where from `at` on the first quote, backslash or control character stands, eight bytes at a time.
+#[inline]
+fn plain_end(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(chunk) = bytes.get(at..at + 8) {
+        let word = u64::from_le_bytes(chunk.try_into().expect("eight bytes"));
+        let quotes = word ^ (ONES * u64::from(b'"'));
+        let slashes = word ^ (ONES * u64::from(b'\\'));
+        // The high bit of each byte that is zero (a hit) or below 0x20. A borrow can mark a byte too many, but
+        // only after a true hit, and only the first one is looked at.
+        let zero = |word: u64| word.wrapping_sub(ONES) & !word;
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        let hits = (zero(quotes) | zero(slashes) | control) & HIGHS;
+        if hits != 0 {
+            return at + hits.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    while let Some(&byte) = bytes.get(at) {
+        if byte == b'"' || byte == b'\\' || byte < 0x20 {
+            break;
+        }
+        at += 1;
+    }
+    at
+}
+
+/// Half a surrogate pair, which is no character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LoneSurrogate;
+
+/// Appends the meaning of a string whose escapes the scanner has checked.
+pub(super) fn unescape(raw: &str, out: &mut String) -> Result<(), LoneSurrogate> {
+    let mut rest = raw;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        out.push_str(&rest[..at]);
+        let escape = rest.as_bytes()[at + 1];
+        rest = &rest[at + 2..];
+        let char = match escape {
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                let unit = unit(rest);
+                rest = &rest[4..];
+                match unit {
+                    0xD800..=0xDBFF => {
+                        if !rest.starts_with("\\u") {
+                            return Err(LoneSurrogate);
+                        }
+                        let low = unit2(&rest[2..])?;
+                        rest = &rest[6..];
+                        char::from_u32(0x10000 + ((unit - 0xD800) << 10) + low)
+                            .ok_or(LoneSurrogate)?
+                    }
+                    _ => char::from_u32(unit).ok_or(LoneSurrogate)?,
+                }
+            }
+            // A quote, a backslash or a slash.
+            other => char::from(other),
+        };
+        out.push(char);
+    }
+    out.push_str(rest);
+    Ok(())
+}
+
+/// The four hexadecimal digits that the scanner saw.
+fn unit(text: &str) -> u32 {
+    u32::from_str_radix(&text[..4], 16).expect("the scanner checked the digits")
+}
+
+/// The lower ten bits of the second half of a surrogate pair.
+fn unit2(text: &str) -> Result<u32, LoneSurrogate> {
+    match unit(text) {
+        low @ 0xDC00..=0xDFFF => Ok(low - 0xDC00),
+        _ => Err(LoneSurrogate),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn tokens(text: &str, paths: &[&str]) -> Result<Vec<Token>, Fault> {
+        let paths: Vec<Vec<String>> = paths
+            .iter()
+            .map(|path| path.split('.').map(str::to_owned).collect())
+            .collect();
+        let (mut tree, at) = PathTree::new(paths.iter().map(Vec::as_slice));
+        let mut slots = vec![Token::Null; tree.slots()];
+        scan(text, &mut tree, &mut slots)?;
+        Ok(at.into_iter().map(|slot| slots[slot as usize]).collect())
+    }
+
+    fn texts(text: &str, paths: &[&str]) -> Vec<String> {
+        let shown = |token: Token| match token {
+            Token::Number(cut) | Token::Text(cut) | Token::Escaped(cut) => cut.of(text).to_owned(),
+            other => format!("{other:?}"),
+        };
+        tokens(text, paths)
+            .expect("an object")
+            .into_iter()
+            .map(shown)
+            .collect()
+    }
+
+    #[test]
+    fn wanted_members_are_found_at_any_depth() {
+        let text =
+            r#" {"x":[1,{"a":2}],"a":{"b":{"c":"deep"},"n":-1.5e3},"s":"é\n","t":true,"z":null} "#;
+        assert_eq!(
+            texts(
+                text,
+                &["a.b.c", "a.n", "s", "t", "z", "x", "a", "a.none", "t.u"]
+            ),
+            [
+                "deep",
+                "-1.5e3",
+                "é\\n",
+                "Bool(true)",
+                "Null",
+                "Array",
+                "Object",
+                "Absent",
+                "Absent"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_last_of_equal_names_counts_with_all_that_is_below() {
+        assert_eq!(texts(r#"{"a":1,"a":2}"#, &["a"]), ["2"]);
+        assert_eq!(
+            texts(r#"{"a":{"b":1,"c":2},"a":{"c":3}}"#, &["a.b", "a.c"]),
+            ["Absent", "3"]
+        );
+        assert_eq!(
+            texts(r#"{"a":{"b":1},"a":5}"#, &["a.b", "a"]),
+            ["Absent", "5"]
+        );
+    }
+
+    #[test]
+    fn an_escaped_name_is_the_same_name() {
+        assert_eq!(texts(r#"{"\u0061mount":7,"\ud800":1}"#, &["amount"]), ["7"]);
+    }
+
+    #[test]
+    fn nesting_ends_at_the_limit_and_not_in_an_overflow() {
+        let nested =
+            |depth: usize| format!("{{\"a\":{}1{}}}", "[".repeat(depth), "]".repeat(depth));
+        assert!(tokens(&nested(127), &[]).is_ok());
+        assert_eq!(
+            tokens(&nested(128), &[]).unwrap_err().what,
+            "nested too deep (more than 128)"
+        );
+        assert!(tokens(&nested(1_000_000), &[]).is_err());
+        let path = vec!["a"; 200].join(".");
+        let text = "{\"a\":".repeat(200) + "1" + &"}".repeat(200);
+        assert!(tokens(&text, &[path.as_str()]).is_err());
+    }
+
+    /// Whether serde_json takes the text for one object. It does not look into strings it ignores.
+    fn serde_accepts(text: &str) -> bool {
+        text.trim_start_matches([' ', '\t', '\n', '\r'])
+            .starts_with('{')
+            && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        let bad = [
+            "",
+            "{",
+            "}",
+            "[]",
+            "1",
+            "null",
+            "{}x",
+            "{}{}",
+            "{,}",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{a:1}",
+            "{\"a\":01}",
+            "{\"a\":1.}",
+            "{\"a\":.5}",
+            "{\"a\":+1}",
+            "{\"a\":1e}",
+            "{\"a\":tru}",
+            "{\"a\":\"x}",
+            "{\"a\":\"\\x\"}",
+            "{\"a\":\"\\u12g4\"}",
+            "{\"a\":\"\t\"}",
+            "{\"a\":[1,]}",
+            "{\"a\":[1 2]}",
+            "{\"a\":[}",
+            "{\"a\":{]}",
+            "{\"a\":[{\"b\":1]}",
+            "{\"a\":1 \"b\":2}",
+            "{'a':1}",
+            "{\"a\":NaN}",
+            "{\"a\":-}",
+            "{\"a\":[,1]}",
+            "{\"a\":{\"b\"}}",
+            "{\"a\":\"",
+            "{\"a\":\"\\",
+            "{\"a\":\"\\u00",
+            "\u{a0}{}",
+        ];
+        for text in bad {
+            assert!(tokens(text, &["a", "a.b"]).is_err(), "{text}");
+            assert!(!serde_accepts(text), "{text}");
+        }
+        let good = [
+            "{}",
+            " { } ",
+            "{\"a\":[]}",
+            "{\"a\":{}}",
+            "{\"a\":[[],{},[{}]],\"b\":[{},1]}",
+            "{\"a\":-0.0E+10}",
+            "{\"\":\"\\u0000\\/\"}",
+        ];
+        for text in good {
+            assert!(tokens(text, &["a", "a.b"]).is_ok(), "{text}");
+            assert!(serde_accepts(text), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn acceptance_is_that_of_serde_json(text in r#"[\[\]{}:,"ab\\u0 1.e-]{0,30}"#, lead in "\\{|\\{\"a\":|\\{\"a\":\\[|", end in "\\}|\\]\\}|") {
+            let text = format!("{lead}{text}{end}");
+            prop_assert_eq!(tokens(&text, &["a", "b.a"]).is_ok(), serde_accepts(&text));
+        }
+
+        #[test]
+        fn unescaping_is_that_of_serde_json(text in ".{0,20}", units in prop::collection::vec(any::<u16>(), 0..4)) {
+            let mut json = serde_json::to_string(&text).unwrap();
+            json.pop();
+            for unit in units {
+                json += &format!("\\u{unit:04x}");
+            }
+            json.push('"');
+            let mut out = String::new();
+            let ours = unescape(&json[1..json.len() - 1], &mut out).ok().map(|()| out);
+            prop_assert_eq!(ours, serde_json::from_str::<String>(&json).ok());
+        }
+
+        #[test]
+        fn strings_end_where_a_byte_by_byte_search_says(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            let slow = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(bytes.len());
+            prop_assert_eq!(plain_end(&bytes, 0), slow);
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! Numbers as text to exact numbers. The texts follow JSON's grammar, or are refused here.
+
+use rust_decimal::Decimal;
+
+/// Why a text is no number of the wanted type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Misfit {
+    /// Not a number.
+    Form,
+    /// A number, but not a whole one.
+    Fraction,
+    /// Outside of what the type holds.
+    Range,
+    /// More digits than the type holds.
+    Digits,
+}
+
+/// A number taken apart: `mantissa * 10^-scale`.
+struct Parts {
+    negative: bool,
+    /// Does not end in zeros.
+    mantissa: u128,
+    scale: i64,
+    /// How many digits after the point were written; 0 with an exponent, which makes them meaningless.
+    written: i64,
+}
+
+/// The greatest mantissa of a decimal: 96 bits.
+const MANTISSA_MAX: u128 = (1 << 96) - 1;
+
+/// No exponent beyond this makes a difference; records are shorter than this.
+const EXPONENT_MAX: i64 = 10_000_000;
+
+/// The most digits after the point.
+const SCALE_MAX: i64 = 28;
+
+/// Reads a whole number. `5`, `5.0` and `5e0` are the same number.
+pub(super) fn int(text: &str) -> Result<i64, Misfit> {
+    let (negative, digits) = match text.as_bytes() {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    // 18 digits always fit.
+    if (1..=18).contains(&digits.len()) {
+        let mut value: i64 = 0;
+        let plain = digits.iter().all(|byte| {
+            value = value * 10 + i64::from(byte.wrapping_sub(b'0'));
+            byte.is_ascii_digit()
+        });
+        if plain {
+            return Ok(if negative { -value } else { value });
+        }
+    }
+    let parts = parts(text)?;
+    if parts.scale > 0 {
+        return Err(Misfit::Fraction);
+    }
+    let magnitude = scaled(&parts)?;
+    let value = i128::try_from(magnitude).map_err(|_| Misfit::Range)?;
+    i64::try_from(if parts.negative { -value } else { value }).map_err(|_| Misfit::Range)
+}
+
+/// Reads the nearest double; infinity is none.
+pub(super) fn float(text: &str) -> Result<f64, Misfit> {
+    // The standard library also reads "inf", "nan", "+1", "1." and ".5".
+    if !numeric(text) {
+        return Err(Misfit::Form);
+    }
+    let value: f64 = text.parse().map_err(|_| Misfit::Form)?;
+    if value.is_finite() {
+        Ok(value)
+    } else {
+        Err(Misfit::Range)
+    }
+}
+
+/// Reads a decimal with exactly the digits written: `900.00` keeps its scale of 2.
+pub(super) fn decimal(text: &str) -> Result<Decimal, Misfit> {
+    if let Some(value) = decimal_short(text.as_bytes()) {
+        return Ok(value);
+    }
+    let parts = parts(text)?;
+    let (mut mantissa, mut scale) = if parts.scale < 0 {
+        (scaled(&parts)?, 0)
+    } else {
+        (parts.mantissa, parts.scale)
+    };
+    // Zeros at the end of a fraction are given back as far as they fit.
+    while scale < parts.written.min(SCALE_MAX) {
+        let Some(more) = mantissa
+            .checked_mul(10)
+            .filter(|more| *more <= MANTISSA_MAX)
+        else {
+            break;
+        };
+        mantissa = more;
+        scale += 1;
+    }
+    if mantissa > MANTISSA_MAX {
+        return Err(if scale > 0 {
+            Misfit::Digits
+        } else {
+            Misfit::Range
+        });
+    }
+    if scale > SCALE_MAX {
+        return Err(Misfit::Digits);
+    }
+    let value = i128::try_from(mantissa).map_err(|_| Misfit::Range)?;
+    let value = if parts.negative { -value } else { value };
+    let scale = u32::try_from(scale).map_err(|_| Misfit::Digits)?;
+    Decimal::try_from_i128_with_scale(value, scale).map_err(|_| Misfit::Digits)
+}
+
+/// The common case: at most 18 digits, no exponent.
+#[inline]
+fn decimal_short(text: &[u8]) -> Option<Decimal> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if digits.len() > 19 {
+        return None;
+    }
+    let mut value: i64 = 0;
+    let mut count = 0;
+    let mut point = None;
+    for (at, byte) in digits.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => {
+                value = value.wrapping_mul(10).wrapping_add(i64::from(byte - b'0'));
+                count += 1;
+            }
+            b'.' if point.is_none() && at > 0 && at + 1 < digits.len() => point = Some(at + 1),
+            _ => return None,
+        }
+    }
+    if !(1..=18).contains(&count) {
+        return None;
+    }
+    let scale = point.map_or(0, |after| digits.len() - after);
+    let scale = u32::try_from(scale).ok()?;
+    Some(Decimal::new(if negative { -value } else { value }, scale))
+}
+
+/// Takes a number apart.
+fn parts(text: &str) -> Result<Parts, Misfit> {
+    if !numeric(text) {
+        return Err(Misfit::Form);
+    }
+    let (digits, exponent) = match text.find(['e', 'E']) {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
+    };
+    let (negative, digits) = match digits.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, digits),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let mut parts = Parts {
+        negative,
+        mantissa: 0,
+        scale: 0,
+        written: 0,
+    };
+    // Zeros are taken only when another digit follows, so that an endless row of them costs nothing.
+    let mut zeros: u32 = 0;
+    for (digits, step) in [(whole, 0), (fraction, 1)] {
+        for byte in digits.bytes() {
+            if byte == b'0' {
+                zeros += u32::from(parts.mantissa > 0);
+            } else {
+                let factor = 10_u128.checked_pow(zeros + 1);
+                let shifted = factor.and_then(|factor| parts.mantissa.checked_mul(factor));
+                let digit = u128::from(byte - b'0');
+                parts.mantissa = shifted
+                    .and_then(|value| value.checked_add(digit))
+                    .ok_or_else(|| {
+                        if step == 0 {
+                            Misfit::Range
+                        } else {
+                            Misfit::Digits
+                        }
+                    })?;
+                zeros = 0;
+            }
+            parts.scale += step;
+        }
+    }
+    parts.scale -= i64::from(zeros);
+    match exponent {
+        None => parts.written = parts.scale + i64::from(zeros),
+        Some(exponent) => {
+            // An exponent too large to read is also too large to hold.
+            let far = if exponent.starts_with('-') {
+                -EXPONENT_MAX
+            } else {
+                EXPONENT_MAX
+            };
+            let exponent = exponent
+                .parse()
+                .unwrap_or(far)
+                .clamp(-EXPONENT_MAX, EXPONENT_MAX);
+            parts.scale -= exponent;
+        }
+    }
+    if parts.mantissa == 0 {
+        parts.scale = 0;
+    }
+    Ok(parts)
+}
+
+/// The number without its negative scale.
+fn scaled(parts: &Parts) -> Result<u128, Misfit> {
+    let power = u32::try_from(-parts.scale).map_err(|_| Misfit::Range)?;
+    if parts.mantissa == 0 {
+        return Ok(0);
+    }
+    let factor = 10_u128.checked_pow(power).ok_or(Misfit::Range)?;
+    parts.mantissa.checked_mul(factor).ok_or(Misfit::Range)
+}
+
+/// Whether the text is a number by JSON's grammar; zeros in front are let through.
+pub(super) fn numeric(text: &str) -> bool {
+    let digits = |rest: &mut &[u8]| {
+        let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        *rest = &rest[count..];
+        count > 0
+    };
+    let mut rest = text.as_bytes();
+    rest = rest.strip_prefix(b"-").unwrap_or(rest);
+    if !digits(&mut rest) {
+        return false;
+    }
+    if let Some(fraction) = rest.strip_prefix(b".") {
+        rest = fraction;
+        if !digits(&mut rest) {
+            return false;
+        }
+    }
+    if let [b'e' | b'E', exponent @ ..] = rest {
+        rest = match exponent {
+            [b'+' | b'-', exponent @ ..] => exponent,
+            exponent => exponent,
+        };
+        if !digits(&mut rest) {
+            return false;
+        }
+    }
+    rest.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn whole_numbers_are_exact_up_to_64_bits() {
+        assert_eq!(int("0"), Ok(0));
+        assert_eq!(int("-42"), Ok(-42));
+        assert_eq!(int("9223372036854775807"), Ok(i64::MAX));
+        assert_eq!(int("-9223372036854775808"), Ok(i64::MIN));
+        assert_eq!(int("9223372036854775808"), Err(Misfit::Range));
+        assert_eq!(
+            int("123456789012345678901234567890123456789012345"),
+            Err(Misfit::Range)
+        );
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_with_point_or_exponent() {
+        assert_eq!(int("5.0"), Ok(5));
+        assert_eq!(int("-1e3"), Ok(-1000));
+        assert_eq!(int("1500e-2"), Ok(15));
+        assert_eq!(int("0.000"), Ok(0));
+        assert_eq!(int("0e999999999999999999999"), Ok(0));
+        assert_eq!(int("1e999999999999999999999"), Err(Misfit::Range));
+        assert_eq!(int("5.5"), Err(Misfit::Fraction));
+        assert_eq!(int("1e-1"), Err(Misfit::Fraction));
+        assert_eq!(int(""), Err(Misfit::Form));
+        assert_eq!(int("5x"), Err(Misfit::Form));
+    }
+
+    #[test]
+    fn decimals_keep_their_digits() {
+        let shown = |text| decimal(text).map(|value| value.to_string());
+        for same in [
+            "0",
+            "5",
+            "-5.25",
+            "900.00",
+            "0.00",
+            "123456789012345678",
+            "79228162514264337593543950335",
+            "0.1234567890123456789012345678",
+            "1234567890123456789.10",
+        ] {
+            assert_eq!(shown(same).as_deref(), Ok(same));
+        }
+        assert_eq!(shown("1e3").as_deref(), Ok("1000"));
+        assert_eq!(shown("15E-3").as_deref(), Ok("0.015"));
+        assert_eq!(shown("-0.0").as_deref(), Ok("0.0"));
+        assert_eq!(
+            shown(&format!("1.{}", "0".repeat(500))).as_deref(),
+            Ok(format!("1.{}", "0".repeat(28)).as_str())
+        );
+        assert_eq!(decimal("79228162514264337593543950336"), Err(Misfit::Range));
+        assert_eq!(
+            decimal("0.12345678901234567890123456789"),
+            Err(Misfit::Digits)
+        );
+        assert_eq!(decimal("1e40"), Err(Misfit::Range));
+        assert_eq!(decimal("1.2.3"), Err(Misfit::Form));
+        assert_eq!(decimal("."), Err(Misfit::Form));
+        assert_eq!(decimal("1."), Err(Misfit::Form));
+        assert_eq!(decimal("-"), Err(Misfit::Form));
+    }
+
+    #[test]
+    fn floats_are_finite_numbers() {
+        assert_eq!(float("0.1"), Ok(0.1));
+        assert_eq!(float("-1e-7"), Ok(-1e-7));
+        assert_eq!(float("1e400"), Err(Misfit::Range));
+        for text in ["inf", "NaN", "+1", "1.", ".5", ""] {
+            assert_eq!(float(text), Err(Misfit::Form), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn decimals_are_those_of_the_library(mantissa in -(1_i128 << 90)..(1 << 90), scale in 0_u32..=27) {
+            let value = Decimal::from_i128_with_scale(mantissa, scale);
+            let text = value.to_string();
+            let read = decimal(&text);
+            prop_assert_eq!(read, Ok(value));
+            prop_assert_eq!(read.unwrap().to_string(), text);
+        }
+
+        #[test]
+        fn exponents_move_the_point(mantissa in -1_000_000_i64..1_000_000, exponent in -20_i32..20) {
+            let read = decimal(&format!("{mantissa}e{exponent}")).unwrap();
+            let exact = if exponent < 0 { Decimal::new(mantissa, exponent.unsigned_abs()) } else { Decimal::from_i128_with_scale(i128::from(mantissa) * 10_i128.pow(exponent.unsigned_abs()), 0) };
+            prop_assert_eq!(read, exact);
+        }
+
+        #[test]
+        fn ints_round_trip(value in any::<i64>()) {
+            prop_assert_eq!(int(&value.to_string()), Ok(value));
+        }
+    }
+}
