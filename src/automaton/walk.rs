@@ -289,7 +289,10 @@ impl Tree {
 /// What rules a way on, as far as the walk has come.
 #[derive(Clone)]
 struct Draft {
-    connector: Connector,
+    /// Of the outermost element that was entered and of which nothing is bound yet.
+    connector: Option<Connector>,
+    /// Elements entered of which nothing is bound yet, innermost last, with what governed before each.
+    entered: Vec<(usize, Option<Connector>)>,
     between: StepMask,
     adjacent: StepMask,
     hold: Option<(StepMask, Span)>,
@@ -308,11 +311,8 @@ struct Draft {
 impl Default for Draft {
     fn default() -> Draft {
         Draft {
-            connector: Connector {
-                contiguity: Contiguity::SkipTillNext,
-                after: None,
-                within: None,
-            },
+            connector: None,
+            entered: Vec::new(),
             between: StepMask::default(),
             adjacent: StepMask::default(),
             hold: None,
@@ -393,7 +393,11 @@ impl Walk<'_> {
     }
 
     /// Goes on after a node.
-    fn follow(&mut self, at: usize, draft: Draft) -> Result<(), TooComplex> {
+    fn follow(&mut self, at: usize, mut draft: Draft) -> Result<(), TooComplex> {
+        // An element that was passed over governs nothing.
+        if let Some((_, before)) = draft.entered.pop_if(|(node, _)| *node == at) {
+            draft.connector = before;
+        }
         let Some((parent, number)) = self.tree.nodes[at].parent else {
             return self.end(draft);
         };
@@ -409,11 +413,11 @@ impl Walk<'_> {
                 }
                 if plan.max != Some(1) {
                     let mut again = draft.clone();
-                    again.connector = Connector {
+                    again.connector = Some(Connector {
                         contiguity: plan.contiguity,
                         after: None,
                         within: None,
-                    };
+                    });
                     again.begun.push(parent);
                     again.until = plan.until;
                     again.unless = None;
@@ -465,9 +469,10 @@ impl Walk<'_> {
         match items.get(number) {
             None => self.follow(at, draft),
             Some(Item::Positive(connector, node)) => {
-                // What stands before a group governs its first element.
+                draft.entered.push((*node, draft.connector));
+                // What stands before a group governs whatever is first bound in it.
                 if number > 0 {
-                    draft.connector = *connector;
+                    draft.connector.get_or_insert(*connector);
                 }
                 self.enter(*node, draft)
             }
@@ -504,15 +509,20 @@ impl Walk<'_> {
             });
         }
         let to_end = matches!(target, Target::End(_));
+        let connector = draft.connector.unwrap_or(Connector {
+            contiguity: Contiguity::SkipTillNext,
+            after: None,
+            within: None,
+        });
         self.ways.push(Way {
             target,
             contiguity: if to_end {
                 Contiguity::SkipTillAny
             } else {
-                draft.connector.contiguity
+                connector.contiguity
             },
-            after: draft.connector.after.filter(|_| !to_end),
-            gap: draft.connector.within.filter(|_| !to_end),
+            after: connector.after.filter(|_| !to_end),
+            gap: connector.within.filter(|_| !to_end),
             between: draft.between,
             adjacent: draft.adjacent,
             hold: draft.hold,
