@@ -289,10 +289,7 @@ impl Tree {
 /// What rules a way on, as far as the walk has come.
 #[derive(Clone)]
 struct Draft {
-    /// Of the outermost element that was entered and of which nothing is bound yet.
-    connector: Option<Connector>,
-    /// Elements entered of which nothing is bound yet, innermost last, with what governed before each.
-    entered: Vec<(usize, Option<Connector>)>,
+    connector: Connector,
     between: StepMask,
     adjacent: StepMask,
     hold: Option<(StepMask, Span)>,
@@ -301,6 +298,8 @@ struct Draft {
     counting: Vec<(u8, Counting)>,
     /// Loops of which a repeat was begun on this walk and nothing bound in it yet.
     begun: Vec<usize>,
+    /// Sequences that the walk came into from outside.
+    entered: Vec<usize>,
     unless: Option<StepId>,
     until: Option<StepId>,
     closer: Option<Completion>,
@@ -311,8 +310,11 @@ struct Draft {
 impl Default for Draft {
     fn default() -> Draft {
         Draft {
-            connector: None,
-            entered: Vec::new(),
+            connector: Connector {
+                contiguity: Contiguity::SkipTillNext,
+                after: None,
+                within: None,
+            },
             between: StepMask::default(),
             adjacent: StepMask::default(),
             hold: None,
@@ -320,6 +322,7 @@ impl Default for Draft {
             guards: Vec::new(),
             counting: Vec::new(),
             begun: Vec::new(),
+            entered: Vec::new(),
             unless: None,
             until: None,
             closer: None,
@@ -348,7 +351,11 @@ impl Walk<'_> {
         }
         match &self.tree.nodes[at].part {
             Part::Step(_, position) => self.arrive(Target::Position(*position), draft),
-            Part::Sequence(_) => self.element(at, 0, draft),
+            Part::Sequence(_) => {
+                let mut draft = draft;
+                draft.entered.push(at);
+                self.element(at, 0, draft)
+            }
             Part::Choice(children) => children
                 .iter()
                 .try_for_each(|child| self.enter(*child, draft.clone())),
@@ -393,11 +400,7 @@ impl Walk<'_> {
     }
 
     /// Goes on after a node.
-    fn follow(&mut self, at: usize, mut draft: Draft) -> Result<(), TooComplex> {
-        // An element that was passed over governs nothing.
-        if let Some((_, before)) = draft.entered.pop_if(|(node, _)| *node == at) {
-            draft.connector = before;
-        }
+    fn follow(&mut self, at: usize, draft: Draft) -> Result<(), TooComplex> {
         let Some((parent, number)) = self.tree.nodes[at].parent else {
             return self.end(draft);
         };
@@ -413,11 +416,11 @@ impl Walk<'_> {
                 }
                 if plan.max != Some(1) {
                     let mut again = draft.clone();
-                    again.connector = Some(Connector {
+                    again.connector = Connector {
                         contiguity: plan.contiguity,
                         after: None,
                         within: None,
-                    });
+                    };
                     again.begun.push(parent);
                     again.until = plan.until;
                     again.unless = None;
@@ -469,10 +472,9 @@ impl Walk<'_> {
         match items.get(number) {
             None => self.follow(at, draft),
             Some(Item::Positive(connector, node)) => {
-                draft.entered.push((*node, draft.connector));
-                // What stands before a group governs whatever is first bound in it.
-                if number > 0 {
-                    draft.connector.get_or_insert(*connector);
+                // What stands before a group governs the first event bound in it, whichever element binds that.
+                if !draft.entered.contains(&at) {
+                    draft.connector = *connector;
                 }
                 self.enter(*node, draft)
             }
@@ -509,20 +511,15 @@ impl Walk<'_> {
             });
         }
         let to_end = matches!(target, Target::End(_));
-        let connector = draft.connector.unwrap_or(Connector {
-            contiguity: Contiguity::SkipTillNext,
-            after: None,
-            within: None,
-        });
         self.ways.push(Way {
             target,
             contiguity: if to_end {
                 Contiguity::SkipTillAny
             } else {
-                connector.contiguity
+                draft.connector.contiguity
             },
-            after: connector.after.filter(|_| !to_end),
-            gap: connector.within.filter(|_| !to_end),
+            after: draft.connector.after.filter(|_| !to_end),
+            gap: draft.connector.within.filter(|_| !to_end),
             between: draft.between,
             adjacent: draft.adjacent,
             hold: draft.hold,
