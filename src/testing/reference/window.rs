@@ -5,7 +5,7 @@ use super::evaluate::{Current, Scope, Take, satisfies};
 use super::{Decision, History, Moment, Phase};
 use crate::automaton::Stream;
 use crate::lang::pattern::{
-    AfterMatch, Closer, Contiguity, Element, Loop, Node, Pattern, StepId, Window,
+    AfterMatch, Closer, Element, Loop, Node, Pattern, StepId, Window,
 };
 use crate::lang::scalar;
 use crate::time::{Span, Timestamp};
@@ -230,8 +230,6 @@ fn counted(history: &History<'_>, step: StepId, size: usize, every: usize) -> Ve
 /// A window that its first event opened.
 struct Open {
     takes: Vec<Take>,
-    /// False once the loop's contiguity allows no further repeat.
-    grows: bool,
 }
 
 /// Windows that events open and the passing of time, or `until`, closes.
@@ -282,15 +280,16 @@ fn opened(history: &History<'_>, of: Windowed<'_>) -> Vec<Done> {
                 .pattern
                 .within
                 .is_none_or(|within| time <= first.plus(within));
-            let fits = satisfies(history, &open.takes, of.step, event);
-            if fits && inside && open.grows {
+            if !inside {
+                continue;
+            }
+            // A window that may still take events has every event to itself.
+            spent = true;
+            if satisfies(history, &open.takes, of.step, event) {
                 open.takes.push(Take {
                     step: of.step,
                     event,
                 });
-                spent = true;
-            } else if of.of.contiguity == Contiguity::Strict {
-                open.grows = false;
             }
         }
         if !spent && satisfies(history, &[], of.step, event) && !ended(&[]) {
@@ -299,7 +298,6 @@ fn opened(history: &History<'_>, of: Windowed<'_>) -> Vec<Done> {
                     step: of.step,
                     event,
                 }],
-                grows: true,
             });
         }
         open = going;
