@@ -524,14 +524,13 @@ impl View<'_> {
         incoming: Incoming<'_>,
     ) {
         let (time, step) = (incoming.event.time, self.plan.step);
-        let mut closed = false;
         if let Some(until) = until {
+            let open = panes.len();
             let mut at = 0;
             while at < panes.len() {
                 if !self.fits(Some(&panes[at]), None, until, incoming) {
                     at += 1;
                 } else if let Some(pane) = panes.remove(at) {
-                    closed = true;
                     self.close(
                         &pane,
                         time,
@@ -539,6 +538,9 @@ impl View<'_> {
                         (pane.first_time, pane.last_time),
                     );
                 }
+            }
+            if panes.len() < open || self.fits(None, None, until, incoming) {
+                return;
             }
         }
         let within = self.nfa.within;
@@ -549,11 +551,7 @@ impl View<'_> {
             if self.fits(Some(pane), None, step, incoming) {
                 pane.add(self.nfa, step, incoming.event, self.key);
             }
-            return;
-        }
-        // An event that ends a window does not open the next one.
-        let ends = closed || until.is_some_and(|until| self.fits(None, None, until, incoming));
-        if !ends && self.fits(None, None, step, incoming) {
+        } else if self.fits(None, None, step, incoming) {
             let mut pane = Pane::new(self.nfa, 0, incoming.event);
             pane.add(self.nfa, step, incoming.event, self.key);
             panes.push_back(pane);
