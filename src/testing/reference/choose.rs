@@ -36,7 +36,8 @@ pub(crate) fn run(history: &History<'_>) -> Option<Vec<Decision>> {
 /// The state of a key while its candidates are considered.
 struct Choice<'h, 'a> {
     history: &'h History<'a>,
-    considered: HashSet<Rc<[Take]>>,
+    /// Two paths with the same takes that complete together are one candidate.
+    considered: HashSet<(Moment, Rc<[Take]>)>,
     matched: Vec<bool>,
     /// When each start was removed.
     removed: Vec<Option<Moment>>,
@@ -57,7 +58,11 @@ impl<'h, 'a> Choice<'h, 'a> {
     }
 
     fn consider(&mut self, start: usize, candidate: &Candidate) {
-        if self.removed[start].is_some() || !self.considered.insert(candidate.takes.clone()) {
+        if self.removed[start].is_some()
+            || !self
+                .considered
+                .insert((candidate.moment, candidate.takes.clone()))
+        {
             return;
         }
         let history = self.history;

@@ -76,7 +76,7 @@ fn derived(offset: usize, row: &Row) -> Option<Event> {
 }
 
 /// When something is decided: at each time first the instant, then the events in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Moment {
     at: Timestamp,
     /// The event's number among those of the key; `None` is the instant.
