@@ -2,4 +2,5 @@
 //!
 //! Behind the feature `testing`. Nothing here is used by the engine.
 
+pub mod fuzz;
 pub mod reference;
