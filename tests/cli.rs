@@ -388,7 +388,7 @@ fn pretty_rows_are_one_line_for_people() {
         .ends(0);
     assert_eq!(
         ended.out,
-        "2023-11-14T22:13:50Z  fraud      c1  spent 900.00, waited 30s\n"
+        "2023-11-14T22:13:50Z      fraud      c1  spent 900.00, waited 30s\n"
     );
 }
 
