@@ -200,16 +200,20 @@ pub(super) fn first_repeat(
             |expr: &Expr| null_before_the_first(outline, own, step.bound_before, tested, expr);
         if only_own(left) || only_own(right) {
             let name = &outline.variable(own).name;
-            report
-                .add(
-                    "W204",
-                    place,
-                    "this condition can never hold",
+            let (why, way) = if step.repeats {
+                (
                     format!("nothing is bound to `{name}` at its first repeat, so this is null"),
-                )
-                .help(
                     "give a default for the first repeat: `prev(field, default)` or `… ?? default`",
-                );
+                )
+            } else {
+                (
+                    format!("`{name}` is one event, so there is none before it and this is null"),
+                    "repeat the step, `+`, or read an earlier step",
+                )
+            };
+            report
+                .add("W204", place, "this condition can never hold", why)
+                .help(way);
             return;
         }
     }

@@ -1,5 +1,7 @@
 //! One pattern, clause by clause.
 
+use std::collections::HashSet;
+
 use super::bounded;
 use super::catalog::Catalog;
 use super::expression::{Checker, Site};
@@ -87,12 +89,13 @@ fn reads(
     decl: &ast::PatternDecl,
 ) -> Vec<Read> {
     let mut reads: Vec<Read> = Vec::new();
+    let mut seen: HashSet<EventTypeId> = HashSet::new();
     for event in &decl.from {
         event_type(catalog, report, Place::new(file, event.span), &event.name);
     }
     for event in stream::types_read(decl) {
         if let Some(id) = catalog.find_type(&event.name)
-            && !reads.iter().any(|(known, _)| *known == id)
+            && seen.insert(id)
         {
             reads.push((id, Place::new(file, event.span)));
         }
@@ -106,11 +109,9 @@ fn annotations(
     decl: &ast::PatternDecl,
 ) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = Vec::new();
+    let mut seen: HashSet<&str> = HashSet::new();
     for annotation in &decl.annotations {
-        if found
-            .iter()
-            .any(|(known, _)| *known == annotation.name.name)
-        {
+        if !seen.insert(&annotation.name.name) {
             report
                 .add(
                     "E066",
@@ -202,6 +203,7 @@ fn conditions(
             outline,
             tested: id,
         };
+        let found = report.count();
         let mut checker = Checker::new(catalog, outline.file, site, report);
         let condition = checker.condition(written, "a condition");
         let params_read = checker.params_read;
@@ -211,10 +213,13 @@ fn conditions(
                 check_leading(report, place, condition);
             }
             check_counted(report, outline, id, place, condition);
-            if !params_read {
-                lint::never_holds(report, place, condition, "no event");
+            // What is mistaken has no value yet: nothing is said about it twice.
+            if report.count() == found {
+                if !params_read {
+                    lint::never_holds(report, place, condition, "no event");
+                }
+                lint::first_repeat(report, outline, id, place, condition);
             }
-            lint::first_repeat(report, outline, id, place, condition);
         }
         checked.push(condition);
     }
