@@ -329,7 +329,13 @@ impl Lane {
     #[cold]
     fn malformed(&mut self, record: Record<'_>, malformed: &Malformed, reject: &mut Reject<'_>) {
         self.counts.malformed += 1;
-        self.reject(Rejection::Malformed, record, &malformed.reason, reject);
+        self.reject(
+            Rejection::Malformed,
+            record,
+            &malformed.reason,
+            None,
+            reject,
+        );
     }
 
     #[cold]
@@ -340,7 +346,7 @@ impl Lane {
         let time = shown(time);
         let reason =
             format!("time {time} is {behind} before the watermark; a larger delay would let it in");
-        self.reject(Rejection::Late, record, &reason, reject);
+        self.reject(Rejection::Late, record, &reason, Some(behind), reject);
     }
 
     fn reject(
@@ -348,6 +354,7 @@ impl Lane {
         rejection: Rejection,
         record: Record<'_>,
         reason: &str,
+        behind: Option<Span>,
         reject: &mut Reject<'_>,
     ) {
         reject(Rejected {
@@ -356,6 +363,7 @@ impl Lane {
             partition: record.partition,
             offset: record.offset,
             reason,
+            behind,
             record: Rejected::cut(record.bytes),
         });
     }
