@@ -2,4 +2,26 @@
 //!
 //! Behind the feature `testing`. Nothing here is used by the engine.
 
+pub mod choices;
+pub mod differential;
+pub mod generate;
 pub mod reference;
+
+use crate::lang::pattern::Program;
+use crate::lang::span::SourceMap;
+use crate::lang::{self, Params};
+
+/// Compiles one pattern file.
+///
+/// # Errors
+///
+/// The mistakes as lines of text, if there are any.
+pub fn compile(text: &str) -> Result<Program, String> {
+    let mut sources = SourceMap::default();
+    sources.add("generated.motif", text);
+    let compiled = lang::compile(&sources, &Params::default());
+    compiled.program.ok_or_else(|| {
+        let lines = compiled.diagnostics.iter().map(|mistake| format!("{}: {}", mistake.code.0, mistake.message));
+        lines.collect::<Vec<_>>().join("\n")
+    })
+}

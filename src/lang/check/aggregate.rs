@@ -28,7 +28,12 @@ fn function(name: &str) -> AggregateFunction {
 
 impl<'a> Checker<'a, '_> {
     /// `sum(x.price * x.qty)`, `count(x)`, …
-    pub(super) fn aggregate(&mut self, name: &ast::Ident, arguments: &[ast::Expr], span: Span) -> Typed {
+    pub(super) fn aggregate(
+        &mut self,
+        name: &ast::Ident,
+        arguments: &[ast::Expr],
+        span: Span,
+    ) -> Typed {
         let text = NAMES
             .into_iter()
             .find(|known| *known == name.name)
@@ -51,18 +56,33 @@ impl<'a> Checker<'a, '_> {
         {
             let place = self.place(argument.span);
             self.report
-                .add("E092", place, format!("`{text}` goes over values, and `{variable}` stands for events"), "which field?")
-                .help(format!("write `{text}({variable}.field)`; only `count` takes the events themselves"));
+                .add(
+                    "E092",
+                    place,
+                    format!("`{text}` goes over values, and `{variable}` stands for events"),
+                    "which field?",
+                )
+                .help(format!(
+                    "write `{text}({variable}.field)`; only `count` takes the events themselves"
+                ));
             return Typed::unknown(span);
         }
-        self.inside = Some(Inside { function: text, variable: None });
+        self.inside = Some(Inside {
+            function: text,
+            variable: None,
+        });
         let typed = self.expression(argument);
         let variable = self.inside.take().and_then(|inside| inside.variable);
         let (Some(variable), true) = (variable, typed.ty != Ty::Unknown) else {
             if typed.ty != Ty::Unknown {
                 let place = self.place(argument.span);
                 self.report
-                    .add("E092", place, format!("`{text}` needs a field of the events it goes over"), "no event is read here")
+                    .add(
+                        "E092",
+                        place,
+                        format!("`{text}` needs a field of the events it goes over"),
+                        "no event is read here",
+                    )
                     .help(format!("write `{text}(x.field)` where `x` names a step"));
             }
             return Typed::unknown(span);
@@ -99,7 +119,12 @@ impl<'a> Checker<'a, '_> {
         }
         if self.outline().is_none() {
             self.report
-                .add("E093", place, format!("`{name}` goes over bound events, and there are none here"), "not here")
+                .add(
+                    "E093",
+                    place,
+                    format!("`{name}` goes over bound events, and there are none here"),
+                    "not here",
+                )
                 .help("aggregate where the function is called, and give it the result");
             return false;
         }
@@ -124,9 +149,15 @@ impl<'a> Checker<'a, '_> {
             self.report
                 .add("E092", place, "`count` counts events, not values", "not a variable")
                 .help("write `count(x)` where `x` names a step; `distinct(x.field)` counts different values");
-            return Typed { ty: ty::INT, ..Typed::unknown(span) };
+            return Typed {
+                ty: ty::INT,
+                ..Typed::unknown(span)
+            };
         };
-        let unknown = Typed { ty: ty::INT, ..Typed::unknown(span) };
+        let unknown = Typed {
+            ty: ty::INT,
+            ..Typed::unknown(span)
+        };
         let Some(variable) = self.variable(name, argument.span) else {
             return unknown;
         };
@@ -163,7 +194,11 @@ impl<'a> Checker<'a, '_> {
                 let averaged = function == AggregateFunction::Avg && ty != ty::FLOAT;
                 return Some(if averaged { ty::DECIMAL } else { ty });
             }
-            AggregateFunction::Min | AggregateFunction::Max if !matches!(ty, ty::BOOL | ty::LIST) => return Some(ty),
+            AggregateFunction::Min | AggregateFunction::Max
+                if !matches!(ty, ty::BOOL | ty::LIST) =>
+            {
+                return Some(ty);
+            }
             AggregateFunction::Sum | AggregateFunction::Avg => "numbers",
             AggregateFunction::Min | AggregateFunction::Max => "values that have an order",
         };
@@ -183,7 +218,13 @@ impl<'a> Checker<'a, '_> {
     /// `prev(f)`, `prev(f, default)`
     pub(super) fn prev(&mut self, name: &ast::Ident, arguments: &[ast::Expr], span: Span) -> Typed {
         if !self.may_aggregate("prev", span)
-            || !self.has_count("prev(field) or prev(field, default)", arguments.len(), 1, 2, span)
+            || !self.has_count(
+                "prev(field) or prev(field, default)",
+                arguments.len(),
+                1,
+                2,
+                span,
+            )
         {
             return Typed::unknown(span);
         }
@@ -198,7 +239,10 @@ impl<'a> Checker<'a, '_> {
                 .help("use `prev` in the `where` of a repeated step; elsewhere write `last(x.field)` or `first(x.field)`");
             return Typed::unknown(span);
         };
-        self.inside = Some(Inside { function: "prev", variable: Some(variable) });
+        self.inside = Some(Inside {
+            function: "prev",
+            variable: Some(variable),
+        });
         let read = self.expression(argument);
         self.inside = None;
         let before = Typed {

@@ -14,7 +14,11 @@ pub(super) fn check(report: &mut Report, outline: &Outline<'_>, body: &Sequence,
         return;
     };
     let step = outline.step(wait.step);
-    let event = match outline.variables.iter().find(|variable| Some(&variable.name) == Some(&step.name) && variable.explicit) {
+    let event = match outline
+        .variables
+        .iter()
+        .find(|variable| Some(&variable.name) == Some(&step.name) && variable.explicit)
+    {
         Some(variable) => format!("{}: …", variable.name),
         None => step.name.clone(),
     };
@@ -37,7 +41,9 @@ pub(super) fn check(report: &mut Report, outline: &Outline<'_>, body: &Sequence,
 /// True if some wait of the pattern can expire, so that there is something to report in a timeout.
 pub(super) fn can_expire(body: &Sequence) -> bool {
     body.elements.iter().any(|element| match element {
-        Element::Positive { connector, node } => connector.within.is_some() || node_can_expire(node),
+        Element::Positive { connector, node } => {
+            connector.within.is_some() || node_can_expire(node)
+        }
         Element::Absent(_) => false,
     })
 }
@@ -123,19 +129,25 @@ fn endless_inside(node: &Node, last: bool) -> Option<Wait> {
                 })
             })
         }
-        Node::Loop(repeat) => endless_inside(&repeat.body, false).or_else(|| endless_repeat(repeat, last)),
+        Node::Loop(repeat) => {
+            endless_inside(&repeat.body, false).or_else(|| endless_repeat(repeat, last))
+        }
     }
 }
 
 fn endless_repeat(repeat: &Loop, last: bool) -> Option<Wait> {
-    let waits = repeat.max != Some(1) && repeat.closer.is_none() && repeat.contiguity != Contiguity::Strict;
+    let waits =
+        repeat.max != Some(1) && repeat.closer.is_none() && repeat.contiguity != Contiguity::Strict;
     if !waits {
         return None;
     }
     Some(Wait {
         step: first_step(&repeat.body)?,
         kind: Kind::Repeat {
-            closable: last && matches!(repeat.body, Node::Step(_)) && repeat.max.is_none() && repeat.min > 0,
+            closable: last
+                && matches!(repeat.body, Node::Step(_))
+                && repeat.max.is_none()
+                && repeat.min > 0,
         },
     })
 }

@@ -42,7 +42,14 @@ const SCALAR: [(&str, Function); 24] = [
 ];
 
 /// What speaks of the whole match.
-const WHOLE: [&str; 6] = ["key", "match_start", "match_end", "window_start", "window_end", "reached"];
+const WHOLE: [&str; 6] = [
+    "key",
+    "match_start",
+    "match_end",
+    "window_start",
+    "window_end",
+    "reached",
+];
 
 /// True for the name of a function that exists in every file.
 pub(super) fn is_built_in(name: &str) -> bool {
@@ -52,7 +59,10 @@ pub(super) fn is_built_in(name: &str) -> bool {
 fn names() -> impl Iterator<Item = &'static str> {
     let scalar = SCALAR.iter().map(|(name, _)| *name);
     let aggregates = super::aggregate::NAMES.iter().copied();
-    scalar.chain(aggregates).chain(WHOLE).chain(["matches", "prev"])
+    scalar
+        .chain(aggregates)
+        .chain(WHOLE)
+        .chain(["matches", "prev"])
 }
 
 /// What a function takes, as messages tell it.
@@ -74,8 +84,16 @@ fn signature(function: Function) -> (&'static str, usize, usize) {
         Function::Month => ("month(timestamp) or month(timestamp, \"time zone\")", 1, 2),
         Function::Day => ("day(timestamp) or day(timestamp, \"time zone\")", 1, 2),
         Function::Hour => ("hour(timestamp) or hour(timestamp, \"time zone\")", 1, 2),
-        Function::Minute => ("minute(timestamp) or minute(timestamp, \"time zone\")", 1, 2),
-        Function::Weekday => ("weekday(timestamp) or weekday(timestamp, \"time zone\")", 1, 2),
+        Function::Minute => (
+            "minute(timestamp) or minute(timestamp, \"time zone\")",
+            1,
+            2,
+        ),
+        Function::Weekday => (
+            "weekday(timestamp) or weekday(timestamp, \"time zone\")",
+            1,
+            2,
+        ),
         Function::Seconds => ("seconds(duration)", 1, 1),
         Function::Minutes => ("minutes(duration)", 1, 1),
         Function::Hours => ("hours(duration)", 1, 1),
@@ -108,29 +126,52 @@ impl Checker<'_, '_> {
     }
 
     /// A call of a function that does not exist.
-    pub(super) fn unknown_function(&mut self, name: &ast::Ident, arguments: &[ast::Expr], span: Span) -> Typed {
+    pub(super) fn unknown_function(
+        &mut self,
+        name: &ast::Ident,
+        arguments: &[ast::Expr],
+        span: Span,
+    ) -> Typed {
         for argument in arguments {
             self.expression(argument);
         }
         let catalog = self.catalog;
         let declared = catalog.file(self.file).functions.keys().map(String::as_str);
-        let known: Vec<&str> = declared.chain(names()).collect();
+        let mut known: Vec<&str> = declared.collect();
+        for name in names() {
+            known.push(name);
+        }
         let near = self.report.suggestion(&name.name, known);
         let place = self.place(name.span);
         let draft = self
             .report
-            .add("E058", place, format!("there is no function `{}`", name.name), "unknown function")
+            .add(
+                "E058",
+                place,
+                format!("there is no function `{}`", name.name),
+                "unknown function",
+            )
             .help_maybe(near);
         if matches!(self.site, Site::Constant) {
             draft.help("params and tests can call built-in functions only");
         } else {
-            draft.help(format!("declare it in this file: `fn {}(…): type = …`", name.name));
+            draft.help(format!(
+                "declare it in this file: `fn {}(…): type = …`",
+                name.name
+            ));
         }
         Typed::unknown(span)
     }
 
     /// Reports a wrong number of arguments; true if it is right.
-    pub(super) fn has_count(&mut self, usage: &str, got: usize, least: usize, most: usize, span: Span) -> bool {
+    pub(super) fn has_count(
+        &mut self,
+        usage: &str,
+        got: usize,
+        least: usize,
+        most: usize,
+        span: Span,
+    ) -> bool {
         if (least..=most).contains(&got) {
             return true;
         }
@@ -144,28 +185,58 @@ impl Checker<'_, '_> {
         };
         let place = self.place(span);
         self.report
-            .add("E085", place, format!("`{name}` takes {takes}, not {got}"), "wrong number of arguments")
-            .help(format!("write {}", usage.split(" or ").map(|way| format!("`{way}`")).collect::<Vec<_>>().join(" or ")));
+            .add(
+                "E085",
+                place,
+                format!("`{name}` takes {takes}, not {got}"),
+                "wrong number of arguments",
+            )
+            .help(format!(
+                "write {}",
+                usage
+                    .split(" or ")
+                    .map(|way| format!("`{way}`"))
+                    .collect::<Vec<_>>()
+                    .join(" or ")
+            ));
         false
     }
 
     fn scalar(&mut self, function: Function, arguments: &[ast::Expr], span: Span) -> Typed {
         let (usage, least, most) = signature(function);
-        let typed: Vec<Typed> = arguments.iter().map(|argument| self.expression(argument)).collect();
+        let typed: Vec<Typed> = arguments
+            .iter()
+            .map(|argument| self.expression(argument))
+            .collect();
         if !self.has_count(usage, typed.len(), least, most, span) {
             return Typed::unknown(span);
         }
         match function {
-            Function::Abs => self.same_as_first(function, typed, span, |ty| ty.is_numeric() || ty == ty::DURATION, "a number or a duration"),
-            Function::Floor | Function::Ceil => self.same_as_first(function, typed, span, Ty::is_numeric, "a number"),
+            Function::Abs => self.same_as_first(
+                function,
+                typed,
+                span,
+                |ty| ty.is_numeric() || ty == ty::DURATION,
+                "a number or a duration",
+            ),
+            Function::Floor | Function::Ceil => {
+                self.same_as_first(function, typed, span, Ty::is_numeric, "a number")
+            }
             Function::Round => self.round(typed, span),
             Function::Least | Function::Greatest => self.extreme(function, typed, span),
-            Function::Lower | Function::Upper => self.fixed(function, typed, &[ty::STRING], ty::STRING, span),
+            Function::Lower | Function::Upper => {
+                self.fixed(function, typed, &[ty::STRING], ty::STRING, span)
+            }
             Function::Length => self.fixed(function, typed, &[ty::STRING], ty::INT, span),
             Function::Contains | Function::StartsWith | Function::EndsWith => {
                 self.fixed(function, typed, &[ty::STRING, ty::STRING], ty::BOOL, span)
             }
-            Function::Year | Function::Month | Function::Day | Function::Hour | Function::Minute | Function::Weekday => {
+            Function::Year
+            | Function::Month
+            | Function::Day
+            | Function::Hour
+            | Function::Minute
+            | Function::Weekday => {
                 if let Some(zone) = typed.get(1) {
                     self.literal_zone(zone);
                 }
@@ -185,7 +256,14 @@ impl Checker<'_, '_> {
     }
 
     /// A function whose arguments have the types `wanted`.
-    fn fixed(&mut self, function: Function, typed: Vec<Typed>, wanted: &[Ty], result: Ty, span: Span) -> Typed {
+    fn fixed(
+        &mut self,
+        function: Function,
+        typed: Vec<Typed>,
+        wanted: &[Ty],
+        result: Ty,
+        span: Span,
+    ) -> Typed {
         let mut values = Vec::with_capacity(typed.len());
         let mut complete = true;
         for (argument, wanted) in typed.into_iter().zip(wanted) {
@@ -199,7 +277,10 @@ impl Checker<'_, '_> {
             }
         }
         if !complete {
-            return Typed { ty: result, ..Typed::unknown(span) };
+            return Typed {
+                ty: result,
+                ..Typed::unknown(span)
+            };
         }
         Typed::new(folded(Expr::Call(function, values)), result, span)
     }
@@ -207,7 +288,11 @@ impl Checker<'_, '_> {
     fn unfit(&mut self, function: Function, place: super::report::Place, found: Ty, wants: &str) {
         let (usage, _, _) = signature(function);
         let name = usage.split('(').next().unwrap_or_default();
-        let ways: Vec<String> = usage.split(" or ").filter(|way| way.contains('(')).map(|way| format!("`{way}`")).collect();
+        let ways: Vec<String> = usage
+            .split(" or ")
+            .filter(|way| way.contains('('))
+            .map(|way| format!("`{way}`"))
+            .collect();
         let draft = self.report.add(
             "E084",
             place,
@@ -234,7 +319,11 @@ impl Checker<'_, '_> {
             self.unfit(function, place, argument.ty, wants);
             return Typed::unknown(span);
         }
-        Typed::new(folded(Expr::Call(function, vec![argument.expr])), argument.ty, span)
+        Typed::new(
+            folded(Expr::Call(function, vec![argument.expr])),
+            argument.ty,
+            span,
+        )
     }
 
     fn round(&mut self, mut typed: Vec<Typed>, span: Span) -> Typed {
@@ -250,13 +339,21 @@ impl Checker<'_, '_> {
             let (found, place) = (digits.ty, self.place(digits.span));
             let Some(expr) = digits.fit(ty::INT) else {
                 self.unfit(Function::Round, place, found, "an int");
-                return Typed { ty: number.ty, ..Typed::unknown(span) };
+                return Typed {
+                    ty: number.ty,
+                    ..Typed::unknown(span)
+                };
             };
             if let Expr::Const(Value::Int(n)) = expr
                 && !(0..=28).contains(&n)
             {
                 self.report
-                    .add("E084", place, format!("`round` keeps 0 to 28 digits, not {n}"), "out of range")
+                    .add(
+                        "E084",
+                        place,
+                        format!("`round` keeps 0 to 28 digits, not {n}"),
+                        "out of range",
+                    )
                     .help("write a number of digits after the point: `round(x, 2)`");
             }
             values.push(expr);
@@ -271,7 +368,11 @@ impl Checker<'_, '_> {
                 Ok(ty) => common = ty,
                 Err(clash) => {
                     let place = self.place(argument.span);
-                    let code = if clash == Clash::Inexact { "E082" } else { "E081" };
+                    let code = if clash == Clash::Inexact {
+                        "E082"
+                    } else {
+                        "E081"
+                    };
                     let draft = self.report.add(
                         code,
                         place,
@@ -293,7 +394,10 @@ impl Checker<'_, '_> {
             self.unfit(function, place, common, "values that have an order");
             return Typed::unknown(span);
         }
-        let values: Option<Vec<Expr>> = typed.into_iter().map(|argument| argument.fit(common)).collect();
+        let values: Option<Vec<Expr>> = typed
+            .into_iter()
+            .map(|argument| argument.fit(common))
+            .collect();
         match values {
             Some(values) => Typed::new(folded(Expr::Call(function, values)), common, span),
             None => Typed::unknown(span),
@@ -305,11 +409,20 @@ impl Checker<'_, '_> {
         for argument in typed {
             if argument.ty.is_definite() && !argument.ty.is_numeric() {
                 let place = self.place(argument.span);
-                self.unfit(Function::DistanceKm, place, argument.ty, "degrees as a number");
+                self.unfit(
+                    Function::DistanceKm,
+                    place,
+                    argument.ty,
+                    "degrees as a number",
+                );
             }
             values.push(argument.expr);
         }
-        Typed::new(folded(Expr::Call(Function::DistanceKm, values)), ty::FLOAT, span)
+        Typed::new(
+            folded(Expr::Call(Function::DistanceKm, values)),
+            ty::FLOAT,
+            span,
+        )
     }
 
     /// A time zone that stands in the file must exist.
@@ -318,7 +431,12 @@ impl Checker<'_, '_> {
             if zone.ty == ty::STRING {
                 let place = self.place(zone.span);
                 self.report
-                    .add("E086", place, "a time zone must be written in the file", "not a text literal")
+                    .add(
+                        "E086",
+                        place,
+                        "a time zone must be written in the file",
+                        "not a text literal",
+                    )
                     .help("write its name: \"Europe/Paris\"");
             }
             return;
@@ -332,25 +450,47 @@ impl Checker<'_, '_> {
         let Some(text) = network.literal_text() else {
             if network.ty == ty::STRING {
                 self.report
-                    .add("E086", place, "a network must be written in the file", "not a text literal")
+                    .add(
+                        "E086",
+                        place,
+                        "a network must be written in the file",
+                        "not a text literal",
+                    )
                     .help("write it as \"10.0.0.0/8\"");
             }
             return;
         };
         if !is_network(text) {
             self.report
-                .add("E088", place, format!("`{text}` is no network"), "not an address with the length of its prefix")
+                .add(
+                    "E088",
+                    place,
+                    format!("`{text}` is no network"),
+                    "not an address with the length of its prefix",
+                )
                 .help("write an IPv4 or IPv6 network: \"10.0.0.0/8\", \"2001:db8::/32\"");
         }
     }
 
     /// `matches(text, "regex")`
     fn matches(&mut self, arguments: &[ast::Expr], span: Span) -> Typed {
-        let mut typed: Vec<Typed> = arguments.iter().map(|argument| self.expression(argument)).collect();
-        if !self.has_count("matches(string, \"regular expression\")", typed.len(), 2, 2, span) {
+        let mut typed: Vec<Typed> = arguments
+            .iter()
+            .map(|argument| self.expression(argument))
+            .collect();
+        if !self.has_count(
+            "matches(string, \"regular expression\")",
+            typed.len(),
+            2,
+            2,
+            span,
+        ) {
             return Typed::unknown(span);
         }
-        let unknown = Typed { ty: ty::BOOL, ..Typed::unknown(span) };
+        let unknown = Typed {
+            ty: ty::BOOL,
+            ..Typed::unknown(span)
+        };
         let (regex, text) = (typed.remove(1), typed.remove(0));
         let place = self.place(text.span);
         let found = text.ty;
@@ -372,7 +512,10 @@ impl Checker<'_, '_> {
             }
             return unknown;
         };
-        match regex::RegexBuilder::new(pattern).size_limit(REGEX_BYTES_MAX).build() {
+        match regex::RegexBuilder::new(pattern)
+            .size_limit(REGEX_BYTES_MAX)
+            .build()
+        {
             Ok(compiled) => match text {
                 Some(text) => {
                     let expr = Expr::Matches(Box::new(text), Regex(Arc::new(compiled)));
@@ -382,7 +525,9 @@ impl Checker<'_, '_> {
             },
             Err(error) => {
                 let (message, help) = regex_mistake(&error);
-                self.report.add("E087", place, message, "cannot be compiled").help(help);
+                self.report
+                    .add("E087", place, message, "cannot be compiled")
+                    .help(help);
                 unknown
             }
         }
@@ -397,7 +542,12 @@ impl Checker<'_, '_> {
         let place = self.place(span);
         let Some(outline) = self.outline() else {
             self.report
-                .add("E093", place, format!("`{text}()` speaks of a match, and there is none here"), "not here")
+                .add(
+                    "E093",
+                    place,
+                    format!("`{text}()` speaks of a match, and there is none here"),
+                    "not here",
+                )
                 .help("give a function what it needs as an argument");
             return Typed::unknown(span);
         };
@@ -410,30 +560,65 @@ impl Checker<'_, '_> {
             "match_start" => Typed::new(Expr::MatchStart, ty::TIMESTAMP, span),
             "match_end" => Typed::new(Expr::MatchEnd, ty::TIMESTAMP, span),
             "reached" => {
-                if !matches!(self.site, Site::Outcome { clause: Clause::Timeout, .. }) {
+                if !matches!(
+                    self.site,
+                    Site::Outcome {
+                        clause: Clause::Timeout,
+                        ..
+                    }
+                ) {
                     self.report
-                        .add("E093", place, "`reached()` tells how far a match got that timed out", "not in `timeout`")
+                        .add(
+                            "E093",
+                            place,
+                            "`reached()` tells how far a match got that timed out",
+                            "not in `timeout`",
+                        )
                         .help("use it in the record of `timeout`");
                 }
                 Typed::new(Expr::Reached, ty::STRING, span)
             }
             _ => {
                 let refusal = match (&outline.closer, self.site) {
-                    (_, Site::Condition { .. }) => Some("a condition is judged before the window is complete"),
+                    (_, Site::Condition { .. }) => {
+                        Some("a condition is judged before the window is complete")
+                    }
                     (None, _) => Some("this pattern has no window"),
-                    (Some(closed), _) if matches!(closed.closer, Closer::Window(Window::Count { .. })) => {
+                    (Some(closed), _)
+                        if matches!(closed.closer, Closer::Window(Window::Count { .. })) =>
+                    {
                         Some("a window of a number of events has no bounds in time")
                     }
                     _ => None,
                 };
                 if let Some(why) = refusal {
-                    let instead = if text == "window_start" { "match_start" } else { "match_end" };
+                    let instead = if text == "window_start" {
+                        "match_start"
+                    } else {
+                        "match_end"
+                    };
                     self.report
-                        .add("E093", place, format!("`{text}()` is not known here: {why}"), "not here")
-                        .help(format!("`{instead}()` is the time of the {} bound event", if text == "window_start" { "first" } else { "last" }))
+                        .add(
+                            "E093",
+                            place,
+                            format!("`{text}()` is not known here: {why}"),
+                            "not here",
+                        )
+                        .help(format!(
+                            "`{instead}()` is the time of the {} bound event",
+                            if text == "window_start" {
+                                "first"
+                            } else {
+                                "last"
+                            }
+                        ))
                         .help("windows come from `tumble`, `hop`, `gap` and `for`");
                 }
-                let expr = if text == "window_start" { Expr::WindowStart } else { Expr::WindowEnd };
+                let expr = if text == "window_start" {
+                    Expr::WindowStart
+                } else {
+                    Expr::WindowEnd
+                };
                 Typed::new(expr, ty::TIMESTAMP, span)
             }
         }
@@ -448,7 +633,12 @@ fn regex_mistake(error: &regex::Error) -> (String, String) {
         ),
         other => {
             let told = other.to_string();
-            let last = told.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            let last = told
+                .lines()
+                .last()
+                .unwrap_or_default()
+                .trim_start_matches("error: ")
+                .to_owned();
             (
                 format!("this regular expression is wrong: {last}"),
                 "in text a backslash is written twice: \"^\\\\d+$\"".to_owned(),

@@ -41,7 +41,10 @@ pub(super) fn sort(needs: &[Vec<usize>]) -> (Vec<usize>, Vec<Vec<usize>>) {
                 }
                 Mark::Open if told > TOLD_MAX => {}
                 Mark::Open => {
-                    let from = path.iter().position(|(thing, _)| *thing == need).unwrap_or(0);
+                    let from = path
+                        .iter()
+                        .position(|(thing, _)| *thing == need)
+                        .unwrap_or(0);
                     told += path.len() - from;
                     circles.push(path[from..].iter().map(|(thing, _)| *thing).collect());
                 }

@@ -30,7 +30,10 @@ pub(super) fn check(
     let report = &mut *lowering.report;
     let word = word(&closer.kind);
     check_loop(report, repeat, at, word, place);
-    let window = matches!(closer.kind, CloserKind::Tumble { .. } | CloserKind::Hop { .. });
+    let window = matches!(
+        closer.kind,
+        CloserKind::Tumble { .. } | CloserKind::Hop { .. }
+    );
     if window && !at.only {
         report
             .add("E105", place, format!("`{word}` closes the only step of a pattern"), "not the only step here")
@@ -42,7 +45,12 @@ pub(super) fn check(
     }
     if window && let Some(until) = at.until {
         report
-            .add("E105", until, format!("`until` cannot end a `{word}` window"), "the window ends by itself")
+            .add(
+                "E105",
+                until,
+                format!("`until` cannot end a `{word}` window"),
+                "the window ends by itself",
+            )
             .help("use `for` or `gap` with `until`");
     }
     let lowered = match &closer.kind {
@@ -51,17 +59,31 @@ pub(super) fn check(
             Closer::Gap(gap.value)
         }
         CloserKind::For(length) => {
-            positive(report, Place::new(file, length.span), length.value, "the length of `for`")?;
+            positive(
+                report,
+                Place::new(file, length.span),
+                length.value,
+                "the length of `for`",
+            )?;
             Closer::For(length.value)
         }
-        CloserKind::Tumble { size, tz } => Closer::Window(extents(report, file, (size, size), tz.as_ref())?),
-        CloserKind::Hop { size, every, tz } => Closer::Window(extents(report, file, (size, every), tz.as_ref())?),
+        CloserKind::Tumble { size, tz } => {
+            Closer::Window(extents(report, file, (size, size), tz.as_ref())?)
+        }
+        CloserKind::Hop { size, every, tz } => {
+            Closer::Window(extents(report, file, (size, every), tz.as_ref())?)
+        }
     };
     if let Closer::Window(Window::Count { .. }) = &lowered
         && repeat.quantifier.form != QuantifierForm::Plus
     {
         report
-            .add("E104", Place::new(file, repeat.quantifier.span), "a window of a number of events stands on `+`", "another quantifier")
+            .add(
+                "E104",
+                Place::new(file, repeat.quantifier.span),
+                "a window of a number of events stands on `+`",
+                "another quantifier",
+            )
             .help("write `+`: how many events a window holds is said by the closer");
     }
     lowering.outline.closer = Some(ClosedLoop {
@@ -92,18 +114,33 @@ fn check_loop(report: &mut Report, repeat: &ast::Loop, at: &Placement, word: &st
     };
     if !open {
         report
-            .add("E104", quantifier_place, format!("`{word}` closes a loop that is open: `+` or `{{n,}}`"), "this loop is not")
+            .add(
+                "E104",
+                quantifier_place,
+                format!("`{word}` closes a loop that is open: `+` or `{{n,}}`"),
+                "this loop is not",
+            )
             .also(place, "closed by this")
             .help("write `+`, or `{n,}` for windows with at least n events");
     }
     if quantifier.reluctant {
         report
-            .add("E104", quantifier_place, format!("a loop closed by `{word}` takes all it can"), "this loop takes as little as it can")
+            .add(
+                "E104",
+                quantifier_place,
+                format!("a loop closed by `{word}` takes all it can"),
+                "this loop takes as little as it can",
+            )
             .help("remove the `?` after the quantifier");
     }
     if let Some((_, span)) = &repeat.contiguity {
         report
-            .add("E104", Place::new(at.place.file, *span), format!("a loop closed by `{word}` takes every event that satisfies it"), "not with a closer")
+            .add(
+                "E104",
+                Place::new(at.place.file, *span),
+                format!("a loop closed by `{word}` takes every event that satisfies it"),
+                "not with a closer",
+            )
             .help("remove the word");
     }
 }
@@ -122,13 +159,21 @@ fn extents(
     match (size, every) {
         (Extent::Time(length), Extent::Time(distance)) => {
             positive(report, place(size), length.value, "the length of a window")?;
-            positive(report, place(every), distance.value, "the distance of windows")?;
+            positive(
+                report,
+                place(every),
+                distance.value,
+                "the distance of windows",
+            )?;
             if distance.value > length.value {
                 report
                     .add(
                         "E106",
                         place(every),
-                        format!("windows of {} that start every {} leave events out", length.value, distance.value),
+                        format!(
+                            "windows of {} that start every {} leave events out",
+                            length.value, distance.value
+                        ),
                         "longer than the window",
                     )
                     .also(place(size), "the window")
@@ -146,7 +191,12 @@ fn extents(
         (Extent::Count(length), Extent::Count(distance)) => {
             if let Some(tz) = tz {
                 report
-                    .add("E118", Place::new(file, tz.span), "a window of a number of events has no time zone", "no boundaries in time")
+                    .add(
+                        "E118",
+                        Place::new(file, tz.span),
+                        "a window of a number of events has no time zone",
+                        "no boundaries in time",
+                    )
                     .help("remove `tz`, or give the window a length in time");
             }
             if length.value < distance.value {
@@ -154,7 +204,10 @@ fn extents(
                     .add(
                         "E106",
                         place(every),
-                        format!("windows of {} events every {} leave events out", length.value, distance.value),
+                        format!(
+                            "windows of {} events every {} leave events out",
+                            length.value, distance.value
+                        ),
                         "more than the window holds",
                     )
                     .also(place(size), "the window")
@@ -167,7 +220,12 @@ fn extents(
         }
         _ => {
             report
-                .add("E106", place(every), "a window has its length and its distance in time, or both in events", "the other kind")
+                .add(
+                    "E106",
+                    place(every),
+                    "a window has its length and its distance in time, or both in events",
+                    "the other kind",
+                )
                 .also(place(size), "one kind")
                 .help("write `hop 5m every 30s` or `hop 100 every 10`");
             None
@@ -182,14 +240,24 @@ fn number(report: &mut Report, place: Place, count: u64) -> Option<u32> {
     }
     if count > REPEATS_MAX {
         report
-            .add("E106", place, format!("a window of {count} events is larger than the {REPEATS_MAX} allowed"), "too large")
+            .add(
+                "E106",
+                place,
+                format!("a window of {count} events is larger than the {REPEATS_MAX} allowed"),
+                "too large",
+            )
             .help("use a window of time");
         return None;
     }
     u32::try_from(count).ok()
 }
 
-fn positive(report: &mut Report, place: Place, length: crate::time::Span, what: &str) -> Option<()> {
+fn positive(
+    report: &mut Report,
+    place: Place,
+    length: crate::time::Span,
+    what: &str,
+) -> Option<()> {
     if length.0 <= 0 {
         zero(report, place, what);
         return None;
@@ -200,7 +268,12 @@ fn positive(report: &mut Report, place: Place, length: crate::time::Span, what: 
 /// Says that something must be more than zero.
 pub(super) fn zero(report: &mut Report, place: Place, what: &str) {
     report
-        .add("E116", place, format!("{what} must be more than zero"), "zero")
+        .add(
+            "E116",
+            place,
+            format!("{what} must be more than zero"),
+            "zero",
+        )
         .help("write a longer one, such as `1m`");
 }
 

@@ -92,12 +92,17 @@ pub(super) fn param(
     let (ty, declared) = declare::reference(report, file, &decl.ty);
     if decl.ty.optional {
         report
-            .add("E052", Place::new(file, decl.ty.span), "a param always has a value", "cannot be optional")
+            .add(
+                "E052",
+                Place::new(file, decl.ty.span),
+                "a param always has a value",
+                "cannot be optional",
+            )
             .help("remove the `?`");
     }
-    let value = Checker::new(catalog, file, Site::Constant, report).constant_of(&decl.value, ty, || {
-        format!("param `{name}`")
-    });
+    let value =
+        Checker::new(catalog, file, Site::Constant, report)
+            .constant_of(&decl.value, ty, || format!("param `{name}`"));
     if let Some(first) = catalog.file(file).params.get(name) {
         let first = first.place;
         declare::duplicate(report, place, "param", name, first);
@@ -133,7 +138,11 @@ pub(super) fn param(
 /// Reports settings for params that no file declares.
 pub(super) fn unknown_overrides(catalog: &Catalog, report: &mut Report, overrides: &Params) {
     for (name, _) in &overrides.values {
-        if catalog.files.iter().any(|file| file.params.contains_key(name)) {
+        if catalog
+            .files
+            .iter()
+            .any(|file| file.params.contains_key(name))
+        {
             continue;
         }
         let mut known: Vec<&str> = catalog
@@ -145,7 +154,12 @@ pub(super) fn unknown_overrides(catalog: &Catalog, report: &mut Report, override
         let near = report.suggestion(name, known.iter().copied());
         let declared = super::report::listed(known, 10);
         report
-            .add("E061", Place::new(FileId(0), Span::default()), format!("no file declares a param `{name}`"), "")
+            .add(
+                "E061",
+                Place::new(FileId(0), Span::default()),
+                format!("no file declares a param `{name}`"),
+                "",
+            )
             .help_maybe(near)
             .help(format!("params that can be set: {declared}"));
     }
@@ -210,13 +224,25 @@ mod tests {
 
     #[test]
     fn settings_are_read_as_their_type_says() {
-        assert_eq!(parse("90m", FieldType::Duration), Some(Value::Duration(time::Span(5_400_000))));
-        assert_eq!(parse("1h30m", FieldType::Duration), Some(Value::Duration(time::Span(5_400_000))));
+        assert_eq!(
+            parse("90m", FieldType::Duration),
+            Some(Value::Duration(time::Span(5_400_000)))
+        );
+        assert_eq!(
+            parse("1h30m", FieldType::Duration),
+            Some(Value::Duration(time::Span(5_400_000)))
+        );
         assert_eq!(parse("5min", FieldType::Duration), None);
         assert_eq!(parse("", FieldType::Duration), None);
-        assert_eq!(parse("7.50", FieldType::Decimal), Some(Value::Decimal(Decimal::new(750, 2))));
+        assert_eq!(
+            parse("7.50", FieldType::Decimal),
+            Some(Value::Decimal(Decimal::new(750, 2)))
+        );
         assert_eq!(parse("7.50", FieldType::Int), None);
         assert_eq!(parse("inf", FieldType::Float), None);
-        assert_eq!(parse("a b", FieldType::String), Some(Value::Str("a b".into())));
+        assert_eq!(
+            parse("a b", FieldType::String),
+            Some(Value::Str("a b".into()))
+        );
     }
 }

@@ -17,7 +17,12 @@ pub(super) const FIELDS_MAX: usize = 1_000;
 pub(super) const TYPES_MAX: usize = 10_000;
 
 /// Takes in one event declaration. Several files may declare the same event: its fields add up.
-pub(super) fn event(catalog: &mut Catalog, report: &mut Report, file: FileId, decl: &ast::EventDecl) {
+pub(super) fn event(
+    catalog: &mut Catalog,
+    report: &mut Report,
+    file: FileId,
+    decl: &ast::EventDecl,
+) {
     let place = Place::new(file, decl.name.span);
     let name = &decl.name.name;
     if RESERVED.contains(&name.as_str()) {
@@ -65,7 +70,9 @@ pub(super) fn too_many(report: &mut Report, place: Place, what: &str, max: usize
             format!("more than {max} {what}"),
             "one too many",
         )
-        .help(format!("leave out what no pattern reads, or split the files: a run takes up to {max} {what}"));
+        .help(format!(
+            "leave out what no pattern reads, or split the files: a run takes up to {max} {what}"
+        ));
 }
 
 /// A second declaration of the same event in another file.
@@ -102,7 +109,10 @@ fn merge(
                     .add(
                         "E051",
                         field_place,
-                        format!("two declarations of event `{}` mark different fields as `time`", entry.name),
+                        format!(
+                            "two declarations of event `{}` mark different fields as `time`",
+                            entry.name
+                        ),
                         format!("`{name}` is the time here"),
                     )
                     .also(other.place, format!("`{}` is the time here", other.name))
@@ -136,7 +146,12 @@ fn merge(
 }
 
 /// Takes in one table declaration.
-pub(super) fn table(catalog: &mut Catalog, report: &mut Report, file: FileId, decl: &ast::TableDecl) {
+pub(super) fn table(
+    catalog: &mut Catalog,
+    report: &mut Report,
+    file: FileId,
+    decl: &ast::TableDecl,
+) {
     let place = Place::new(file, decl.name.span);
     let name = &decl.name.name;
     if let Some(first) = catalog.file(file).tables.get(name) {
@@ -157,7 +172,10 @@ pub(super) fn table(catalog: &mut Catalog, report: &mut Report, file: FileId, de
                 .add(
                     "E075",
                     Place::new(file, decl.key.span),
-                    format!("table `{name}` has no column `{}` to look it up by", decl.key.name),
+                    format!(
+                        "table `{name}` has no column `{}` to look it up by",
+                        decl.key.name
+                    ),
                     "no such column",
                 )
                 .help_maybe(near)
@@ -237,7 +255,12 @@ fn fields(
             Ok(id) => id,
             Err(first) => {
                 report
-                    .add("E066", place, format!("field `{}` is given twice", decl.name.name), "given again")
+                    .add(
+                        "E066",
+                        place,
+                        format!("field `{}` is given twice", decl.name.name),
+                        "given again",
+                    )
                     .also(fields.get(first).place, "first given here")
                     .help("rename or remove one of them");
                 continue;
@@ -245,14 +268,27 @@ fn fields(
         };
         if let Some(word) = decl.time {
             marked = true;
-            if check_time(report, file, decl, word, ty, owner, time.map(|first| fields.get(first).place)) {
+            if check_time(
+                report,
+                file,
+                decl,
+                word,
+                ty,
+                owner,
+                time.map(|first| fields.get(first).place),
+            ) {
                 time = Some(id);
             }
         }
     }
     if owner == Owner::Event && !marked {
         report
-            .add("E053", owner_place, "this event has no time", "no field is marked `time`")
+            .add(
+                "E053",
+                owner_place,
+                "this event has no time",
+                "no field is marked `time`",
+            )
             .help("mark the timestamp that tells when it happened: `at: timestamp time`");
     }
     (fields, time)
@@ -295,7 +331,12 @@ fn check_time(
     }
     if decl.ty.optional {
         report
-            .add("E053", Place::new(file, decl.ty.span), "the time of an event cannot be optional", "may be absent")
+            .add(
+                "E053",
+                Place::new(file, decl.ty.span),
+                "the time of an event cannot be optional",
+                "may be absent",
+            )
             .help("remove the `?`; records without a time go to the output `malformed`");
         return false;
     }
@@ -315,7 +356,9 @@ fn path(report: &mut Report, file: FileId, decl: &ast::FieldDecl) -> Vec<String>
                 format!("`{}` is no path", from.value),
                 "an empty name in it",
             )
-            .help("write the names to descend through with dots between: `from \"payment.card.id\"`");
+            .help(
+                "write the names to descend through with dots between: `from \"payment.card.id\"`",
+            );
     }
     parts
 }
@@ -334,7 +377,12 @@ pub(super) fn reference(report: &mut Report, file: FileId, ty: &ast::TypeRef) ->
         other => {
             let near = report.suggestion(other, ty::NAMES);
             report
-                .add("E052", place, format!("there is no type `{other}`"), "unknown type")
+                .add(
+                    "E052",
+                    place,
+                    format!("there is no type `{other}`"),
+                    "unknown type",
+                )
                 .help_maybe(near)
                 .help(format!("the types are {}", ty::NAMES.join(", ")));
             return (Ty::Unknown, FieldType::String);

@@ -23,7 +23,10 @@ pub(super) enum Site<'a> {
     /// The body of a function: its arguments.
     Function(&'a [(String, Ty)]),
     /// `where`: an event is being tested.
-    Condition { outline: &'a Outline<'a>, tested: StepId },
+    Condition {
+        outline: &'a Outline<'a>,
+        tested: StepId,
+    },
     /// `having` and all that follows it: speaks of the whole.
     Outcome {
         outline: &'a Outline<'a>,
@@ -107,7 +110,12 @@ impl<'a, 'r> Checker<'a, 'r> {
                     _ => "Table",
                 };
                 self.report
-                    .add("E078", self_place(self.file, span), "a row of a table is no value by itself", "which column?")
+                    .add(
+                        "E078",
+                        self_place(self.file, span),
+                        "a row of a table is no value by itself",
+                        "which column?",
+                    )
                     .help(format!("name the column: `{name}[…].column`"));
                 Typed::unknown(span)
             }
@@ -143,14 +151,21 @@ impl<'a, 'r> Checker<'a, 'r> {
     }
 
     /// The same expression as one of type `wanted`, or an error; `what` names where the value goes.
-    pub fn expect(&mut self, typed: Typed, wanted: Ty, what: impl FnOnce() -> String) -> Option<Expr> {
+    pub fn expect(
+        &mut self,
+        typed: Typed,
+        wanted: Ty,
+        what: impl FnOnce() -> String,
+    ) -> Option<Expr> {
         let (found, span) = (typed.ty, typed.span);
         let text = typed.literal_text().map(str::to_owned);
         if let Some(expr) = typed.fit(wanted) {
             return Some(expr);
         }
         let place = self.place(span);
-        if wanted == ty::TIMESTAMP && let Some(text) = text {
+        if wanted == ty::TIMESTAMP
+            && let Some(text) = text
+        {
             self.bad_timestamp(&text, span);
             return None;
         }
@@ -172,7 +187,12 @@ impl<'a, 'r> Checker<'a, 'r> {
     }
 
     /// The value of an expression that must be a constant of type `wanted`.
-    pub fn constant_of(&mut self, expr: &ast::Expr, wanted: Ty, what: impl FnOnce() -> String) -> Option<Value> {
+    pub fn constant_of(
+        &mut self,
+        expr: &ast::Expr,
+        wanted: Ty,
+        what: impl FnOnce() -> String,
+    ) -> Option<Value> {
         let typed = self.expression(expr);
         if typed.ty == Ty::Unknown || wanted == Ty::Unknown {
             return None;
@@ -181,15 +201,24 @@ impl<'a, 'r> Checker<'a, 'r> {
         let what = what();
         if typed.ty == Ty::Null {
             let place = self.place(span);
-            self.report
-                .add("E091", place, format!("{what} must be of type {wanted}, not null"), "has no value");
+            self.report.add(
+                "E091",
+                place,
+                format!("{what} must be of type {wanted}, not null"),
+                "has no value",
+            );
             return None;
         }
         match self.expect(typed, wanted, || what.clone())? {
             Expr::Const(Value::Null) => {
                 let place = self.place(span);
                 self.report
-                    .add("E095", place, format!("{what} has no value"), "overflows or divides by zero")
+                    .add(
+                        "E095",
+                        place,
+                        format!("{what} has no value"),
+                        "overflows or divides by zero",
+                    )
                     .help("int holds 64 bits, decimal 28 digits, and nothing is divided by zero");
                 None
             }
@@ -197,7 +226,12 @@ impl<'a, 'r> Checker<'a, 'r> {
             _ => {
                 let place = self.place(span);
                 self.report
-                    .add("E096", place, format!("{what} must be a constant"), "depends on reference data")
+                    .add(
+                        "E096",
+                        place,
+                        format!("{what} must be a constant"),
+                        "depends on reference data",
+                    )
                     .help("use literals, and params declared above");
                 None
             }
@@ -208,7 +242,12 @@ impl<'a, 'r> Checker<'a, 'r> {
     pub fn bad_timestamp(&mut self, text: &str, span: Span) {
         let place = self.place(span);
         self.report
-            .add("E098", place, format!("`{text}` is no point in time"), "compared with a timestamp")
+            .add(
+                "E098",
+                place,
+                format!("`{text}` is no point in time"),
+                "compared with a timestamp",
+            )
             .help("write it as RFC 3339 with an offset: \"2024-01-31T12:00:00Z\"");
     }
 
@@ -218,7 +257,12 @@ impl<'a, 'r> Checker<'a, 'r> {
             Err(_) => {
                 let place = self.place(span);
                 self.report
-                    .add("E095", place, format!("the number {digits} has too many digits"), "does not fit")
+                    .add(
+                        "E095",
+                        place,
+                        format!("the number {digits} has too many digits"),
+                        "does not fit",
+                    )
                     .help("a decimal has up to 28 digits");
                 Typed::unknown(span)
             }
@@ -234,7 +278,12 @@ impl<'a, 'r> Checker<'a, 'r> {
         }
         let place = self.place(span);
         self.report
-            .add("E090", place, "a list stands only to the right of `in`", "not here")
+            .add(
+                "E090",
+                place,
+                "a list stands only to the right of `in`",
+                "not here",
+            )
             .help("write `x in [a, b]`; to compare with one value use `==`");
         Typed::unknown(span)
     }
@@ -252,17 +301,31 @@ impl<'a, 'r> Checker<'a, 'r> {
     }
 
     /// `a in [b, c]`
-    fn membership(&mut self, op: BinaryOp, needle: &ast::Expr, list: &ast::Expr, span: Span) -> Typed {
+    fn membership(
+        &mut self,
+        op: BinaryOp,
+        needle: &ast::Expr,
+        list: &ast::Expr,
+        span: Span,
+    ) -> Typed {
         let needle = self.expression(needle);
         let ExprKind::List(elements) = &list.kind else {
             let right = self.expression(list);
             if right.ty != Ty::Unknown {
                 let place = self.place(list.span);
                 self.report
-                    .add("E090", place, "`in` needs a list to its right", format!("this is {}", a(right.ty)))
+                    .add(
+                        "E090",
+                        place,
+                        "`in` needs a list to its right",
+                        format!("this is {}", a(right.ty)),
+                    )
                     .help("write the values: `x in [a, b]`");
             }
-            return Typed { ty: ty::BOOL, ..Typed::unknown(span) };
+            return Typed {
+                ty: ty::BOOL,
+                ..Typed::unknown(span)
+            };
         };
         let needle_ty = needle.ty;
         let mut checked = Vec::with_capacity(elements.len());
@@ -272,7 +335,11 @@ impl<'a, 'r> Checker<'a, 'r> {
                 Ok(Ty::Unknown) => {}
                 Ok(common) => {
                     // Int with a decimal or float needle stays what it is: comparing them is exact enough.
-                    let wanted = if element.ty == ty::INT { ty::INT } else { common };
+                    let wanted = if element.ty == ty::INT {
+                        ty::INT
+                    } else {
+                        common
+                    };
                     checked.extend(element.fit(wanted));
                 }
                 Err(_) if needle_ty == ty::TIMESTAMP && element.literal_text().is_some() => {
@@ -289,7 +356,11 @@ impl<'a, 'r> Checker<'a, 'r> {
                     let draft = self
                         .report
                         .add(
-                            if clash == ty::Clash::Inexact { "E082" } else { "E081" },
+                            if clash == ty::Clash::Inexact {
+                                "E082"
+                            } else {
+                                "E081"
+                            },
                             draft_place,
                             format!("a list for {} cannot hold {}", a(needle_ty), a(element.ty)),
                             format!("this is {}", a(element.ty)),
@@ -311,7 +382,8 @@ impl<'a, 'r> Checker<'a, 'r> {
 }
 
 /// How decimal and float get along.
-pub(super) const MIXED: &str = "decimal is exact and float is not: declare both with the same type; int goes with either";
+pub(super) const MIXED: &str =
+    "decimal is exact and float is not: declare both with the same type; int goes with either";
 
 /// `an int`, `a string`
 pub(super) fn a(ty: Ty) -> String {

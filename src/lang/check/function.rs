@@ -5,8 +5,8 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 
-use super::catalog::{Catalog, FunctionEntry};
 use super::call;
+use super::catalog::{Catalog, FunctionEntry};
 use super::constant;
 use super::declare;
 use super::expression::{Checker, Site};
@@ -22,14 +22,24 @@ pub(super) const PARTS_MAX: usize = 10_000;
 pub(super) const DEPTH_MAX: usize = 600;
 
 /// Takes in all functions of a file, those called before those that call them.
-pub(super) fn all(catalog: &mut Catalog, report: &mut Report, file: FileId, decls: &[&ast::FnDecl]) {
+pub(super) fn all(
+    catalog: &mut Catalog,
+    report: &mut Report,
+    file: FileId,
+    decls: &[&ast::FnDecl],
+) {
     let mut by_name: HashMap<&str, usize> = HashMap::new();
     for (at, decl) in decls.iter().enumerate() {
         let place = Place::new(file, decl.name.span);
         let name = decl.name.name.as_str();
         if call::is_built_in(name) {
             report
-                .add("E050", place, format!("there is a function `{name}` already"), "built in")
+                .add(
+                    "E050",
+                    place,
+                    format!("there is a function `{name}` already"),
+                    "built in",
+                )
                 .help("choose another name");
         } else if let Some(first) = by_name.get(name) {
             let first = Place::new(file, decls[*first].name.span);
@@ -37,7 +47,10 @@ pub(super) fn all(catalog: &mut Catalog, report: &mut Report, file: FileId, decl
         } else {
             by_name.insert(name, at);
             let entry = signature(report, file, decl);
-            catalog.file_mut(file).functions.insert(decl.name.name.clone(), entry);
+            catalog
+                .file_mut(file)
+                .functions
+                .insert(decl.name.name.clone(), entry);
         }
     }
     for at in order(report, file, decls, &by_name) {
@@ -59,7 +72,12 @@ fn signature(report: &mut Report, file: FileId, decl: &ast::FnDecl) -> FunctionE
     for (name, ty) in &decl.args {
         if args.iter().any(|(known, _)| *known == name.name) {
             report
-                .add("E066", Place::new(file, name.span), format!("argument `{}` is given twice", name.name), "given again")
+                .add(
+                    "E066",
+                    Place::new(file, name.span),
+                    format!("argument `{}` is given twice", name.name),
+                    "given again",
+                )
                 .help("rename one of them");
         }
         let (ty, _) = declare::reference(report, file, ty);
@@ -91,17 +109,28 @@ fn order(
     decls: &[&ast::FnDecl],
     by_name: &HashMap<&str, usize>,
 ) -> Vec<usize> {
-    let calls: Vec<Vec<usize>> = decls.iter().map(|decl| called(&decl.body, by_name)).collect();
+    let calls: Vec<Vec<usize>> = decls
+        .iter()
+        .map(|decl| called(&decl.body, by_name))
+        .collect();
     let (order, circles) = super::circle::sort(&calls);
     for circle in circles {
-        let names: Vec<&str> = circle.iter().map(|at| decls[*at].name.name.as_str()).collect();
+        let names: Vec<&str> = circle
+            .iter()
+            .map(|at| decls[*at].name.name.as_str())
+            .collect();
         let first = circle[0];
         let told = match names.as_slice() {
             [one] => format!("function `{one}` calls itself"),
             _ => format!("functions call each other in a circle: {}", round(&names)),
         };
         report
-            .add("E067", Place::new(file, decls[first].name.span), told, "needs its own result")
+            .add(
+                "E067",
+                Place::new(file, decls[first].name.span),
+                told,
+                "needs its own result",
+            )
             .help("functions are written out where they are called, which would never end here");
     }
     order
@@ -167,7 +196,12 @@ pub(super) fn written_out(body: &Expr, arguments: &[Expr]) -> Option<Expr> {
 
 impl Checker<'_, '_> {
     /// A call of a function that the file declares.
-    pub(super) fn call_declared(&mut self, name: &ast::Ident, arguments: &[ast::Expr], span: crate::lang::span::Span) -> Typed {
+    pub(super) fn call_declared(
+        &mut self,
+        name: &ast::Ident,
+        arguments: &[ast::Expr],
+        span: crate::lang::span::Span,
+    ) -> Typed {
         let catalog = self.catalog;
         let Some(function) = catalog.file(self.file).functions.get(&name.name) else {
             return self.unknown_function(name, arguments, span);
@@ -180,7 +214,12 @@ impl Checker<'_, '_> {
                 .add(
                     "E085",
                     place,
-                    format!("function `{}` takes {}, not {}", name.name, counted(wanted), arguments.len()),
+                    format!(
+                        "function `{}` takes {}, not {}",
+                        name.name,
+                        counted(wanted),
+                        arguments.len()
+                    ),
                     "wrong number of arguments",
                 )
                 .also(function.place, "declared here");
@@ -194,7 +233,10 @@ impl Checker<'_, '_> {
         }
         let values: Option<Vec<Expr>> = values.into_iter().collect();
         let (Some(values), Some(body)) = (values, &function.body) else {
-            return Typed { ty: function.result, ..Typed::unknown(span) };
+            return Typed {
+                ty: function.result,
+                ..Typed::unknown(span)
+            };
         };
         match written_out(body, &values) {
             Some(expr) => Typed::new(expr, function.result, span),

@@ -20,10 +20,19 @@ pub(super) struct Keyed {
 }
 
 /// Finds the field of every part in every input.
-pub(super) fn check(catalog: &Catalog, report: &mut Report, file: FileId, key: &ast::Key, reads: &[Read]) -> Keyed {
+pub(super) fn check(
+    catalog: &Catalog,
+    report: &mut Report,
+    file: FileId,
+    key: &ast::Key,
+    reads: &[Read],
+) -> Keyed {
     let mut inputs: Vec<Input> = reads
         .iter()
-        .map(|(ty, _)| Input { ty: *ty, key: Vec::new() })
+        .map(|(ty, _)| Input {
+            ty: *ty,
+            key: Vec::new(),
+        })
         .collect();
     let mut parts: Vec<KeyName> = Vec::new();
     let ast::Key::Parts(written, _) = key else {
@@ -34,7 +43,12 @@ pub(super) fn check(catalog: &Catalog, report: &mut Report, file: FileId, key: &
         let name = &part.name.name;
         if parts.iter().any(|known| known.name == *name) {
             report
-                .add("E066", place, format!("the key has two parts named `{name}`"), "given again")
+                .add(
+                    "E066",
+                    place,
+                    format!("the key has two parts named `{name}`"),
+                    "given again",
+                )
                 .help("remove one of them");
             continue;
         }
@@ -43,7 +57,10 @@ pub(super) fn check(catalog: &Catalog, report: &mut Report, file: FileId, key: &
         for (input, found) in inputs.iter_mut().zip(&fields) {
             input.key.push(found.map_or(FieldId(0), |(id, _)| id));
         }
-        parts.push(KeyName { name: name.clone(), ty });
+        parts.push(KeyName {
+            name: name.clone(),
+            ty,
+        });
     }
     Keyed { inputs, parts }
 }
@@ -70,22 +87,45 @@ fn fields(
         let Some(at) = reads.iter().position(|(ty, _)| *ty == id) else {
             mistaken = true;
             report
-                .add("E071", place, format!("this pattern does not read `{}`", event.name), "no input of the pattern")
-                .help("remove it from the key, or add it to `from` if its events count as in between");
+                .add(
+                    "E071",
+                    place,
+                    format!("this pattern does not read `{}`", event.name),
+                    "no input of the pattern",
+                )
+                .help(
+                    "remove it from the key, or add it to `from` if its events count as in between",
+                );
             continue;
         };
         let entry = catalog.ty(id);
         match entry.fields.find(&field.name) {
-            Some(at_field) => found[at] = Some((at_field, Found { ty: id, place: Place::new(file, field.span) })),
+            Some(at_field) => {
+                found[at] = Some((
+                    at_field,
+                    Found {
+                        ty: id,
+                        place: Place::new(file, field.span),
+                    },
+                ))
+            }
             None if entry.is_vague() => mistaken = true,
             None => {
                 mistaken = true;
                 let near = report.suggestion(&field.name, entry.fields.names());
                 report
-                    .add("E056", Place::new(file, field.span), format!("event `{}` has no field `{}`", entry.name, field.name), "unknown field")
+                    .add(
+                        "E056",
+                        Place::new(file, field.span),
+                        format!("event `{}` has no field `{}`", entry.name, field.name),
+                        "unknown field",
+                    )
                     .also(entry.place, "declared here")
                     .help_maybe(near)
-                    .help(format!("its fields are {}", listed(entry.fields.names(), 12)));
+                    .help(format!(
+                        "its fields are {}",
+                        listed(entry.fields.names(), 12)
+                    ));
             }
         }
     }
@@ -93,7 +133,12 @@ fn fields(
         if found.is_none() && !mistaken {
             let name = &catalog.ty(*ty).name;
             report
-                .add("E071", Place::new(file, part.name.span), format!("the key part `{}` leaves out `{name}`", part.name.name), format!("no field of `{name}`"))
+                .add(
+                    "E071",
+                    Place::new(file, part.name.span),
+                    format!("the key part `{}` leaves out `{name}`", part.name.name),
+                    format!("no field of `{name}`"),
+                )
                 .also(*read, "read here")
                 .help(format!("add `| {name}.` and the field that holds it"));
         }
@@ -132,16 +177,40 @@ fn plain(
         let others: Vec<String> = reads
             .iter()
             .map(|(ty, _)| catalog.ty(*ty))
-            .map(|other| format!("{}.{}", other.name, if other.fields.find(name).is_some() { name } else { "…" }))
+            .map(|other| {
+                format!(
+                    "{}.{}",
+                    other.name,
+                    if other.fields.find(name).is_some() {
+                        name
+                    } else {
+                        "…"
+                    }
+                )
+            })
             .collect();
         let draft = report
-            .add("E068", place, format!("event `{}` has no field `{name}` to be told apart by", entry.name), format!("not in `{}`", entry.name))
+            .add(
+                "E068",
+                place,
+                format!(
+                    "event `{}` has no field `{name}` to be told apart by",
+                    entry.name
+                ),
+                format!("not in `{}`", entry.name),
+            )
             .also(*read, "read here")
             .help_maybe(near);
         let draft = if reads.len() > 1 {
-            draft.help(format!("if it is called otherwise there, name it: `key {name} = {}`", others.join(" | ")))
+            draft.help(format!(
+                "if it is called otherwise there, name it: `key {name} = {}`",
+                others.join(" | ")
+            ))
         } else {
-            draft.help(format!("its fields are {}", listed(entry.fields.names(), 12)))
+            draft.help(format!(
+                "its fields are {}",
+                listed(entry.fields.names(), 12)
+            ))
         };
         draft.help("write `unkeyed` if all events belong together");
     }
@@ -149,7 +218,12 @@ fn plain(
 }
 
 /// The type of a part: that of the field in every input.
-fn agreed(catalog: &Catalog, report: &mut Report, name: &str, fields: &[Option<(FieldId, Found)>]) -> Ty {
+fn agreed(
+    catalog: &Catalog,
+    report: &mut Report,
+    name: &str,
+    fields: &[Option<(FieldId, Found)>],
+) -> Ty {
     let mut first: Option<(Ty, EventTypeId, Place)> = None;
     for (field, at) in fields.iter().flatten() {
         let known = catalog.ty(at.ty).fields.get(*field);
@@ -158,7 +232,15 @@ fn agreed(catalog: &Catalog, report: &mut Report, name: &str, fields: &[Option<(
         }
         if matches!(known.ty, ty::FLOAT | ty::LIST) {
             report
-                .add("E070", at.place, format!("field `{name}` of type {} cannot be part of a key", known.ty), "values of this type are hardly ever equal")
+                .add(
+                    "E070",
+                    at.place,
+                    format!(
+                        "field `{name}` of type {} cannot be part of a key",
+                        known.ty
+                    ),
+                    "values of this type are hardly ever equal",
+                )
                 .also(known.place, "declared here")
                 .help("use an int, decimal, string, bool, timestamp or duration");
             return Ty::Unknown;
@@ -171,7 +253,10 @@ fn agreed(catalog: &Catalog, report: &mut Report, name: &str, fields: &[Option<(
                     .add(
                         "E069",
                         at.place,
-                        format!("the key part `{name}` is {ty} in `{one}` and {} in `{two}`", known.ty),
+                        format!(
+                            "the key part `{name}` is {ty} in `{one}` and {} in `{two}`",
+                            known.ty
+                        ),
                         "can never be equal",
                     )
                     .also(declared, format!("{ty} here"))

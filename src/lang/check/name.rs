@@ -17,7 +17,9 @@ impl<'a> Checker<'a, '_> {
             return self.bare_inside(inside, name, span);
         }
         match self.site {
-            Site::Constant => self.param(name, span).unwrap_or_else(|| self.unknown_name(name, span, &[])),
+            Site::Constant => self
+                .param(name, span)
+                .unwrap_or_else(|| self.unknown_name(name, span, &[])),
             Site::Function(args) => {
                 if let Some(at) = args.iter().position(|(arg, _)| arg == name) {
                     let id = FieldId(u16::try_from(at).unwrap_or(u16::MAX));
@@ -33,10 +35,19 @@ impl<'a> Checker<'a, '_> {
                 if let Some(found) = self.field_of(ty, name, span) {
                     return found;
                 }
-                self.whole(outline, name, span).unwrap_or_else(|| self.not_in_condition(outline, ty, name, span))
+                self.whole(outline, name, span)
+                    .unwrap_or_else(|| self.not_in_condition(outline, ty, name, span))
             }
-            Site::Outcome { outline, clause, each } => {
-                let row = if each.is_empty() { None } else { self.each_field(each, name, span) };
+            Site::Outcome {
+                outline,
+                clause,
+                each,
+            } => {
+                let row = if each.is_empty() {
+                    None
+                } else {
+                    self.each_field(each, name, span)
+                };
                 row.or_else(|| self.whole(outline, name, span))
                     .or_else(|| self.sole_field(outline, each, name, span))
                     .unwrap_or_else(|| self.not_in_outcome(outline, clause, each, name, span))
@@ -103,7 +114,13 @@ impl<'a> Checker<'a, '_> {
     }
 
     /// In a pattern with one positive step: the field of its last event.
-    fn sole_field(&mut self, outline: &Outline<'_>, each: &[EventTypeId], name: &str, span: Span) -> Option<Typed> {
+    fn sole_field(
+        &mut self,
+        outline: &Outline<'_>,
+        each: &[EventTypeId],
+        name: &str,
+        span: Span,
+    ) -> Option<Typed> {
         if !each.is_empty() {
             return None;
         }
@@ -111,10 +128,20 @@ impl<'a> Checker<'a, '_> {
         let ty = outline.variable(variable).ty?;
         let fields = &self.catalog.ty(ty).fields;
         let id = fields.find(name)?;
-        Some(Typed::new(Expr::Bound(variable, id), fields.get(id).ty, span))
+        Some(Typed::new(
+            Expr::Bound(variable, id),
+            fields.get(id).ty,
+            span,
+        ))
     }
 
-    fn not_in_condition(&mut self, outline: &Outline<'_>, ty: Option<EventTypeId>, name: &str, span: Span) -> Typed {
+    fn not_in_condition(
+        &mut self,
+        outline: &Outline<'_>,
+        ty: Option<EventTypeId>,
+        name: &str,
+        span: Span,
+    ) -> Typed {
         let catalog = self.catalog;
         let Some(ty) = ty.map(|id| catalog.ty(id)) else {
             return Typed::unknown(span);
@@ -128,14 +155,25 @@ impl<'a> Checker<'a, '_> {
         let keys = outline.key.iter().map(|part| part.name.as_str());
         let known: Vec<&str> = ty.fields.names().chain(keys).collect();
         let near = self.near(name, &known);
-        let holder = outline.referable().find(|other| self.has_field(outline, other, name));
+        let holder = outline
+            .referable()
+            .find(|other| self.has_field(outline, other, name));
         let place = self.place(span);
         let draft = self
             .report
-            .add("E057", place, format!("event `{}` has no field `{name}`", ty.name), "unknown name")
+            .add(
+                "E057",
+                place,
+                format!("event `{}` has no field `{name}`", ty.name),
+                "unknown name",
+            )
             .help_maybe(near)
             .help_maybe(holder.map(|other| format!("`{other}` has one: write `{other}.{name}`")));
-        draft.help(format!("`{}` has the fields {}", ty.name, listed(ty.fields.names(), 12)));
+        draft.help(format!(
+            "`{}` has the fields {}",
+            ty.name,
+            listed(ty.fields.names(), 12)
+        ));
         Typed::unknown(span)
     }
 
@@ -167,7 +205,10 @@ impl<'a> Checker<'a, '_> {
             && outline.sole().is_none()
             && each.is_empty()
         {
-            let ways: Vec<String> = holders.iter().map(|holder| format!("{holder}.{name}")).collect();
+            let ways: Vec<String> = holders
+                .iter()
+                .map(|holder| format!("{holder}.{name}"))
+                .collect();
             let ways = listed(ways.iter().map(String::as_str), 5);
             let message = match clause {
                 Clause::Having => "no event is being tested in `having`",
@@ -178,13 +219,19 @@ impl<'a> Checker<'a, '_> {
             self.report
                 .add("E065", place, message, format!("`{name}` of which event?"))
                 .help(format!("write {ways}, or make `{name}` part of the key"))
-                .help(format!("for a value over all events write an aggregate: `max({holder}.{name})`"));
+                .help(format!(
+                    "for a value over all events write an aggregate: `max({holder}.{name})`"
+                ));
             return Typed::unknown(span);
         }
         let keys = outline.key.iter().map(|part| part.name.as_str());
-        let sole = outline.sole().and_then(|variable| outline.variable(variable).ty);
+        let sole = outline
+            .sole()
+            .and_then(|variable| outline.variable(variable).ty);
         let types: Vec<EventTypeId> = sole.into_iter().chain(each.iter().copied()).collect();
-        let fields = types.iter().flat_map(|ty| self.catalog.ty(*ty).fields.names());
+        let fields = types
+            .iter()
+            .flat_map(|ty| self.catalog.ty(*ty).fields.names());
         let known: Vec<&str> = keys.chain(fields).collect();
         self.unknown_name(name, span, &known)
     }
@@ -200,8 +247,15 @@ impl<'a> Checker<'a, '_> {
     fn events_not_value(&mut self, name: &str, span: Span) -> Typed {
         let place = self.place(span);
         self.report
-            .add("E059", place, format!("`{name}` stands for events, not for a value"), "which field?")
-            .help(format!("write `{name}.` and a field, or an aggregate such as `count({name})`"));
+            .add(
+                "E059",
+                place,
+                format!("`{name}` stands for events, not for a value"),
+                "which field?",
+            )
+            .help(format!(
+                "write `{name}.` and a field, or an aggregate such as `count({name})`"
+            ));
         Typed::unknown(span)
     }
 
@@ -221,7 +275,12 @@ impl<'a> Checker<'a, '_> {
             _ => "known here are parts of the key, params, and fields of variables as `x.field`",
         };
         self.report
-            .add("E057", place, format!("unknown name `{name}`"), "not declared")
+            .add(
+                "E057",
+                place,
+                format!("unknown name `{name}`"),
+                "not declared",
+            )
             .help_maybe(near)
             .help(what);
         Typed::unknown(span)
@@ -236,7 +295,12 @@ impl<'a> Checker<'a, '_> {
                 self.expression(base);
                 let place = self.place(base.span);
                 self.report
-                    .add("E059", place, "only variables and rows of tables have fields", "has none")
+                    .add(
+                        "E059",
+                        place,
+                        "only variables and rows of tables have fields",
+                        "has none",
+                    )
                     .help("write `x.field` or `Table[key].column`");
                 Typed::unknown(span)
             }
@@ -257,13 +321,25 @@ impl<'a> Checker<'a, '_> {
             Reference::Variable(id) => Some(id),
             Reference::Ambiguous => {
                 self.report
-                    .add("E060", place, format!("several steps wait for `{name}`"), "which one?")
-                    .help(format!("name the one that is meant, `x: {name}`, and write `x.`"));
+                    .add(
+                        "E060",
+                        place,
+                        format!("several steps wait for `{name}`"),
+                        "which one?",
+                    )
+                    .help(format!(
+                        "name the one that is meant, `x: {name}`, and write `x.`"
+                    ));
                 None
             }
             Reference::Negated => {
                 self.report
-                    .add("E059", place, format!("`{name}` must not happen, so there is no event to read"), "never bound")
+                    .add(
+                        "E059",
+                        place,
+                        format!("`{name}` must not happen, so there is no event to read"),
+                        "never bound",
+                    )
                     .help("read an event of a step without `not`");
                 None
             }
@@ -272,9 +348,17 @@ impl<'a> Checker<'a, '_> {
                 known.sort_unstable();
                 let near = self.report.suggestion(name, known.iter().copied());
                 self.report
-                    .add("E059", place, format!("no step is named `{name}`"), "unknown variable")
+                    .add(
+                        "E059",
+                        place,
+                        format!("no step is named `{name}`"),
+                        "unknown variable",
+                    )
                     .help_maybe(near)
-                    .help(format!("names of steps in this pattern: {}", listed(known, 12)));
+                    .help(format!(
+                        "names of steps in this pattern: {}",
+                        listed(known, 12)
+                    ));
                 None
             }
         }
@@ -315,14 +399,28 @@ impl<'a> Checker<'a, '_> {
         let near = self.report.suggestion(&field.name, entry.fields.names());
         let place = self.place(field.span);
         self.report
-            .add("E056", place, format!("event `{}` has no field `{}`", entry.name, field.name), "unknown field")
+            .add(
+                "E056",
+                place,
+                format!("event `{}` has no field `{}`", entry.name, field.name),
+                "unknown field",
+            )
             .also(entry.place, "declared here")
             .help_maybe(near)
-            .help(format!("its fields are {}", listed(entry.fields.names(), 12)));
+            .help(format!(
+                "its fields are {}",
+                listed(entry.fields.names(), 12)
+            ));
     }
 
     /// In a condition: whether the variable can have an event by the time of the test.
-    fn may_be_bound(&mut self, outline: &Outline<'_>, variable: VariableId, field: &ast::Ident, span: Span) -> bool {
+    fn may_be_bound(
+        &mut self,
+        outline: &Outline<'_>,
+        variable: VariableId,
+        field: &ast::Ident,
+        span: Span,
+    ) -> bool {
         let Site::Condition { tested, .. } = self.site else {
             return true;
         };
@@ -334,7 +432,12 @@ impl<'a> Checker<'a, '_> {
         let place = self.place(span);
         if known.steps.has(tested) {
             self.report
-                .add("E064", place, format!("`{}` is the event being tested here", known.name), "nothing bound to it before")
+                .add(
+                    "E064",
+                    place,
+                    format!("`{}` is the event being tested here", known.name),
+                    "nothing bound to it before",
+                )
                 .help(format!("write `{}`", field.name));
             return false;
         }
@@ -342,15 +445,32 @@ impl<'a> Checker<'a, '_> {
         false
     }
 
-    fn too_early(&mut self, name: &str, declared: super::report::Place, place: super::report::Place) {
+    fn too_early(
+        &mut self,
+        name: &str,
+        declared: super::report::Place,
+        place: super::report::Place,
+    ) {
         self.report
-            .add("E064", place, format!("`{name}` cannot be bound yet when this is tested"), "read too early")
+            .add(
+                "E064",
+                place,
+                format!("`{name}` cannot be bound yet when this is tested"),
+                "read too early",
+            )
             .also(declared, format!("`{name}` is bound here"))
-            .help(format!("move the condition to the step of `{name}`, or to `having`"));
+            .help(format!(
+                "move the condition to the step of `{name}`, or to `having`"
+            ));
     }
 
     /// Like [`Self::may_be_bound`] for an aggregate, which counts the event being tested.
-    pub(super) fn may_be_counted(&mut self, outline: &Outline<'_>, variable: VariableId, span: Span) -> bool {
+    pub(super) fn may_be_counted(
+        &mut self,
+        outline: &Outline<'_>,
+        variable: VariableId,
+        span: Span,
+    ) -> bool {
         let Site::Condition { tested, .. } = self.site else {
             return true;
         };
@@ -389,13 +509,28 @@ impl<'a> Checker<'a, '_> {
             .collect();
         holders.sort_unstable();
         if holders.is_empty() {
-            let fields: Vec<&str> = ty.map_or_else(Vec::new, |ty| self.catalog.ty(ty).fields.names().collect());
+            let fields: Vec<&str> =
+                ty.map_or_else(Vec::new, |ty| self.catalog.ty(ty).fields.names().collect());
             return self.unknown_name(name, span, &fields);
         }
-        let ways: Vec<String> = holders.iter().map(|holder| format!("{}({holder}.{name})", inside.function)).collect();
+        let ways: Vec<String> = holders
+            .iter()
+            .map(|holder| format!("{}({holder}.{name})", inside.function))
+            .collect();
         self.report
-            .add("E092", place, format!("`{}` does not know whose `{name}` is meant", inside.function), "of which events?")
-            .help(format!("write {}", listed(ways.iter().map(String::as_str), 5)));
+            .add(
+                "E092",
+                place,
+                format!(
+                    "`{}` does not know whose `{name}` is meant",
+                    inside.function
+                ),
+                "of which events?",
+            )
+            .help(format!(
+                "write {}",
+                listed(ways.iter().map(String::as_str), 5)
+            ));
         Typed::unknown(span)
     }
 
@@ -421,42 +556,71 @@ impl<'a> Checker<'a, '_> {
             Some(first) if first == variable => true,
             Some(first) => {
                 let names = self.outline().map(|outline| {
-                    (outline.variable(first).name.clone(), outline.variable(variable).name.clone())
+                    (
+                        outline.variable(first).name.clone(),
+                        outline.variable(variable).name.clone(),
+                    )
                 });
                 let (first, second) = names.unwrap_or_default();
                 let place = self.place(span);
                 let message = if inside.function == "prev" {
                     format!("`prev` reads the current step `{first}`, not `{second}`")
                 } else {
-                    format!("`{}` goes over the events of `{first}`, not of `{second}` too", inside.function)
+                    format!(
+                        "`{}` goes over the events of `{first}`, not of `{second}` too",
+                        inside.function
+                    )
                 };
                 self.report
                     .add("E092", place, message, "another variable")
-                    .help(format!("read `{second}` outside of `{}(…)`", inside.function));
+                    .help(format!(
+                        "read `{second}` outside of `{}(…)`",
+                        inside.function
+                    ));
                 false
             }
         }
     }
 
     /// `Table[key].column`
-    fn lookup(&mut self, table: &ast::Expr, key: &ast::Expr, column: &ast::Ident, span: Span) -> Typed {
+    fn lookup(
+        &mut self,
+        table: &ast::Expr,
+        key: &ast::Expr,
+        column: &ast::Ident,
+        span: Span,
+    ) -> Typed {
         let key = self.expression(key);
         let ExprKind::Name(name) = &table.kind else {
             let place = self.place(table.span);
             self.report
-                .add("E078", place, "only tables are looked up with `[…]`", "no table")
+                .add(
+                    "E078",
+                    place,
+                    "only tables are looked up with `[…]`",
+                    "no table",
+                )
                 .help("write `Table[key].column`");
             return Typed::unknown(span);
         };
         let catalog = self.catalog;
         let tables = &catalog.file(self.file).tables;
         let Some(id) = tables.get(name) else {
-            let near = self.report.suggestion(name, tables.keys().map(String::as_str));
+            let near = self
+                .report
+                .suggestion(name, tables.keys().map(String::as_str));
             let place = self.place(table.span);
             self.report
-                .add("E078", place, format!("there is no table `{name}` in this file"), "unknown table")
+                .add(
+                    "E078",
+                    place,
+                    format!("there is no table `{name}` in this file"),
+                    "unknown table",
+                )
                 .help_maybe(near)
-                .help(format!("declare it: `table {name} {{ id: string, … }} key id`"));
+                .help(format!(
+                    "declare it: `table {name} {{ id: string, … }} key id`"
+                ));
             return Typed::unknown(span);
         };
         let entry = catalog.table(*id);
@@ -472,16 +636,27 @@ impl<'a> Checker<'a, '_> {
             let near = self.report.suggestion(&column.name, entry.fields.names());
             let place = self.place(column.span);
             self.report
-                .add("E078", place, format!("table `{name}` has no column `{}`", column.name), "unknown column")
+                .add(
+                    "E078",
+                    place,
+                    format!("table `{name}` has no column `{}`", column.name),
+                    "unknown column",
+                )
                 .also(entry.place, "declared here")
                 .help_maybe(near)
-                .help(format!("its columns are {}", listed(entry.fields.names(), 12)));
+                .help(format!(
+                    "its columns are {}",
+                    listed(entry.fields.names(), 12)
+                ));
             return Typed::unknown(span);
         };
         let ty = entry.fields.get(at).ty;
         match key {
             Some(key) => Typed::new(Expr::Lookup(*id, Box::new(key), at), ty, span),
-            None => Typed { ty, ..Typed::unknown(span) },
+            None => Typed {
+                ty,
+                ..Typed::unknown(span)
+            },
         }
     }
 }

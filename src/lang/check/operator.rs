@@ -15,7 +15,11 @@ impl Checker<'_, '_> {
             UnaryOp::Neg => operand.ty.is_numeric() || operand.ty == ty::DURATION,
         };
         if fits || !operand.ty.is_definite() {
-            let ty = if operand.ty == Ty::Null && op == UnaryOp::Not { ty::BOOL } else { operand.ty };
+            let ty = if operand.ty == Ty::Null && op == UnaryOp::Not {
+                ty::BOOL
+            } else {
+                operand.ty
+            };
             return Typed::new(folded(Expr::Unary(op, Box::new(operand.expr))), ty, span);
         }
         let (word, wants) = match op {
@@ -35,9 +39,12 @@ impl Checker<'_, '_> {
     pub(super) fn binary(&mut self, op: BinaryOp, left: Typed, right: Typed, span: Span) -> Typed {
         match op {
             BinaryOp::And | BinaryOp::Or => self.logic(op, left, right, span),
-            BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => {
-                self.comparison(op, left, right, span)
-            }
+            BinaryOp::Eq
+            | BinaryOp::Ne
+            | BinaryOp::Lt
+            | BinaryOp::Le
+            | BinaryOp::Gt
+            | BinaryOp::Ge => self.comparison(op, left, right, span),
             BinaryOp::Coalesce => {
                 let Some((left, right, ty)) = self.alike(op, left, right) else {
                     return Typed::unknown(span);
@@ -73,13 +80,25 @@ impl Checker<'_, '_> {
 
     fn comparison(&mut self, op: BinaryOp, left: Typed, right: Typed, span: Span) -> Typed {
         let Some((left, right, ty)) = self.alike(op, left, right) else {
-            return Typed { ty: ty::BOOL, ..Typed::unknown(span) };
+            return Typed {
+                ty: ty::BOOL,
+                ..Typed::unknown(span)
+            };
         };
         let ordered = !matches!(ty, ty::BOOL | ty::LIST);
         if !ordered && !matches!(op, BinaryOp::Eq | BinaryOp::Ne) {
             let place = self.place(span);
             self.report
-                .add("E081", place, format!("`{}` wants values that have an order, not {}", symbol(op), a(ty)), "no order")
+                .add(
+                    "E081",
+                    place,
+                    format!(
+                        "`{}` wants values that have an order, not {}",
+                        symbol(op),
+                        a(ty)
+                    ),
+                    "no order",
+                )
                 .help("use `==` or `!=`");
         }
         Typed::new(joined(op, left, right), ty::BOOL, span)
@@ -93,7 +112,9 @@ impl Checker<'_, '_> {
             Ok(common) => {
                 // A default takes the type of the whole. A comparison is left as it is, literals apart.
                 let keep = |side: &Typed| {
-                    op != BinaryOp::Coalesce && side.ty == ty::INT && !matches!(side.expr, Expr::Const(_))
+                    op != BinaryOp::Coalesce
+                        && side.ty == ty::INT
+                        && !matches!(side.expr, Expr::Const(_))
                 };
                 let wanted_left = if keep(&left) { ty::INT } else { common };
                 let wanted_right = if keep(&right) { ty::INT } else { common };
@@ -148,12 +169,19 @@ impl Checker<'_, '_> {
             return;
         }
         let message = match op {
-            BinaryOp::Coalesce => format!("the default of {} cannot be {}", a(left_ty), a(right_ty)),
+            BinaryOp::Coalesce => {
+                format!("the default of {} cannot be {}", a(left_ty), a(right_ty))
+            }
             _ => format!("{} cannot be compared with {}", a(left_ty), a(right_ty)),
         };
         let draft = self
             .report
-            .add("E081", left_place, message, format!("this is {}", a(left_ty)))
+            .add(
+                "E081",
+                left_place,
+                message,
+                format!("this is {}", a(left_ty)),
+            )
             .also(right_place, format!("this is {}", a(right_ty)));
         match (left_ty, right_ty) {
             (ty::STRING, other) | (other, ty::STRING) if other.is_numeric() => {
@@ -185,10 +213,16 @@ impl Checker<'_, '_> {
                 Ok(common) => {
                     let constant = |side: &Typed| matches!(side.expr, Expr::Const(_));
                     let keep = |side: &Typed| {
-                        if side.ty == ty::INT && !constant(side) { ty::INT } else { common }
+                        if side.ty == ty::INT && !constant(side) {
+                            ty::INT
+                        } else {
+                            common
+                        }
                     };
                     let (wanted_left, wanted_right) = (keep(&left), keep(&right));
-                    let (Some(left), Some(right)) = (left.fit(wanted_left), right.fit(wanted_right)) else {
+                    let (Some(left), Some(right)) =
+                        (left.fit(wanted_left), right.fit(wanted_right))
+                    else {
                         return Typed::unknown(span);
                     };
                     Typed::new(joined(op, left, right), common, span)
@@ -205,7 +239,12 @@ impl Checker<'_, '_> {
             .add(
                 "E080",
                 left_place,
-                format!("`{}` cannot be used on {} and {}", symbol(op), a(left.ty), a(right.ty)),
+                format!(
+                    "`{}` cannot be used on {} and {}",
+                    symbol(op),
+                    a(left.ty),
+                    a(right.ty)
+                ),
                 format!("this is {}", a(left.ty)),
             )
             .also(right_place, format!("this is {}", a(right.ty)));
@@ -230,7 +269,9 @@ fn temporal(op: BinaryOp, left: Ty, right: Ty) -> Option<Ty> {
     let null_as = |ty: Ty, as_ty: Ty| if ty == Ty::Null { as_ty } else { ty };
     match (op, left, right) {
         (BinaryOp::Sub, ty::TIMESTAMP, ty::TIMESTAMP) => Some(ty::DURATION),
-        (BinaryOp::Add | BinaryOp::Sub, ty::TIMESTAMP, right) if null_as(right, ty::DURATION) == ty::DURATION => {
+        (BinaryOp::Add | BinaryOp::Sub, ty::TIMESTAMP, right)
+            if null_as(right, ty::DURATION) == ty::DURATION =>
+        {
             Some(ty::TIMESTAMP)
         }
         (BinaryOp::Add, ty::DURATION, ty::TIMESTAMP) => Some(ty::TIMESTAMP),

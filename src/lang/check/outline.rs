@@ -129,7 +129,8 @@ impl<'a> Outline<'a> {
             Some([one]) => Reference::Variable(*one),
             Some(_) => Reference::Ambiguous,
             None => {
-                let negated = |step: &StepOutline<'_>| step.role != StepRole::Positive && step.name == name;
+                let negated =
+                    |step: &StepOutline<'_>| step.role != StepRole::Positive && step.name == name;
                 if self.steps.iter().any(negated) {
                     Reference::Negated
                 } else {
@@ -142,7 +143,10 @@ impl<'a> Outline<'a> {
     /// The names that may stand before a dot.
     pub fn referable(&self) -> impl Iterator<Item = &str> {
         let unnamed = self.unnamed.iter().filter(|(_, ids)| ids.len() == 1);
-        self.named.keys().copied().chain(unnamed.map(|(name, _)| *name))
+        self.named
+            .keys()
+            .copied()
+            .chain(unnamed.map(|(name, _)| *name))
     }
 
     /// The number of the key's part of this name.

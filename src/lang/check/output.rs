@@ -12,28 +12,48 @@ use super::stream;
 use super::ty::{self, Ty};
 use crate::event::{EventTypeId, Value};
 use crate::lang::ast::{self, OutputKind, SkipKind};
-use crate::lang::pattern::{AfterMatch, BOUND_DEFAULT, Bound, Emit, Evict, Expr, Limit, Sequence, TimeoutEmit};
+use crate::lang::pattern::{
+    AfterMatch, BOUND_DEFAULT, Bound, Emit, Evict, Expr, Limit, Sequence, TimeoutEmit,
+};
 use crate::lang::span::Span;
 
 /// The largest number in `limit` and `bound`.
 const COUNT_MAX: u64 = 1_000_000_000;
 
 /// `having …`
-pub(super) fn having(catalog: &Catalog, report: &mut Report, outline: &Outline<'_>, expr: &ast::Expr) -> Option<Expr> {
-    let site = Site::Outcome { outline, clause: Clause::Having, each: &[] };
+pub(super) fn having(
+    catalog: &Catalog,
+    report: &mut Report,
+    outline: &Outline<'_>,
+    expr: &ast::Expr,
+) -> Option<Expr> {
+    let site = Site::Outcome {
+        outline,
+        clause: Clause::Having,
+        each: &[],
+    };
     let mut checker = Checker::new(catalog, outline.file, site, report);
     let checked = checker.condition(expr, "`having`");
     let params_read = checker.params_read;
     if let Some(checked) = &checked
         && !params_read
     {
-        super::lint::never_holds(report, Place::new(outline.file, expr.span), checked, "no match");
+        super::lint::never_holds(
+            report,
+            Place::new(outline.file, expr.span),
+            checked,
+            "no match",
+        );
     }
     checked
 }
 
 /// `skip …`
-pub(super) fn skip(report: &mut Report, outline: &Outline<'_>, skip: Option<&ast::Skip>) -> AfterMatch {
+pub(super) fn skip(
+    report: &mut Report,
+    outline: &Outline<'_>,
+    skip: Option<&ast::Skip>,
+) -> AfterMatch {
     let Some(skip) = skip else {
         return AfterMatch::PastMatch;
     };
@@ -44,7 +64,15 @@ pub(super) fn skip(report: &mut Report, outline: &Outline<'_>, skip: Option<&ast
             known.sort_unstable();
             let near = report.suggestion(&name.name, known.iter().copied());
             report
-                .add("E134", Place::new(outline.file, name.span), format!("`skip` needs a step that binds, and `{}` is none", name.name), "no such step")
+                .add(
+                    "E134",
+                    Place::new(outline.file, name.span),
+                    format!(
+                        "`skip` needs a step that binds, and `{}` is none",
+                        name.name
+                    ),
+                    "no such step",
+                )
                 .help_maybe(near)
                 .help(format!("name one of {}", listed(known, 12)));
             None
@@ -60,34 +88,69 @@ pub(super) fn skip(report: &mut Report, outline: &Outline<'_>, skip: Option<&ast
 }
 
 /// `limit N per D by …`
-pub(super) fn limit(catalog: &Catalog, report: &mut Report, outline: &Outline<'_>, limit: &ast::Limit) -> Limit {
-    let site = Site::Outcome { outline, clause: Clause::Limit, each: &[] };
+pub(super) fn limit(
+    catalog: &Catalog,
+    report: &mut Report,
+    outline: &Outline<'_>,
+    limit: &ast::Limit,
+) -> Limit {
+    let site = Site::Outcome {
+        outline,
+        clause: Clause::Limit,
+        each: &[],
+    };
     let mut by = Vec::with_capacity(limit.by.len());
     for expr in &limit.by {
         let typed = Checker::new(catalog, outline.file, site, report).expression(expr);
         if typed.ty == ty::LIST {
             report
-                .add("E137", Place::new(outline.file, expr.span), "matches cannot be told apart by a list", "this is a list")
+                .add(
+                    "E137",
+                    Place::new(outline.file, expr.span),
+                    "matches cannot be told apart by a list",
+                    "this is a list",
+                )
                 .help("use one of its values: `first(x.field)`, `last(x.field)`");
         }
         by.push(typed.expr);
     }
     if limit.per.value.0 <= 0 {
-        positive(report, Place::new(outline.file, limit.per.span), "the time of `limit`");
+        positive(
+            report,
+            Place::new(outline.file, limit.per.span),
+            "the time of `limit`",
+        );
     }
     Limit {
-        count: count(report, Place::new(outline.file, limit.count.span), limit.count.value, "the number of `limit`"),
+        count: count(
+            report,
+            Place::new(outline.file, limit.count.span),
+            limit.count.value,
+            "the number of `limit`",
+        ),
         per: limit.per.value,
         by,
     }
 }
 
 /// `bound N evict …`
-pub(super) fn bound(report: &mut Report, outline: &Outline<'_>, bound: Option<&ast::Bound>) -> Bound {
+pub(super) fn bound(
+    report: &mut Report,
+    outline: &Outline<'_>,
+    bound: Option<&ast::Bound>,
+) -> Bound {
     match bound {
-        None => Bound { count: BOUND_DEFAULT, evict: Evict::Oldest },
+        None => Bound {
+            count: BOUND_DEFAULT,
+            evict: Evict::Oldest,
+        },
         Some(bound) => Bound {
-            count: count(report, Place::new(outline.file, bound.count.span), bound.count.value, "the number of `bound`"),
+            count: count(
+                report,
+                Place::new(outline.file, bound.count.span),
+                bound.count.value,
+                "the number of `bound`",
+            ),
             evict: bound.evict,
         },
     }
@@ -95,7 +158,12 @@ pub(super) fn bound(report: &mut Report, outline: &Outline<'_>, bound: Option<&a
 
 fn positive(report: &mut Report, place: Place, what: &str) {
     report
-        .add("E135", place, format!("{what} must be more than zero"), "zero")
+        .add(
+            "E135",
+            place,
+            format!("{what} must be more than zero"),
+            "zero",
+        )
         .help("remove the clause if there is to be no limit");
 }
 
@@ -104,7 +172,12 @@ fn count(report: &mut Report, place: Place, count: u64, what: &str) -> u32 {
         positive(report, place, what);
     } else if count > COUNT_MAX {
         report
-            .add("E135", place, format!("{what} is {count}, more than the {COUNT_MAX} allowed"), "too large")
+            .add(
+                "E135",
+                place,
+                format!("{what} is {count}, more than the {COUNT_MAX} allowed"),
+                "too large",
+            )
             .help("remove the clause if there is to be no limit");
     }
     u32::try_from(count.min(COUNT_MAX)).unwrap_or(u32::MAX)
@@ -130,7 +203,10 @@ pub(super) fn outputs(
     pattern: &ast::PatternDecl,
     body: &Sequence,
 ) -> Outputs {
-    let mut outputs = Outputs { emits: Vec::new(), timeout: None };
+    let mut outputs = Outputs {
+        emits: Vec::new(),
+        timeout: None,
+    };
     let mut first_timeout: Option<Span> = None;
     let types = row_types(outline);
     for output in &pattern.outputs {
@@ -140,7 +216,11 @@ pub(super) fn outputs(
             OutputKind::EmitEach => (Clause::Emit, types.as_slice()),
             OutputKind::Timeout => (Clause::Timeout, &[][..]),
         };
-        let site = Site::Outcome { outline, clause, each };
+        let site = Site::Outcome {
+            outline,
+            clause,
+            each,
+        };
         let checked = record(catalog, report, outline, site, &output.record);
         let Some(stream) = catalog.find_type(&output.name.name) else {
             continue;
@@ -162,23 +242,54 @@ pub(super) fn outputs(
                 }
                 first_timeout = Some(output.name.span);
                 check_can_time_out(report, place, pattern, body);
-                super::lint::timeout_reads(report, outline, body, place, &output.record, &checked.fields);
-                outputs.timeout = Some(TimeoutEmit { stream, fields: checked.fields });
+                super::lint::timeout_reads(
+                    report,
+                    outline,
+                    body,
+                    place,
+                    &output.record,
+                    &checked.fields,
+                );
+                outputs.timeout = Some(TimeoutEmit {
+                    stream,
+                    fields: checked.fields,
+                });
             }
         }
     }
-    if !pattern.outputs.is_empty() && outputs.emits.is_empty() && pattern.outputs.iter().all(|output| output.kind == OutputKind::Timeout) {
+    if !pattern.outputs.is_empty()
+        && outputs.emits.is_empty()
+        && pattern
+            .outputs
+            .iter()
+            .all(|output| output.kind == OutputKind::Timeout)
+    {
         report
-            .add("E130", Place::new(outline.file, pattern.name.span), format!("pattern `{}` emits nothing when it matches", outline.name), "no `emit`")
+            .add(
+                "E130",
+                Place::new(outline.file, pattern.name.span),
+                format!("pattern `{}` emits nothing when it matches", outline.name),
+                "no `emit`",
+            )
             .help("add `emit name { … }`");
     }
     outputs
 }
 
-fn check_can_time_out(report: &mut Report, place: Place, pattern: &ast::PatternDecl, body: &Sequence) {
+fn check_can_time_out(
+    report: &mut Report,
+    place: Place,
+    pattern: &ast::PatternDecl,
+    body: &Sequence,
+) {
     if pattern.within.is_none() && !bounded::can_expire(body) {
         report
-            .add("E132", place, "nothing in this pattern can time out", "never gets a row")
+            .add(
+                "E132",
+                place,
+                "nothing in this pattern can time out",
+                "never gets a row",
+            )
             .help("add `within 10m` after the last step, or a gap: `then within 10m …`");
     }
 }
@@ -196,7 +307,13 @@ fn row_types(outline: &Outline<'_>) -> Vec<EventTypeId> {
     types
 }
 
-fn record(catalog: &Catalog, report: &mut Report, outline: &Outline<'_>, site: Site<'_>, record: &ast::Record) -> Checked {
+fn record(
+    catalog: &Catalog,
+    report: &mut Report,
+    outline: &Outline<'_>,
+    site: Site<'_>,
+    record: &ast::Record,
+) -> Checked {
     let mut fields = Vec::with_capacity(record.fields.len());
     let mut types = Vec::with_capacity(record.fields.len());
     let mut known: HashMap<&str, Span> = HashMap::new();
@@ -204,7 +321,12 @@ fn record(catalog: &Catalog, report: &mut Report, outline: &Outline<'_>, site: S
         let place = Place::new(outline.file, name.span);
         if let Some(first) = known.insert(&name.name, name.span) {
             report
-                .add("E066", place, format!("field `{}` is given twice", name.name), "given again")
+                .add(
+                    "E066",
+                    place,
+                    format!("field `{}` is given twice", name.name),
+                    "given again",
+                )
                 .also(Place::new(outline.file, first), "first given here")
                 .help("rename or remove one of them");
             continue;
@@ -216,19 +338,33 @@ fn record(catalog: &Catalog, report: &mut Report, outline: &Outline<'_>, site: S
         };
         if typed.ty == Ty::Null {
             report
-                .add("E097", Place::new(outline.file, typed.span), format!("the type of field `{}` cannot be told from null", name.name), "always null")
+                .add(
+                    "E097",
+                    Place::new(outline.file, typed.span),
+                    format!("the type of field `{}` cannot be told from null", name.name),
+                    "always null",
+                )
                 .help("leave the field out, or write a value");
         }
         let ty = match typed.ty {
             Ty::Null => Ty::Unknown,
             other => other.settled().map_or(Ty::Unknown, Ty::Is),
         };
-        let expr = if typed.ty.is_definite() { typed.expr } else { Expr::Const(Value::Null) };
+        let expr = if typed.ty.is_definite() {
+            typed.expr
+        } else {
+            Expr::Const(Value::Null)
+        };
         fields.push(expr);
         types.push((name.clone(), ty));
     }
     if record.fields.len() > declare::FIELDS_MAX {
-        declare::too_many(report, Place::new(outline.file, record.span), "fields", declare::FIELDS_MAX);
+        declare::too_many(
+            report,
+            Place::new(outline.file, record.span),
+            "fields",
+            declare::FIELDS_MAX,
+        );
     }
     Checked { fields, types }
 }

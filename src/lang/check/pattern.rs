@@ -21,7 +21,11 @@ use crate::lang::span::FileId;
 use super::outline::Outline;
 
 /// Checks a pattern. `None` if it has too many steps to speak of; what it gives back with mistakes is never used.
-pub(super) fn check(catalog: &mut Catalog, report: &mut Report, (file, decl): Declared<'_>) -> Option<Pattern> {
+pub(super) fn check(
+    catalog: &mut Catalog,
+    report: &mut Report,
+    (file, decl): Declared<'_>,
+) -> Option<Pattern> {
     let mut lowering = Lowering::new(catalog, report, file, &decl.name.name);
     let body = lowering.outermost(&decl.sequence);
     let full = lowering.full;
@@ -39,9 +43,15 @@ pub(super) fn check(catalog: &mut Catalog, report: &mut Report, (file, decl): De
         bounded::check(report, &outline, &body, decl.sequence.span);
     }
     let conditions = conditions(catalog, report, &outline, &body);
-    let having = decl.having.as_ref().and_then(|expr| output::having(catalog, report, &outline, expr));
+    let having = decl
+        .having
+        .as_ref()
+        .and_then(|expr| output::having(catalog, report, &outline, expr));
     let skip = output::skip(report, &outline, decl.skip.as_ref());
-    let limit = decl.limit.as_ref().map(|limit| output::limit(catalog, report, &outline, limit));
+    let limit = decl
+        .limit
+        .as_ref()
+        .map(|limit| output::limit(catalog, report, &outline, limit));
     let bound = output::bound(report, &outline, decl.bound.as_ref());
     let outputs = output::outputs(catalog, report, &outline, decl, &body);
     lint::sequence(report, &outline, &body, &conditions);
@@ -51,7 +61,11 @@ pub(super) fn check(catalog: &mut Catalog, report: &mut Report, (file, decl): De
         annotations: annotations(report, file, decl),
         inputs: keyed.inputs,
         key: outline.key.iter().map(|part| part.name.clone()).collect(),
-        key_types: outline.key.iter().map(|part| part.ty.settled().unwrap_or(FieldType::String)).collect(),
+        key_types: outline
+            .key
+            .iter()
+            .map(|part| part.ty.settled().unwrap_or(FieldType::String))
+            .collect(),
         steps: steps(&outline, conditions),
         variables: variables(&outline),
         body,
@@ -66,7 +80,12 @@ pub(super) fn check(catalog: &mut Catalog, report: &mut Report, (file, decl): De
 }
 
 /// Every event type that the pattern reads, each once, with the place that says so first.
-fn reads(catalog: &Catalog, report: &mut Report, file: FileId, decl: &ast::PatternDecl) -> Vec<Read> {
+fn reads(
+    catalog: &Catalog,
+    report: &mut Report,
+    file: FileId,
+    decl: &ast::PatternDecl,
+) -> Vec<Read> {
     let mut reads: Vec<Read> = Vec::new();
     for event in &decl.from {
         event_type(catalog, report, Place::new(file, event.span), &event.name);
@@ -81,12 +100,24 @@ fn reads(catalog: &Catalog, report: &mut Report, file: FileId, decl: &ast::Patte
     reads
 }
 
-fn annotations(report: &mut Report, file: FileId, decl: &ast::PatternDecl) -> Vec<(String, String)> {
+fn annotations(
+    report: &mut Report,
+    file: FileId,
+    decl: &ast::PatternDecl,
+) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = Vec::new();
     for annotation in &decl.annotations {
-        if found.iter().any(|(known, _)| *known == annotation.name.name) {
+        if found
+            .iter()
+            .any(|(known, _)| *known == annotation.name.name)
+        {
             report
-                .add("E066", Place::new(file, annotation.span), format!("annotation `@{}` is given twice", annotation.name.name), "given again")
+                .add(
+                    "E066",
+                    Place::new(file, annotation.span),
+                    format!("annotation `@{}` is given twice", annotation.name.name),
+                    "given again",
+                )
                 .help("remove one of them");
             continue;
         }
@@ -106,13 +137,23 @@ fn check_windows(report: &mut Report, outline: &Outline<'_>, decl: &ast::Pattern
     let closer = Place::new(outline.file, closed.span);
     if let Some(within) = &decl.within {
         report
-            .add("E105", Place::new(outline.file, within.span), "a window is as long as its closer says", "`within` has nothing to add")
+            .add(
+                "E105",
+                Place::new(outline.file, within.span),
+                "a window is as long as its closer says",
+                "`within` has nothing to add",
+            )
             .also(closer, "this closer")
             .help("remove `within`");
     }
     if let Some(skip) = &decl.skip {
         report
-            .add("E105", Place::new(outline.file, skip.span), "every window is a match of its own", "`skip` has nothing to skip")
+            .add(
+                "E105",
+                Place::new(outline.file, skip.span),
+                "every window is a match of its own",
+                "`skip` has nothing to skip",
+            )
             .also(closer, "this closer")
             .help("remove `skip`");
     }
@@ -131,7 +172,10 @@ fn check_gaps(report: &mut Report, outline: &Outline<'_>, decl: &ast::PatternDec
                 .add(
                     "E113",
                     Place::new(outline.file, after.span),
-                    format!("a gap of at least {} does not fit into {}", after.value, within.value),
+                    format!(
+                        "a gap of at least {} does not fit into {}",
+                        after.value, within.value
+                    ),
                     "longer than …",
                 )
                 .also(Place::new(outline.file, within.span), "… the whole pattern")
@@ -141,7 +185,12 @@ fn check_gaps(report: &mut Report, outline: &Outline<'_>, decl: &ast::PatternDec
 }
 
 /// The condition of every step.
-fn conditions(catalog: &Catalog, report: &mut Report, outline: &Outline<'_>, body: &Sequence) -> Vec<Option<Expr>> {
+fn conditions(
+    catalog: &Catalog,
+    report: &mut Report,
+    outline: &Outline<'_>,
+    body: &Sequence,
+) -> Vec<Option<Expr>> {
     let leading = leading_absence(body);
     let mut checked = Vec::with_capacity(outline.steps.len());
     for (id, step) in (0u8..).map(StepId).zip(&outline.steps) {
@@ -149,7 +198,10 @@ fn conditions(catalog: &Catalog, report: &mut Report, outline: &Outline<'_>, bod
             checked.push(None);
             continue;
         };
-        let site = Site::Condition { outline, tested: id };
+        let site = Site::Condition {
+            outline,
+            tested: id,
+        };
         let mut checker = Checker::new(catalog, outline.file, site, report);
         let condition = checker.condition(written, "a condition");
         let params_read = checker.params_read;
@@ -172,37 +224,68 @@ fn conditions(catalog: &Catalog, report: &mut Report, outline: &Outline<'_>, bod
 /// The step of a `not … for` before anything else.
 fn leading_absence(body: &Sequence) -> Option<StepId> {
     match body.elements.first() {
-        Some(Element::Absent(absence)) if matches!(absence.reach, Reach::For(_)) => Some(absence.step),
+        Some(Element::Absent(absence)) if matches!(absence.reach, Reach::For(_)) => {
+            Some(absence.step)
+        }
         _ => None,
     }
 }
 
 fn check_leading(report: &mut Report, place: Place, condition: &Expr) {
     let speaks_of_match = |part: &Expr| {
-        matches!(part, Expr::Bound(..) | Expr::Aggregate(_) | Expr::Prev(..) | Expr::MatchStart | Expr::MatchEnd)
+        matches!(
+            part,
+            Expr::Bound(..)
+                | Expr::Aggregate(_)
+                | Expr::Prev(..)
+                | Expr::MatchStart
+                | Expr::MatchEnd
+        )
     };
     if visit::any(condition, &speaks_of_match) {
         report
-            .add("E117", place, "the condition of a leading `not … for` is judged before anything is bound", "speaks of a match")
+            .add(
+                "E117",
+                place,
+                "the condition of a leading `not … for` is judged before anything is bound",
+                "speaks of a match",
+            )
             .help("compare with literals, params and parts of the key only");
     }
 }
 
 /// The condition of a window of a number of events reads its event alone.
-fn check_counted(report: &mut Report, outline: &Outline<'_>, id: StepId, place: Place, condition: &Expr) {
-    let counted = outline
-        .closer
-        .as_ref()
-        .filter(|closed| closed.step == id && matches!(closed.closer, Closer::Window(Window::Count { .. })));
+fn check_counted(
+    report: &mut Report,
+    outline: &Outline<'_>,
+    id: StepId,
+    place: Place,
+    condition: &Expr,
+) {
+    let counted = outline.closer.as_ref().filter(|closed| {
+        closed.step == id && matches!(closed.closer, Closer::Window(Window::Count { .. }))
+    });
     let Some(closed) = counted else {
         return;
     };
     let reads_more = |part: &Expr| {
-        matches!(part, Expr::Bound(..) | Expr::Aggregate(_) | Expr::Prev(..) | Expr::MatchStart | Expr::MatchEnd)
+        matches!(
+            part,
+            Expr::Bound(..)
+                | Expr::Aggregate(_)
+                | Expr::Prev(..)
+                | Expr::MatchStart
+                | Expr::MatchEnd
+        )
     };
     if visit::any(condition, &reads_more) {
         report
-            .add("E108", place, "the condition of a window of a number of events reads its event only", "reads what the window holds")
+            .add(
+                "E108",
+                place,
+                "the condition of a window of a number of events reads its event only",
+                "reads what the window holds",
+            )
             .also(Place::new(outline.file, closed.span), "this window")
             .help("put what speaks of the whole window into `having`");
     }

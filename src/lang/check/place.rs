@@ -13,7 +13,13 @@ pub(super) fn check(report: &mut Report, outline: &Outline<'_>, body: &Sequence,
         bounded,
     };
     rules.outermost(body);
-    rules.inner(body, Ends { first: true, last: true });
+    rules.inner(
+        body,
+        Ends {
+            first: true,
+            last: true,
+        },
+    );
 }
 
 struct Rules<'a, 'r> {
@@ -66,7 +72,13 @@ impl Rules<'_, '_> {
             match element {
                 Element::Absent(absence) => self.absence(absence, first, trailing[at]),
                 Element::Positive { node, .. } => {
-                    self.node(node, Ends { first, last: trailing[at] });
+                    self.node(
+                        node,
+                        Ends {
+                            first,
+                            last: trailing[at],
+                        },
+                    );
                     first = false;
                 }
             }
@@ -80,13 +92,27 @@ impl Rules<'_, '_> {
             Reach::For(_) => {}
             _ if first => {
                 self.report
-                    .add("E109", place, format!("nothing comes before `not {name}`"), "from when on?")
-                    .help(format!("say for how long before the first event: `not {name} for 10m then …`"));
+                    .add(
+                        "E109",
+                        place,
+                        format!("nothing comes before `not {name}`"),
+                        "from when on?",
+                    )
+                    .help(format!(
+                        "say for how long before the first event: `not {name} for 10m then …`"
+                    ));
             }
             _ if last && !self.bounded => {
                 self.report
-                    .add("E110", place, format!("`not {name}` at the end never comes true"), "until when?")
-                    .help(format!("add `within 10m` after the last step, or write `not {name} for 10m`"));
+                    .add(
+                        "E110",
+                        place,
+                        format!("`not {name}` at the end never comes true"),
+                        "until when?",
+                    )
+                    .help(format!(
+                        "add `within 10m` after the last step, or write `not {name} for 10m`"
+                    ));
             }
             _ => {}
         }
@@ -112,7 +138,12 @@ impl Rules<'_, '_> {
             {
                 let place = self.place(absence);
                 self.report
-                    .add("E111", place, "`not … for` stands in the outermost sequence only", "in a group")
+                    .add(
+                        "E111",
+                        place,
+                        "`not … for` stands in the outermost sequence only",
+                        "in a group",
+                    )
                     .help("move it out of the group, or write `not …` without `for`");
             }
         }

@@ -12,8 +12,8 @@ use super::report::{Place, Report};
 use crate::event::EventTypeId;
 use crate::lang::ast::{self, ConnectorKind, LoopContiguity, QuantifierForm, StepKind};
 use crate::lang::pattern::{
-    ALL_MAX, Absence, Appetite, Connector, Contiguity, Element, Loop, Node, REPEATS_MAX, Reach, STEPS_MAX, Sequence, StepId,
-    StepRole, VariableId,
+    ALL_MAX, Absence, Appetite, Connector, Contiguity, Element, Loop, Node, REPEATS_MAX, Reach,
+    STEPS_MAX, Sequence, StepId, StepRole, VariableId,
 };
 use crate::lang::span::{FileId, Span};
 
@@ -22,7 +22,7 @@ const VARIABLES_MAX: usize = 255;
 
 /// Lowers one pattern's sequence.
 pub(super) struct Lowering<'a, 'r> {
-    pub catalog: &'a Catalog,
+    pub catalog: &'r Catalog,
     pub report: &'r mut Report,
     pub outline: Outline<'a>,
     step_names: HashSet<String>,
@@ -54,7 +54,7 @@ impl Position {
 const NOTHING: Node = Node::Step(StepId(0));
 
 impl<'a, 'r> Lowering<'a, 'r> {
-    pub fn new(catalog: &'a Catalog, report: &'r mut Report, file: FileId, name: &'a str) -> Self {
+    pub fn new(catalog: &'r Catalog, report: &'r mut Report, file: FileId, name: &'a str) -> Self {
         Lowering {
             catalog,
             report,
@@ -89,11 +89,19 @@ impl<'a, 'r> Lowering<'a, 'r> {
     }
 
     /// Gives back the steps that may have been bound after it, too.
-    fn sequence(&mut self, sequence: &'a ast::Sequence, at: Position, before: StepSet) -> (Sequence, StepSet) {
+    fn sequence(
+        &mut self,
+        sequence: &'a ast::Sequence,
+        at: Position,
+        before: StepSet,
+    ) -> (Sequence, StepSet) {
         let mut elements = Vec::with_capacity(sequence.rest.len() + 1);
         let mut bound = before;
         let first = (None, &*sequence.first);
-        let rest = sequence.rest.iter().map(|(connector, step)| (Some(connector), step));
+        let rest = sequence
+            .rest
+            .iter()
+            .map(|(connector, step)| (Some(connector), step));
         let count = sequence.rest.len() + 1;
         for (index, (connector, step)) in std::iter::once(first).chain(rest).enumerate() {
             if self.full {
@@ -116,7 +124,11 @@ impl<'a, 'r> Lowering<'a, 'r> {
         let binds = |element: &Element| matches!(element, Element::Positive { .. });
         if !self.full && !elements.iter().any(binds) {
             let place = self.place(sequence.span);
-            let message = if at.outermost { "this pattern binds nothing" } else { "this group binds nothing" };
+            let message = if at.outermost {
+                "this pattern binds nothing"
+            } else {
+                "this group binds nothing"
+            };
             self.report
                 .add("E100", place, message, "only things that must not happen")
                 .help("add an event that starts it: `x: Type then not …`");
@@ -138,7 +150,10 @@ impl<'a, 'r> Lowering<'a, 'r> {
                 .add(
                     "E113",
                     place,
-                    format!("a gap of at least {} cannot be one of at most {}", after.value, within.value),
+                    format!(
+                        "a gap of at least {} cannot be one of at most {}",
+                        after.value, within.value
+                    ),
                     "longer than …",
                 )
                 .also(other, "… what this allows")
@@ -172,7 +187,13 @@ impl<'a, 'r> Lowering<'a, 'r> {
             let place = self.place(window.span);
             closer::zero(self.report, place, "the time without an event");
         }
-        let step = self.add_step(&atom.event, StepRole::Negated, atom.condition.as_ref(), before, None);
+        let step = self.add_step(
+            &atom.event,
+            StepRole::Negated,
+            atom.condition.as_ref(),
+            before,
+            None,
+        );
         Element::Absent(Absence { step, reach })
     }
 
@@ -187,7 +208,12 @@ impl<'a, 'r> Lowering<'a, 'r> {
         match (connector.kind, window) {
             (ConnectorKind::ThenAny, _) => {
                 self.report
-                    .add("E112", place, "`then any` cannot stand before `not`", "nothing branches here")
+                    .add(
+                        "E112",
+                        place,
+                        "`then any` cannot stand before `not`",
+                        "nothing branches here",
+                    )
                     .help("write `then not …`");
             }
             (ConnectorKind::Next, Some(_)) => {
@@ -206,7 +232,13 @@ impl<'a, 'r> Lowering<'a, 'r> {
                 name,
                 alternatives,
                 repeat,
-            } => self.group(name.as_ref(), alternatives, repeat.as_ref(), step.span, before),
+            } => self.group(
+                name.as_ref(),
+                alternatives,
+                repeat.as_ref(),
+                step.span,
+                before,
+            ),
             StepKind::All(members) => self.all(members, step.span, before),
             // Handled by the caller, who knows the connector.
             StepKind::Not { .. } => (NOTHING, before),
@@ -220,7 +252,13 @@ impl<'a, 'r> Lowering<'a, 'r> {
         at: Position,
         before: StepSet,
     ) -> (Node, StepSet) {
-        let step = self.add_step(&atom.event, StepRole::Positive, atom.condition.as_ref(), before, name);
+        let step = self.add_step(
+            &atom.event,
+            StepRole::Positive,
+            atom.condition.as_ref(),
+            before,
+            name,
+        );
         if self.full {
             return (NOTHING, before);
         }
@@ -230,7 +268,12 @@ impl<'a, 'r> Lowering<'a, 'r> {
             if let Some(until) = &atom.until {
                 let place = self.place(until.span);
                 self.report
-                    .add("E102", place, "`until` ends a loop, and this step is none", "nothing to end")
+                    .add(
+                        "E102",
+                        place,
+                        "`until` ends a loop, and this step is none",
+                        "nothing to end",
+                    )
                     .help(format!("repeat the step: `{}+ … until …`", atom.event.name));
                 self.until(until, bound);
             }
@@ -257,7 +300,13 @@ impl<'a, 'r> Lowering<'a, 'r> {
     }
 
     fn until(&mut self, until: &'a ast::Until, before: StepSet) -> StepId {
-        self.add_step(&until.event, StepRole::Until, until.condition.as_ref(), before, None)
+        self.add_step(
+            &until.event,
+            StepRole::Until,
+            until.condition.as_ref(),
+            before,
+            None,
+        )
     }
 
     fn group(
@@ -287,7 +336,12 @@ impl<'a, 'r> Lowering<'a, 'r> {
         if let Some(closer) = &repeat.closer {
             let place = self.place(closer.span);
             self.report
-                .add("E104", place, "a closer stands on the loop of one step, not of a group", "on a group")
+                .add(
+                    "E104",
+                    place,
+                    "a closer stands on the loop of one step, not of a group",
+                    "on a group",
+                )
                 .help("give the pattern a time bound with `within`, or close a loop of one step");
         }
         let nullable = is_nullable(&choice);
@@ -298,7 +352,12 @@ impl<'a, 'r> Lowering<'a, 'r> {
         (Node::Loop(Box::new(lowered)), bound)
     }
 
-    fn all(&mut self, members: &'a [ast::Sequence], span: Span, before: StepSet) -> (Node, StepSet) {
+    fn all(
+        &mut self,
+        members: &'a [ast::Sequence],
+        span: Span,
+        before: StepSet,
+    ) -> (Node, StepSet) {
         if members.len() > ALL_MAX || members.len() < 2 {
             let place = self.place(span);
             self.report
@@ -338,7 +397,10 @@ impl<'a, 'r> Lowering<'a, 'r> {
     }
 
     fn positive_since(&self, first: usize) -> StepSet {
-        let positive = self.outline.positive().filter(|(id, _)| usize::from(id.0) >= first);
+        let positive = self
+            .outline
+            .positive()
+            .filter(|(id, _)| usize::from(id.0) >= first);
         positive.fold(StepSet::default(), |set, (id, _)| set.with(StepSet::of(id)))
     }
 
@@ -361,7 +423,11 @@ impl<'a, 'r> Lowering<'a, 'r> {
             body,
             min: if nullable { 0 } else { min },
             max,
-            appetite: if repeat.quantifier.reluctant { Appetite::Reluctant } else { Appetite::Greedy },
+            appetite: if repeat.quantifier.reluctant {
+                Appetite::Reluctant
+            } else {
+                Appetite::Greedy
+            },
             contiguity,
             until: None,
             closer: None,
@@ -381,15 +447,30 @@ impl<'a, 'r> Lowering<'a, 'r> {
         let most = max.unwrap_or(min);
         if max == Some(0) {
             self.report
-                .add("E101", place, "a loop of no repeats binds nothing", "at most 0 times")
+                .add(
+                    "E101",
+                    place,
+                    "a loop of no repeats binds nothing",
+                    "at most 0 times",
+                )
                 .help("remove the step, or allow at least one repeat");
         } else if min > most {
             self.report
-                .add("E101", place, format!("at least {min} repeats cannot be at most {most}"), "the wrong way round")
+                .add(
+                    "E101",
+                    place,
+                    format!("at least {min} repeats cannot be at most {most}"),
+                    "the wrong way round",
+                )
                 .help(format!("write `{{{most},{min}}}`"));
         } else if most > REPEATS_MAX {
             self.report
-                .add("E101", place, format!("{most} repeats are more than the {REPEATS_MAX} allowed"), "too many")
+                .add(
+                    "E101",
+                    place,
+                    format!("{most} repeats are more than the {REPEATS_MAX} allowed"),
+                    "too many",
+                )
                 .help("leave the number open, `{n,}`, and bound the loop in time");
         }
         let narrow = |count: u64| u32::try_from(count.min(REPEATS_MAX)).unwrap_or(u32::MAX);
@@ -467,13 +548,23 @@ impl<'a, 'r> Lowering<'a, 'r> {
         self.outline.steps[usize::from(step.0)].variable = Some(id);
         match name {
             Some(name) => self.name_variable(name, id),
-            None => self.outline.unnamed.entry(&event.name).or_default().push(id),
+            None => self
+                .outline
+                .unnamed
+                .entry(&event.name)
+                .or_default()
+                .push(id),
         }
     }
 
     fn add_variable(&mut self, variable: VariableOutline) -> Option<VariableId> {
         if self.outline.variables.len() >= VARIABLES_MAX {
-            declare::too_many(self.report, variable.place, "variables in a pattern", VARIABLES_MAX);
+            declare::too_many(
+                self.report,
+                variable.place,
+                "variables in a pattern",
+                VARIABLES_MAX,
+            );
             return None;
         }
         let id = VariableId(u8::try_from(self.outline.variables.len()).ok()?);
@@ -485,7 +576,12 @@ impl<'a, 'r> Lowering<'a, 'r> {
         if let Some(first) = self.outline.named.get(name.name.as_str()) {
             let (place, first) = (self.place(name.span), self.outline.variable(*first).place);
             self.report
-                .add("E063", place, format!("two steps are named `{}`", name.name), "named again")
+                .add(
+                    "E063",
+                    place,
+                    format!("two steps are named `{}`", name.name),
+                    "named again",
+                )
                 .also(first, "first named here")
                 .help("give one of them another name; to read either, name a group: `x: (A | B)`");
             return;
@@ -498,8 +594,10 @@ impl<'a, 'r> Lowering<'a, 'r> {
         if own.is_empty() {
             return;
         }
-        let types: Vec<(StepId, Option<EventTypeId>)> =
-            own.iter().map(|step| (step, self.outline.step(step).ty)).collect();
+        let types: Vec<(StepId, Option<EventTypeId>)> = own
+            .iter()
+            .map(|step| (step, self.outline.step(step).ty))
+            .collect();
         let first = types.first().and_then(|(_, ty)| *ty);
         let known = types.iter().all(|(_, ty)| ty.is_some());
         let other = types.iter().find(|(_, ty)| *ty != first);
@@ -510,7 +608,10 @@ impl<'a, 'r> Lowering<'a, 'r> {
                 .add(
                     "E074",
                     place,
-                    format!("the group `{}` binds events of several types, `{first}` and `{other}`", name.name),
+                    format!(
+                        "the group `{}` binds events of several types, `{first}` and `{other}`",
+                        name.name
+                    ),
                     "of which type is its event?",
                 )
                 .also(self.outline.step(*step).place, "another type")
@@ -539,14 +640,26 @@ const PLAIN: Connector = Connector {
 };
 
 /// The event type of this name, or an error.
-pub(super) fn event_type(catalog: &Catalog, report: &mut Report, place: Place, name: &str) -> Option<EventTypeId> {
+pub(super) fn event_type(
+    catalog: &Catalog,
+    report: &mut Report,
+    place: Place,
+    name: &str,
+) -> Option<EventTypeId> {
     let found = catalog.find_type(name);
     if found.is_none() {
         let near = report.suggestion(name, catalog.type_names());
         report
-            .add("E055", place, format!("there is no event `{name}`"), "unknown event")
+            .add(
+                "E055",
+                place,
+                format!("there is no event `{name}`"),
+                "unknown event",
+            )
             .help_maybe(near)
-            .help(format!("declare it, `event {name} {{ at: timestamp time, … }}`, or let a pattern emit it"));
+            .help(format!(
+                "declare it, `event {name} {{ at: timestamp time, … }}`, or let a pattern emit it"
+            ));
     }
     found
 }

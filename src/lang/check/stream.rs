@@ -83,14 +83,22 @@ pub(super) fn order(report: &mut Report, patterns: &[Declared<'_>]) -> (Vec<usiz
         for at in &circle {
             circular[*at] = true;
         }
-        let names: Vec<&str> = circle.iter().map(|at| patterns[*at].1.name.name.as_str()).collect();
+        let names: Vec<&str> = circle
+            .iter()
+            .map(|at| patterns[*at].1.name.name.as_str())
+            .collect();
         let (file, pattern) = patterns[circle[0]];
         let told = match names.as_slice() {
             [one] => format!("pattern `{one}` reads what it emits"),
             _ => format!("patterns feed each other in a circle: {}", round(&names)),
         };
         let draft = report
-            .add("E072", Place::new(file, pattern.name.span), told, "reads what depends on it")
+            .add(
+                "E072",
+                Place::new(file, pattern.name.span),
+                told,
+                "reads what depends on it",
+            )
             .help("let one of them read events instead of streams, or emit under another name");
         circle[1..].iter().take(10).fold(draft, |draft, at| {
             let (file, pattern) = patterns[*at];
@@ -105,7 +113,8 @@ pub(super) fn types_read(pattern: &PatternDecl) -> Vec<&ast::Ident> {
     let mut found: Vec<&ast::Ident> = pattern.from.iter().collect();
     let mut rest = vec![&pattern.sequence];
     while let Some(sequence) = rest.pop() {
-        let steps = std::iter::once(&*sequence.first).chain(sequence.rest.iter().map(|(_, step)| step));
+        let steps =
+            std::iter::once(&*sequence.first).chain(sequence.rest.iter().map(|(_, step)| step));
         for step in steps {
             match &step.kind {
                 StepKind::Not { atom, .. } | StepKind::Atom { atom, .. } => {
@@ -121,7 +130,13 @@ pub(super) fn types_read(pattern: &PatternDecl) -> Vec<&ast::Ident> {
 }
 
 /// Takes in the fields of an output. Every output of a stream has the same ones.
-pub(super) fn fields(catalog: &mut Catalog, report: &mut Report, place: Place, stream: EventTypeId, fields: &[(ast::Ident, Ty)]) {
+pub(super) fn fields(
+    catalog: &mut Catalog,
+    report: &mut Report,
+    place: Place,
+    stream: EventTypeId,
+    fields: &[(ast::Ident, Ty)],
+) {
     let entry = catalog.ty_mut(stream);
     if fields.len() > FIELDS_MAX {
         declare::too_many(report, place, "fields", FIELDS_MAX);
@@ -147,10 +162,16 @@ pub(super) fn fields(catalog: &mut Catalog, report: &mut Report, place: Place, s
         return;
     }
     let told = |fields: &mut dyn Iterator<Item = (&str, Ty)>| {
-        let shown: Vec<String> = fields.take(12).map(|(name, ty)| format!("{name}: {ty}")).collect();
+        let shown: Vec<String> = fields
+            .take(12)
+            .map(|(name, ty)| format!("{name}: {ty}"))
+            .collect();
         format!("{{ {} }}", shown.join(", "))
     };
-    let same_names = entry.fields.names().eq(fields.iter().map(|(name, _)| name.name.as_str()));
+    let same_names = entry
+        .fields
+        .names()
+        .eq(fields.iter().map(|(name, _)| name.name.as_str()));
     let same_types = entry
         .fields
         .list
@@ -161,9 +182,23 @@ pub(super) fn fields(catalog: &mut Catalog, report: &mut Report, place: Place, s
         return;
     }
     let here = told(&mut fields.iter().map(|(name, ty)| (name.name.as_str(), *ty)));
-    let there = told(&mut entry.fields.list.iter().map(|field| (field.name.as_str(), field.ty)));
+    let there = told(
+        &mut entry
+            .fields
+            .list
+            .iter()
+            .map(|field| (field.name.as_str(), field.ty)),
+    );
     report
-        .add("E073", place, format!("the stream `{}` is emitted with different fields", entry.name), here)
+        .add(
+            "E073",
+            place,
+            format!(
+                "the stream `{}` is emitted with different fields",
+                entry.name
+            ),
+            here,
+        )
         .also(entry.place, there)
         .help("give the same fields of the same types in the same order, or emit another stream");
 }

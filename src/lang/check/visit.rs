@@ -39,7 +39,10 @@ pub(super) fn each<'e>(expr: &'e Expr, show: &mut impl FnMut(&'e Expr)) {
 
 /// True if any part of the expression is as wanted.
 pub(super) fn any(expr: &Expr, wanted: &impl Fn(&Expr) -> bool) -> bool {
-    wanted(expr) || operands(expr).into_iter().any(|operand| any(operand, wanted))
+    wanted(expr)
+        || operands(expr)
+            .into_iter()
+            .any(|operand| any(operand, wanted))
 }
 
 /// Number of parts and depth.

@@ -2,6 +2,7 @@
 
 pub mod codes;
 pub mod codes_syntax;
+pub mod render;
 
 use super::span::{FileId, Span};
 

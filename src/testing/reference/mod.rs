@@ -40,31 +40,31 @@ pub fn run(
 ) -> Option<Vec<Row>> {
     let mut known: Vec<Event> = events.to_vec();
     let mut decisions = Vec::new();
-    for (rank, &id) in program.order.iter().enumerate() {
+    for &id in &program.order {
         let of_pattern = run_pattern(program, tables, id, &known, watermark, partials_max)?;
         for (offset, decision) in of_pattern.iter().enumerate() {
-            known.extend(derived(rank, offset, &decision.row));
+            known.extend(derived(offset, &decision.row));
         }
-        decisions.extend(of_pattern.into_iter().map(|decision| (rank, decision)));
+        decisions.extend(of_pattern);
     }
     // Stable: what one pattern decided stays in its order.
-    decisions.sort_by_key(|(rank, decision)| (decision.row.at, decision.phase, *rank));
+    decisions.sort_by_key(|decision| (decision.row.at, decision.phase, decision.row.pattern));
     Some(
         decisions
             .into_iter()
-            .map(|(_, decision)| decision.row)
+            .map(|decision| decision.row)
             .collect(),
     )
 }
 
 /// The event that a row is for the patterns that read its stream.
-fn derived(rank: usize, offset: usize, row: &Row) -> Option<Event> {
+fn derived(offset: usize, row: &Row) -> Option<Event> {
     let (Stream::Match(ty) | Stream::Timeout(ty)) = row.stream else {
         return None;
     };
     let position = Position {
         source: u16::MAX,
-        partition: u32::try_from(rank).expect("patterns are counted in 32 bits"),
+        partition: row.pattern.0,
         offset: offset as u64,
     };
     Some(Event {
@@ -195,14 +195,9 @@ fn run_pattern(
     Some(decisions)
 }
 
-/// The key of an event; `None` when the pattern does not read its type.
+/// The key of an event; `None` when the pattern does not read its type or a part of the key is null.
 fn key_of(pattern: &Pattern, event: &Event) -> Option<Vec<Value>> {
     let input = pattern.inputs.iter().find(|input| input.ty == event.ty)?;
-    Some(
-        input
-            .key
-            .iter()
-            .map(|&field| event.get(field).clone())
-            .collect(),
-    )
+    let key: Vec<Value> = input.key.iter().map(|&field| event.get(field).clone()).collect();
+    key.iter().all(|part| !part.is_null()).then_some(key)
 }

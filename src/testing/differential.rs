@@ -1,0 +1,173 @@
+//! The engine against the reference matcher, on one case.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use super::choices::Choices;
+use super::{compile, generate, reference};
+use crate::automaton::{Row, Stream, Tables};
+use crate::engine::Engine;
+use crate::event::{Event, Value};
+use crate::lang::pattern::Program;
+use crate::time::{Timestamp, Watermark};
+
+/// The most partial matches of a key for which a case is judged. Well below the engine's own bound.
+pub const PARTIALS_MAX: usize = 400;
+
+/// How many event lists are tried on one pattern file.
+pub const LISTS: u64 = 20;
+
+/// What became of a case.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// The same rows, so many.
+    Same(usize),
+    /// The generator made something that the checker rejects or that has too many partial matches.
+    Discarded,
+    /// The rows differ; how.
+    Different(String),
+}
+
+/// The events of one list: event bytes first, then where input is cut.
+#[must_use]
+pub fn judge(program: &Arc<Program>, choices: &mut Choices) -> Verdict {
+    let events = generate::events(choices, program);
+    let end = end_of_time(choices, &events);
+    let Some(wanted) = reference::run(program, &Vec::new(), &events, end, PARTIALS_MAX) else {
+        return Verdict::Discarded;
+    };
+    let cuts = [Vec::new(), cuts(choices, &events), events.iter().map(|event| event.time).collect()];
+    compare(program, &events, end, &wanted, &cuts)
+}
+
+/// Runs the engine on the whole and on each way to cut it, and compares every run with the rows wanted.
+#[must_use]
+pub fn compare(
+    program: &Arc<Program>,
+    events: &[Event],
+    end: Watermark,
+    wanted: &[Row],
+    cuts: &[Vec<Timestamp>],
+) -> Verdict {
+    let mut whole: Option<Vec<Row>> = None;
+    for cut in cuts {
+        let rows = match run_engine(program, events, end, cut) {
+            Ok(rows) => rows,
+            Err(_) => return Verdict::Discarded,
+        };
+        let same = rows.len() == wanted.len() && rows.iter().zip(wanted).all(|(a, b)| same_but_id(a, b));
+        let same_as_whole = whole.as_ref().is_none_or(|whole| *whole == rows);
+        if !same || !same_as_whole {
+            let mut text = format!("engine, cut at {cut:?}:\n");
+            shown_rows(&mut text, program, &rows);
+            text.push_str(if same { "\nuncut, match ids differ:\n" } else { "\nreference:\n" });
+            shown_rows(&mut text, program, if same { whole.as_deref().unwrap_or_default() } else { wanted });
+            return Verdict::Different(text);
+        }
+        whole.get_or_insert(rows);
+    }
+    Verdict::Same(wanted.len())
+}
+
+fn same_but_id(a: &Row, b: &Row) -> bool {
+    a.pattern == b.pattern
+        && a.stream == b.stream
+        && a.at == b.at
+        && a.key == b.key
+        && (a.from, a.to) == (b.from, b.to)
+        && a.values == b.values
+}
+
+/// The engine's rows when time stops at these times on the way.
+fn run_engine(
+    program: &Arc<Program>,
+    events: &[Event],
+    end: Watermark,
+    cuts: &[Timestamp],
+) -> Result<Vec<Row>, crate::engine::Error> {
+    let mut engine = Engine::new(Arc::clone(program), &Tables::default())?;
+    let mut rows = Vec::new();
+    let mut rest = events;
+    for cut in cuts.iter().copied().filter(|cut| *cut < end.0).chain([end.0]) {
+        let (now, later) = rest.split_at(rest.partition_point(|event| event.time < cut));
+        engine.advance(now, Watermark(cut), &mut rows);
+        rest = later;
+    }
+    Ok(rows)
+}
+
+/// How far time goes: to its end, or to a while around the last event.
+fn end_of_time(choices: &mut Choices, events: &[Event]) -> Watermark {
+    let last = events.last().map_or(0, |event| event.time.0);
+    match choices.below(4) {
+        3 => Watermark(Timestamp(last + 1 + choices.below(8) as i64)),
+        _ => Watermark::FINAL,
+    }
+}
+
+fn cuts(choices: &mut Choices, events: &[Event]) -> Vec<Timestamp> {
+    let last = events.last().map_or(0, |event| event.time.0);
+    let mut times: Vec<Timestamp> =
+        (0..choices.below(5)).map(|_| Timestamp(choices.below(usize::try_from(last).unwrap_or(0) + 4) as i64)).collect();
+    times.sort();
+    times
+}
+
+/// A pattern file and a list of events from bytes that a fuzzer writes: the first byte says how many of them make the file.
+///
+/// # Panics
+///
+/// If the engine and the reference matcher differ.
+pub fn matcher_vs_reference(data: &[u8]) {
+    let Some((first, rest)) = data.split_first() else { return };
+    let (of_pattern, of_events) = rest.split_at(usize::from(*first).min(rest.len()));
+    let text = generate::program_text(&mut Choices::from_bytes(of_pattern));
+    let Ok(program) = compile(&text) else { return };
+    let program = Arc::new(program);
+    if let Verdict::Different(how) = judge(&program, &mut Choices::from_bytes(of_events)) {
+        panic!("{text}\n{how}");
+    }
+}
+
+/// Rows as lines of text, for people and for files.
+pub fn shown_rows(text: &mut String, program: &Program, rows: &[Row]) {
+    for row in rows {
+        text.push_str(&shown_row(program, row));
+        text.push('\n');
+    }
+}
+
+/// A row as a line of text: `m at 5 from 1 to 5 key [1] v: 2`.
+#[must_use]
+pub fn shown_row(program: &Program, row: &Row) -> String {
+    let ty = match row.stream {
+        Stream::Match(ty) | Stream::Timeout(ty) => Some(program.schema.get(ty)),
+        Stream::Evicted => None,
+    };
+    let stream = ty.map_or("evicted", |ty| ty.name.as_str());
+    let key: Vec<String> = row.key.iter().map(shown_value).collect();
+    let mut line =
+        format!("{stream} at {} from {} to {} key [{}]", row.at.0, row.from.0, row.to.0, key.join(", "));
+    for (field, value) in ty.map_or(&[][..], |ty| &ty.fields).iter().zip(&row.values) {
+        // A string takes any text.
+        let _ = write!(line, " {}: {}", field.name, shown_value(value));
+    }
+    line
+}
+
+fn shown_value(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(b) => b.to_string(),
+        Value::Int(n) => n.to_string(),
+        Value::Float(x) => x.to_string(),
+        Value::Decimal(x) => x.normalize().to_string(),
+        Value::Str(text) => format!("{:?}", text.as_str()),
+        Value::Timestamp(at) => at.0.to_string(),
+        Value::Duration(span) => span.to_string(),
+        Value::List(values) => {
+            let values: Vec<String> = values.iter().map(shown_value).collect();
+            format!("[{}]", values.join(", "))
+        }
+    }
+}

@@ -1,0 +1,486 @@
+//! Random pattern files and events: small, valid, and made to interact.
+//!
+//! Patterns go out as text, so that everything from the lexer on takes part. Few letters and short times make matches, ties and
+//! collisions between rules frequent. Whatever the checker turns down is drawn again by the caller.
+
+use super::choices::Choices;
+use crate::event::{Event, Position, Value};
+use crate::lang::pattern::Program;
+use crate::time::Timestamp;
+
+/// The event types of every generated file.
+const EVENTS: &str = "event A { t: timestamp time, k: int, v: int, i: int, o: int? }\n\
+                      event B { t: timestamp time, k: int, v: int, i: int }\n";
+
+/// The greatest value of `v`; letters of the alphabet, so to say.
+const LETTERS: usize = 4;
+
+/// The most events of a list.
+pub const EVENTS_MAX: usize = 14;
+
+/// A pattern file with one pattern, sometimes a second one that reads the first.
+#[must_use]
+pub fn program_text(choices: &mut Choices) -> String {
+    let mut text = String::from(EVENTS);
+    let keyed = choices.chance(1, 4);
+    text.push_str(&Writer::new(choices, &["A", "B"], keyed).pattern("p", "m"));
+    if choices.chance(1, 12) {
+        text.push_str(&Writer::new(choices, &["m", "A"], keyed).pattern("q", "n"));
+    }
+    text
+}
+
+/// Up to [`EVENTS_MAX`] events of the types in the file, sorted, with numbers in `i`.
+#[must_use]
+pub fn events(choices: &mut Choices, program: &Program) -> Vec<Event> {
+    let count = choices.below(EVENTS_MAX + 1);
+    let mut events = Vec::with_capacity(count);
+    let mut time = 0;
+    for i in 0..count {
+        time += *choices.weighted(&[(4, 1), (3, 0), (2, 2), (1, 3), (1, 5)]);
+        let ty = *choices.weighted(&[(4, "A"), (1, "B")]);
+        let (k, v, o) = (
+            choices.below(2),
+            choices.below(LETTERS),
+            choices.below(LETTERS + 1),
+        );
+        let ty = program.schema.find(ty).expect("every file declares it");
+        let int = |n: usize| Value::Int(n as i64);
+        let value = |name: &str| match name {
+            "t" => Value::Timestamp(Timestamp(time)),
+            "k" => int(k),
+            "v" => int(v),
+            "i" => int(i),
+            _ if o == LETTERS => Value::Null,
+            _ => int(o),
+        };
+        let values = program
+            .schema
+            .get(ty)
+            .fields
+            .iter()
+            .map(|field| value(&field.name))
+            .collect();
+        let position = Position {
+            source: 0,
+            partition: 0,
+            offset: i as u64,
+        };
+        events.push(Event {
+            ty,
+            time: Timestamp(time),
+            position,
+            values,
+        });
+    }
+    events
+}
+
+/// Writes one pattern.
+struct Writer<'c> {
+    choices: &'c mut Choices,
+    types: &'c [&'c str],
+    keyed: bool,
+    /// Variables written so far, with their types.
+    variables: Vec<(String, String)>,
+    /// How many of them were there before the current alternative of a group, which the others cannot read.
+    steps: usize,
+}
+
+impl<'c> Writer<'c> {
+    fn new(choices: &'c mut Choices, types: &'c [&'c str], keyed: bool) -> Writer<'c> {
+        Writer {
+            choices,
+            types,
+            keyed,
+            variables: Vec::new(),
+            steps: 0,
+        }
+    }
+
+    fn pattern(mut self, name: &str, stream: &str) -> String {
+        let key = if self.keyed { "key k" } else { "unkeyed" };
+        let from = match self.choices.below(8) {
+            7 if self.types.contains(&"B") => "  from B\n",
+            _ => "",
+        };
+        let (sequence, kind) = self.body();
+        let mut text = format!("pattern {name} {{\n{from}  {key}\n  match {sequence}\n");
+        let bounded = kind == Kind::Window || (kind == Kind::Closed && self.choices.chance(1, 2));
+        if !bounded {
+            text.push_str(&format!(
+                "  within {}ms\n",
+                [4, 1, 2, 3, 6, 8, 12][self.choices.below(7)]
+            ));
+        }
+        if self.choices.chance(1, 5) {
+            let having = self.having();
+            text.push_str(&format!("  having {having}\n"));
+        }
+        if kind != Kind::Window {
+            text.push_str(&self.skip());
+        }
+        if self.choices.chance(1, 12) {
+            let (count, per) = (1 + self.choices.below(2), 1 + self.choices.below(6));
+            let by = if self.choices.chance(1, 3) {
+                format!(" by {}", self.output_value())
+            } else {
+                String::new()
+            };
+            text.push_str(&format!("  limit {count} per {per}ms{by}\n"));
+        }
+        text.push_str(&self.outputs(stream));
+        text.push_str("}\n");
+        text
+    }
+
+    fn body(&mut self) -> (String, Kind) {
+        if self.choices.chance(1, 10) {
+            return (self.window(), Kind::Window);
+        }
+        let mut text = String::new();
+        if self.choices.chance(1, 16) {
+            let (step, span) = (self.negated(), self.span());
+            text.push_str(&format!("not {step} for {span} then "));
+        }
+        let elements = 1 + self.choices.below(3) + self.choices.below(2);
+        for at in 0..elements {
+            if at > 0 {
+                text.push_str(&self.connector());
+            }
+            text.push_str(&self.element(2));
+        }
+        if self.choices.chance(1, 12) {
+            let closer = if self.choices.chance(1, 2) {
+                "gap"
+            } else {
+                "for"
+            };
+            let connector = self.connector();
+            let last = self.closed_loop(closer);
+            return (format!("{text}{connector}{last}"), Kind::Closed);
+        }
+        match self.choices.below(16) {
+            13 => {
+                let (step, span) = (self.negated(), self.span());
+                text.push_str(&format!(" then not {step} for {span}"));
+            }
+            14 => text.push_str(&format!(" then not {}", self.negated())),
+            15 => text.push_str(&format!(" next not {}", self.negated())),
+            _ => {}
+        }
+        (text, Kind::Open)
+    }
+
+    fn window(&mut self) -> String {
+        let closer = match self.choices.below(6) {
+            0 => format!("tumble {}ms", 1 + self.choices.below(5)),
+            1 => {
+                let every = 1 + self.choices.below(3);
+                format!("hop {}ms every {every}ms", every + self.choices.below(5))
+            }
+            2 => format!("tumble {}", 1 + self.choices.below(4)),
+            3 => {
+                let every = 1 + self.choices.below(3);
+                format!("hop {} every {every}", every + self.choices.below(3))
+            }
+            4 => return self.closed_loop("gap"),
+            _ => return self.closed_loop("for"),
+        };
+        let quantifier = *self.choices.pick(&["+", "{2,}", "{3,}"]);
+        let variable = self.declare();
+        let condition = if self.choices.chance(1, 2) {
+            format!(" where {}", self.letters())
+        } else {
+            String::new()
+        };
+        format!("{variable}{quantifier} {closer}{condition}")
+    }
+
+    fn closed_loop(&mut self, closer: &str) -> String {
+        let quantifier = *self.choices.weighted(&[(4, "+"), (1, "{2,}"), (1, "{3,}")]);
+        let span = self.span();
+        let variable = self.declare();
+        let condition = self.condition(Some(true));
+        let until = if self.choices.chance(1, 5) {
+            self.until()
+        } else {
+            String::new()
+        };
+        format!("{variable}{quantifier} {closer} {span}{condition}{until}")
+    }
+
+    fn span(&mut self) -> String {
+        format!("{}ms", 1 + self.choices.below(5))
+    }
+
+    fn connector(&mut self) -> String {
+        let mut text = String::new();
+        match self.choices.below(16) {
+            13 => text.push_str(&format!(" then not {}", self.negated())),
+            14 => text.push_str(&format!(" next not {}", self.negated())),
+            _ => {}
+        }
+        let word = *self.choices.weighted(&[(6, " then"), (3, " next"), (3, " then any")]);
+        text.push_str(word);
+        if self.choices.chance(1, 14) {
+            text.push_str(&format!(" after {}", self.span()));
+        }
+        if self.choices.chance(1, 10) {
+            text.push_str(&format!(" within {}", self.span()));
+        }
+        text.push(' ');
+        text
+    }
+
+    fn element(&mut self, depth: usize) -> String {
+        self.steps += 1;
+        let plain = depth == 0 || self.steps > 6;
+        match if plain { 0 } else { self.choices.below(16) } {
+            12 => self.group(depth - 1, 1),
+            13 => self.group(depth - 1, 2),
+            14 => {
+                let (first, second) = (self.sequence(depth - 1, 2), self.sequence(depth - 1, 2));
+                format!("all({first}, {second})")
+            }
+            15 => {
+                let group = self.group(depth - 1, 1);
+                let quantifier = self.quantifier();
+                format!("{group}{quantifier}")
+            }
+            _ => self.step(),
+        }
+    }
+
+    fn sequence(&mut self, depth: usize, elements_max: usize) -> String {
+        let mut text = self.element(depth);
+        for _ in 0..self.choices.below(elements_max) {
+            let connector = self.connector();
+            text.push_str(&connector);
+            text.push_str(&self.element(depth));
+        }
+        text
+    }
+
+    fn group(&mut self, depth: usize, alternatives: usize) -> String {
+        let mut texts = Vec::new();
+        let before = self.variables.len();
+        let mut declared = Vec::new();
+        for _ in 0..alternatives {
+            texts.push(self.sequence(depth, 2));
+            // The other alternative is not bound when this one is.
+            declared.extend(self.variables.split_off(before));
+        }
+        self.variables.extend(declared);
+        let quantifier = if self.choices.chance(1, 2) {
+            self.quantifier()
+        } else {
+            String::new()
+        };
+        format!("({}){quantifier}", texts.join(" | "))
+    }
+
+    fn step(&mut self) -> String {
+        let quantifier = if self.choices.chance(1, 2) {
+            self.quantifier()
+        } else {
+            String::new()
+        };
+        let variable = self.declare();
+        let condition = self.condition(Some(!quantifier.is_empty()));
+        let repeats = quantifier.contains(['+', '*', ',']);
+        let until = if repeats && self.choices.chance(1, 8) {
+            self.until()
+        } else {
+            String::new()
+        };
+        format!("{variable}{quantifier}{condition}{until}")
+    }
+
+    fn quantifier(&mut self) -> String {
+        let quantifier = *self.choices.weighted(&[
+            (3, "+"),
+            (3, "?"),
+            (2, "*"),
+            (2, "+?"),
+            (2, "??"),
+            (1, "*?"),
+            (1, "{2}"),
+            (1, "{2,}"),
+            (1, "{1,2}"),
+            (1, "{1,2}?"),
+            (1, "{2,3}"),
+            (1, "{2,}?"),
+            (1, "{0,2}?"),
+        ]);
+        let repeats = !matches!(quantifier, "?" | "??");
+        let contiguity = if repeats {
+            *self
+                .choices
+                .weighted(&[(6, ""), (2, " consecutive"), (2, " combinations")])
+        } else {
+            ""
+        };
+        format!("{quantifier}{contiguity}")
+    }
+
+    /// `name: Type`, with the name of a new variable.
+    fn declare(&mut self) -> String {
+        let ty = if self.choices.chance(1, 6) {
+            self.types[1]
+        } else {
+            self.types[0]
+        };
+        let name = format!("x{}", self.variables.len() + self.steps * 10);
+        self.variables.push((name.clone(), ty.to_owned()));
+        format!("{name}: {ty}")
+    }
+
+    fn negated(&mut self) -> String {
+        let condition = self.condition(None);
+        format!("{}{condition}", self.types[0])
+    }
+
+    fn until(&mut self) -> String {
+        let condition = self.condition(None);
+        format!(" until {}{condition}", self.types[0])
+    }
+
+    /// ` where …` or nothing. `own`: the newest variable is the step's own, and whether it is repeated; `None` for negations.
+    fn condition(&mut self, own: Option<bool>) -> String {
+        let first = match self.choices.below(10) {
+            9 => return String::new(),
+            7 | 8 => self.correlated(own),
+            _ => self.letters(),
+        };
+        match self.choices.below(12) {
+            10 => format!(" where {first} and {}", self.correlated(own)),
+            11 => format!(" where {first} or {}", self.letters()),
+            _ => format!(" where {first}"),
+        }
+    }
+
+    fn letters(&mut self) -> String {
+        let letter = self.choices.below(LETTERS);
+        match self.choices.below(5) {
+            0 | 1 => format!("v == {letter}"),
+            2 => format!("v <= {letter}"),
+            3 => format!("v != {letter}"),
+            _ => format!("v in [{letter}, {}]", (letter + 1) % LETTERS),
+        }
+    }
+
+    fn correlated(&mut self, own: Option<bool>) -> String {
+        let others = self.variables.len() - usize::from(own.is_some());
+        let comparison = *self.choices.pick(&["<=", ">=", "==", "!="]);
+        if own == Some(true) && (others == 0 || self.choices.chance(1, 2)) {
+            let own = &self.variables[others].0;
+            return match self.choices.below(6) {
+                0 => format!("v {comparison} (prev(v) ?? 1)"),
+                1 => format!("count({own}) <= 2"),
+                2 => format!("sum({own}.v) <= 4"),
+                3 => format!("v >= first({own}.v)"),
+                4 => format!("min({own}.v) {comparison} 1"),
+                _ => format!("distinct({own}.v) == count({own})"),
+            };
+        }
+        if others == 0 {
+            return self.letters();
+        }
+        let other = self.choices.below(others);
+        let other = &self.variables[other].0;
+        match self.choices.below(6) {
+            0 | 1 => format!("v {comparison} {other}.v"),
+            2 => format!("count({other}) {comparison} 1"),
+            3 => format!("sum({other}.v) {comparison} 2"),
+            4 => format!("v {comparison} ({other}.v ?? 1)"),
+            _ => format!("(max({other}.v) ?? 0) + v {comparison} 3"),
+        }
+    }
+
+    fn having(&mut self) -> String {
+        let at = self.choices.below(self.variables.len());
+        let name = self.variables[at].0.clone();
+        let comparison = *self.choices.pick(&[">=", "<=", "==", "!="]);
+        match self.choices.below(4) {
+            0 => format!("count({name}) {comparison} 2"),
+            1 => format!("sum({name}.v) {comparison} 2"),
+            2 => format!("match_end() - match_start() {comparison} 3ms"),
+            _ => format!("last({name}.v) {comparison} 1"),
+        }
+    }
+
+    fn skip(&mut self) -> String {
+        let at = self.choices.below(self.variables.len());
+        let name = self.variables[at].0.clone();
+        match self.choices.below(10) {
+            5 | 6 => "  skip none\n".to_owned(),
+            7 => "  skip to next\n".to_owned(),
+            8 => format!("  skip to {name}\n"),
+            9 => format!("  skip to last {name}\n"),
+            _ => String::new(),
+        }
+    }
+
+    fn output_value(&mut self) -> String {
+        let at = self.choices.below(self.variables.len());
+        let name = self.variables[at].0.clone();
+        match self.choices.below(9) {
+            0 => format!("{name}.v"),
+            1 => format!("sum({name}.v)"),
+            2 => format!("first({name}.v)"),
+            3 => format!("avg({name}.v)"),
+            4 => format!("max({name}.v)"),
+            5 => format!("distinct({name}.v)"),
+            6 => "match_end() - match_start()".to_owned(),
+            7 => format!("min({name}.v) ?? -1"),
+            _ => format!("count({name})"),
+        }
+    }
+
+    fn outputs(&mut self, stream: &str) -> String {
+        let number = |ty: &str| if ty == "m" || ty == "n" { "v" } else { "i" };
+        let collects: Vec<String> = self
+            .variables
+            .iter()
+            .map(|(name, ty)| format!("{name}: collect({name}.{})", number(ty)))
+            .collect();
+        let mut fields = vec!["v: count(".to_owned() + &self.variables[0].0 + ")"];
+        if self.keyed {
+            fields.push("k: key()".to_owned());
+        }
+        fields.extend(collects);
+        let extra = self.choices.below(3);
+        for at in 0..extra {
+            let value = self.output_value();
+            fields.push(format!("e{at}: {value}"));
+        }
+        let mut text = format!("  emit {stream} {{ {} }}\n", fields.join(", "));
+        if self.choices.chance(1, 8) {
+            let ty = &self.variables[0].1;
+            let number = number(ty);
+            text.push_str(&format!(
+                "  emit each {stream}_each {{ of: {number}, n: count({}) }}\n",
+                self.variables[0].0
+            ));
+        }
+        if self.choices.chance(1, 2) {
+            fields.push("r: reached()".to_owned());
+            text.push_str(&format!(
+                "  timeout {stream}_late {{ {} }}\n",
+                fields.join(", ")
+            ));
+        }
+        text
+    }
+}
+
+/// How a pattern ends, as far as its other clauses depend on it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Open,
+    /// By `gap` or `for`.
+    Closed,
+    /// The whole pattern is a window.
+    Window,
+}
