@@ -6,6 +6,8 @@ pub mod automaton;
 pub mod engine;
 pub mod event;
 pub mod lang;
+pub mod sink;
+pub mod source;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod time;

@@ -3,6 +3,7 @@
 mod chain;
 mod choice;
 mod compile;
+mod describe;
 mod expression;
 mod matcher;
 mod nfa;
@@ -15,6 +16,7 @@ mod walk;
 mod window;
 
 pub use choice::{Outcome, Tally};
+pub use describe::{Place, RuntimeClass, WayOn};
 pub use nfa::Nfa;
 pub use row::{Row, Stream};
 pub use run::Runs;

@@ -5,8 +5,11 @@
 //! whose streams it reads; the rows of the batch are then put into the order of time.
 
 mod directory;
+pub mod intake;
 mod keyed;
+pub mod reorder;
 mod timers;
+pub mod watermark;
 
 use std::sync::Arc;
 

@@ -16,7 +16,8 @@ use crate::time::Timestamp;
 pub enum Kinds {
     /// All records are of this type.
     One(EventTypeId),
-    /// Every declared type; a record's field of this name (a path such as `meta.type` descends) says which.
+    /// Every declared type; a record's field of this name (a path such as `meta.type` descends) says which. Where only one type is
+    /// declared a record need not say.
     Told(String),
 }
 
@@ -189,7 +190,7 @@ impl Decoder {
         let missing = |slot: u32| columns.column(slot).is_none();
         let known = || names.join(", ");
         if let Some(told) = &self.told {
-            if missing(told.slot) {
+            if missing(told.slot) && self.shapes.len() != 1 {
                 let name = &told.name;
                 return Err(HeaderError(format!(
                     "no column \"{name}\" to tell the event types apart; name the type (Type=path); columns are {}",
@@ -197,7 +198,9 @@ impl Decoder {
                 )));
             }
             // A file of many types need not have the columns of all.
-            return Ok(());
+            if !missing(told.slot) {
+                return Ok(());
+            }
         }
         for shape in &self.shapes {
             for (field, slot) in shape.fields.iter().zip(&shape.slots) {
@@ -265,6 +268,7 @@ impl Told {
                 plain = unescaped;
                 &plain
             }
+            Token::Absent if shapes.len() == 1 => return Ok(shapes.first()),
             Token::Absent => {
                 let reason = format!(
                     "field \"{}\", which tells the event's type, is missing; name the source's type (Type=path) or the field (--type-field)",

@@ -158,7 +158,7 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 const YEAR_MS: i64 = 31_556_952_000;
 
 /// Prints a point as RFC 3339 in UTC; beyond four digits only the year.
-pub(super) fn shown(time: Timestamp) -> String {
+pub(crate) fn shown(time: Timestamp) -> String {
     match jiff::Timestamp::from_millisecond(time.0) {
         Ok(time) => time.to_string(),
         Err(_) => format!("in the year {}", 1970 + time.0 / YEAR_MS),

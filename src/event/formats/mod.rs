@@ -26,6 +26,7 @@ mod token;
 use std::fmt;
 
 pub use decoder::{Decoded, Decoder, HeaderError, Kinds};
+pub(crate) use instant::shown;
 pub use projection::Projection;
 
 use crate::time::Timestamp;
@@ -68,6 +69,23 @@ pub enum Flaw {
     Field,
     /// A time that cannot be meant.
     Time,
+}
+
+impl Malformed {
+    /// A time too far ahead of its partition's newest, which the next record did not confirm.
+    pub(crate) fn ahead(time: Timestamp, newest: Option<Timestamp>, next: Timestamp) -> Malformed {
+        let (time, next) = (instant::shown(time), instant::shown(next));
+        let ahead = match newest {
+            Some(newest) => format!("the source's newest, {}, and", instant::shown(newest)),
+            None => "any other:".to_owned(),
+        };
+        Malformed {
+            flaw: Flaw::Time,
+            reason: format!(
+                "time {time} is more than a day ahead of {ahead} the next record is back at {next}"
+            ),
+        }
+    }
 }
 
 impl fmt::Display for Malformed {

@@ -1,0 +1,135 @@
+//! `leitmotif run`: events in, rows out, and at the end an account of every record.
+
+mod bar;
+mod outputs;
+mod pretty;
+mod sources;
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use leitmotif::engine::Engine;
+use leitmotif::engine::intake::{Batch, Intake, Intaken};
+
+use super::Outcome;
+use super::args::{RunArgs, SummaryFormat};
+use super::program;
+use super::summary::{self, PatternCounts, SourceCounts, Summary};
+use bar::Bar;
+use outputs::Outputs;
+use sources::Reasons;
+
+/// Runs the patterns until their sources end.
+///
+/// # Errors
+/// When a name is not known, or something can't be read or written.
+pub fn run(args: &RunArgs) -> Result<Outcome> {
+    let began = Instant::now();
+    // What can be known to be wrong is said before files are checked and made.
+    let wanted = sources::wanted(args)?;
+    let Some((_, program)) = program::load(&args.program)?.usable()? else { return Ok(Outcome::Findings) };
+    let program = Arc::new(program);
+    let intake = sources::open(args, &wanted, &program)?;
+    let tables = sources::tables(args, &program)?;
+    let engine = Engine::new(Arc::clone(&program), &tables)?;
+    let outputs = Outputs::open(args, &wanted.outputs, &program)?;
+    let stop = stop_on_interrupt()?;
+    let mut run = Run { intake, engine, outputs, reasons: Reasons::default(), rows_written: 0 };
+    let interrupted = run.drive(&stop)?;
+    run.report(args, began, interrupted)?;
+    Ok(if interrupted { Outcome::Interrupted } else { Outcome::Fine })
+}
+
+/// The parts of a run.
+struct Run {
+    intake: Intake,
+    engine: Engine,
+    outputs: Outputs,
+    reasons: Reasons,
+    rows_written: u64,
+}
+
+impl Run {
+    /// Reads to the end, or until `stop`; true in the second case.
+    fn drive(&mut self, stop: &AtomicBool) -> Result<bool> {
+        let bar = Bar::new(self.intake.progress(), self.outputs.draw_on_terminal());
+        let mut batch = Batch::new();
+        let mut rows = Vec::new();
+        loop {
+            let mut failed = None;
+            let (outputs, reasons) = (&mut self.outputs, &mut self.reasons);
+            let polled = self.intake.poll(&mut batch, &mut |rejected| {
+                reasons.note(&rejected);
+                if failed.is_none() {
+                    failed = outputs.reject(&rejected).err();
+                }
+            })?;
+            if let Some(error) = failed {
+                return Err(error);
+            }
+            self.engine.advance(&batch.events, batch.watermark, &mut rows);
+            self.outputs.write(&rows)?;
+            rows.clear();
+            bar.at(self.intake.progress());
+            match polled {
+                Intaken::End => break,
+                // Whoever reads along should not wait for rows until more input comes.
+                Intaken::Waiting => self.outputs.flush()?,
+                Intaken::More => {}
+            }
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+        self.outputs.flush()?;
+        self.rows_written = self.outputs.written();
+        bar.finish();
+        Ok(stop.load(Ordering::Relaxed))
+    }
+
+    fn report(&self, args: &RunArgs, began: Instant, interrupted: bool) -> Result<()> {
+        let wall = began.elapsed().as_secs_f64();
+        let sources: Vec<SourceCounts> = self.intake.counts().map(|(name, counts)| self.reasons.counts(name, counts)).collect();
+        let program = self.engine.program();
+        let patterns = program.patterns.iter().zip(self.engine.tallies()).map(|(pattern, tally)| PatternCounts {
+            name: pattern.name.clone(),
+            matches: tally.matches - tally.suppressed,
+            timeouts: tally.timeouts,
+            suppressed: tally.suppressed,
+            evicted: tally.evicted,
+        });
+        let records_read = sources.iter().map(|source| source.read).sum();
+        let summary = Summary {
+            sources,
+            patterns: patterns.collect(),
+            records_read,
+            rows_written: self.rows_written,
+            wall_seconds: wall,
+            cpu_seconds: summary::cpu_time().map(|time| time.as_secs_f64()),
+            events_per_second: records_read as f64 / wall.max(1e-9),
+            peak_memory_bytes: summary::peak_memory(),
+            interrupted,
+        };
+        let text = match args.summary {
+            SummaryFormat::Json => summary.json(),
+            SummaryFormat::Text => summary.text(|output| self.outputs.keeps(output)),
+        };
+        io::stderr().lock().write_all(text.as_bytes())?;
+        Ok(())
+    }
+}
+
+/// True once Ctrl-C was pressed; pressed again it ends the process at once.
+fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
+    const INTERRUPTED: i32 = 130;
+    let stop = Arc::new(AtomicBool::new(false));
+    let interrupt = signal_hook::consts::SIGINT;
+    // This order: the first signal finds the flag unset, sets it, and the second one finds it set.
+    signal_hook::flag::register_conditional_shutdown(interrupt, INTERRUPTED, Arc::clone(&stop))
+        .and_then(|_| signal_hook::flag::register(interrupt, Arc::clone(&stop)))
+        .context("Ctrl-C can't be watched")?;
+    Ok(stop)
+}

@@ -1,0 +1,203 @@
+//! Puts arrivals in the order of events: by time, then source, partition and offset.
+//!
+//! No heap: what arrived since the last release is sorted as a batch and merged with what was held back, so an event is moved a few times, in
+//! order, through memory. To keep that cheap the caller asks [`Reorder::is_due`]: a release
+//! pays as soon as as much is new as is held. Input that is in order already is not sorted at all.
+
+use crate::event::Event;
+use crate::time::{Timestamp, Watermark};
+
+/// A release with less new events than this costs more than it brings.
+const FRESH_MIN: usize = 2048;
+
+/// Events that wait for the watermark.
+#[derive(Debug, Default)]
+pub struct Reorder {
+    /// In order; left over from the last release.
+    held: Vec<Event>,
+    /// As they arrived since.
+    fresh: Vec<Option<Event>>,
+    /// The order of `fresh`: time and place.
+    order: Vec<(Timestamp, u32)>,
+    /// The next `held`; kept for its memory.
+    spare: Vec<Event>,
+    released: Option<Watermark>,
+}
+
+impl Reorder {
+    /// Nothing waits.
+    #[must_use]
+    pub fn new() -> Reorder {
+        Reorder::default()
+    }
+
+    /// Takes an event that is not before the watermark of the last release.
+    #[inline]
+    pub fn push(&mut self, event: Event) {
+        debug_assert!(
+            self.released
+                .is_none_or(|released| released.0 <= event.time),
+            "late events leave before they are ordered"
+        );
+        self.fresh.push(Some(event));
+    }
+
+    /// How many events wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.held.len() + self.fresh.len()
+    }
+
+    /// True when no event waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether enough has arrived to make a release cheap.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        self.fresh.len() >= self.held.len().max(FRESH_MIN)
+    }
+
+    /// Appends to `out` all events with a time before the watermark, in order; with [`Watermark::FINAL`] all events.
+    ///
+    /// Costs a move per event held or new, and sorting the new ones.
+    pub fn release(&mut self, watermark: Watermark, out: &mut Vec<Event>) {
+        self.released = Some(watermark);
+        self.sort_fresh();
+        let leaves = |event: &Event| event.time < watermark.0 || watermark == Watermark::FINAL;
+        let mut place = |event: Event| {
+            if leaves(&event) {
+                out.push(event);
+            } else {
+                self.spare.push(event);
+            }
+        };
+        let fresh = &mut self.fresh;
+        let mut take = |(_, at): (Timestamp, u32)| {
+            fresh[at as usize]
+                .take()
+                .expect("each stands in the order once")
+        };
+        let mut new = self.order.drain(..).map(&mut take).peekable();
+        for held in self.held.drain(..) {
+            while let Some(earlier) = new.next_if(|event| rank(event) < rank(&held)) {
+                place(earlier);
+            }
+            place(held);
+        }
+        new.for_each(place);
+        self.fresh.clear();
+        std::mem::swap(&mut self.held, &mut self.spare);
+    }
+
+    /// Fills `order`.
+    fn sort_fresh(&mut self) {
+        let event = |at: u32| {
+            self.fresh[at as usize]
+                .as_ref()
+                .expect("only a release takes it")
+        };
+        let count = u32::try_from(self.fresh.len()).expect("2^32 events would not fit into memory");
+        self.order.extend((0..count).map(|at| (event(at).time, at)));
+        if !self.order.is_sorted() {
+            self.order.sort_unstable();
+        }
+        // Of one partition equal times stand in order of arrival. Of several, see to it.
+        for equal in self.order.chunk_by_mut(|a, b| a.0 == b.0) {
+            if equal.len() > 1 && !equal.is_sorted_by_key(|(_, at)| event(*at).position) {
+                equal.sort_unstable_by_key(|(_, at)| event(*at).position);
+            }
+        }
+    }
+}
+
+/// What events are ordered by.
+#[inline]
+fn rank(event: &Event) -> (Timestamp, crate::event::Position) {
+    (event.time, event.position)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{EventTypeId, Position};
+    use proptest::prelude::*;
+
+    fn event(time: i64, source: u16, offset: u64) -> Event {
+        Event {
+            ty: EventTypeId(0),
+            time: Timestamp(time),
+            position: Position {
+                source,
+                partition: 0,
+                offset,
+            },
+            values: Box::new([]),
+        }
+    }
+
+    fn released(reorder: &mut Reorder, watermark: i64) -> Vec<(i64, u16, u64)> {
+        let mut out = Vec::new();
+        reorder.release(Watermark(Timestamp(watermark)), &mut out);
+        out.iter()
+            .map(|event| (event.time.0, event.position.source, event.position.offset))
+            .collect()
+    }
+
+    #[test]
+    fn events_leave_in_order_once_the_watermark_has_passed_them() {
+        let mut reorder = Reorder::new();
+        for (time, source, offset) in [(5, 1, 0), (3, 1, 1), (5, 0, 0), (9, 0, 1)] {
+            reorder.push(event(time, source, offset));
+        }
+        assert_eq!(released(&mut reorder, 3), []);
+        assert_eq!(released(&mut reorder, 5), [(3, 1, 1)]);
+        reorder.push(event(5, 0, 2));
+        reorder.push(event(7, 1, 2));
+        assert_eq!(
+            released(&mut reorder, 9),
+            [(5, 0, 0), (5, 0, 2), (5, 1, 0), (7, 1, 2)]
+        );
+        assert_eq!(reorder.len(), 1);
+        assert_eq!(released(&mut reorder, i64::MAX), [(9, 0, 1)]);
+        assert!(reorder.is_empty());
+    }
+
+    proptest! {
+        /// Arrivals of three sources, each with times that rise by `steps` and are held up by at most `DELAY`.
+        #[test]
+        fn any_arrival_within_the_delay_leaves_in_one_order(
+            arrivals in prop::collection::vec((0_i64..4, 0_i64..20, 0_u16..3), 0..200),
+            release_every in 1_usize..50,
+        ) {
+            const DELAY: i64 = 20;
+            let mut time = 0;
+            let mut events: Vec<(i64, Event)> = Vec::new();
+            for (offset, (step, held_up, source)) in (0..).zip(arrivals) {
+                time += step;
+                events.push((time + held_up, event(time, source, offset)));
+            }
+            let mut want: Vec<Event> = events.iter().map(|(_, event)| event.clone()).collect();
+            want.sort_by_key(rank);
+            events.sort_by_key(|(arrives, _)| *arrives);
+            let mut reorder = Reorder::new();
+            let mut out = Vec::new();
+            let mut newest = 0;
+            for (at, (_, event)) in events.into_iter().enumerate() {
+                newest = newest.max(event.time.0);
+                reorder.push(event);
+                if at % release_every == 0 {
+                    let before = out.len();
+                    let watermark = Watermark(Timestamp(newest - DELAY));
+                    reorder.release(watermark, &mut out);
+                    prop_assert!(out[before..].iter().all(|event| event.time < watermark.0));
+                    prop_assert!(reorder.held.iter().all(|event| event.time >= watermark.0));
+                }
+            }
+            reorder.release(Watermark::FINAL, &mut out);
+            prop_assert_eq!(out, want);
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! Rows as text: one JSON object per line, keys always in the same order.
+//!
+//! Timestamps are epoch milliseconds and durations milliseconds, as numbers. Decimals keep their digits, floats are the shortest text that
+//! reads back as the same double, what is no number is null. Names are escaped once, so a row costs no allocation.
+
+use std::io::Write;
+
+use crate::automaton::{Row, Stream};
+use crate::event::{EventTypeId, Schema, Value};
+use crate::lang::pattern::{PatternId, Program};
+use crate::source::Rejected;
+
+/// Writes the rows of a program.
+#[derive(Clone, Debug)]
+pub struct JsonRows {
+    /// By pattern: its name as JSON.
+    patterns: Vec<Box<[u8]>>,
+    /// By event type.
+    streams: Vec<StreamText>,
+}
+
+/// A stream's names.
+#[derive(Clone, Debug)]
+struct StreamText {
+    /// `{"output":"fraud","pattern":`
+    head: Box<[u8]>,
+    /// By field: `"card":`, with a comma before all but the first.
+    fields: Box<[Box<[u8]>]>,
+}
+
+impl JsonRows {
+    /// Knows the names of a program's patterns and streams.
+    #[must_use]
+    pub fn new(program: &Program) -> JsonRows {
+        let names = program.patterns.iter().map(|pattern| pattern.name.as_str());
+        JsonRows::named(&program.schema, names)
+    }
+
+    fn named<'a>(schema: &Schema, patterns: impl Iterator<Item = &'a str>) -> JsonRows {
+        let quoted = |text: &str| {
+            let mut out = Vec::new();
+            string(text, &mut out);
+            out
+        };
+        let stream = |ty: &crate::event::schema::EventType| {
+            let fields = ty.fields.iter().enumerate().map(|(at, field)| {
+                let mut text = if at == 0 { Vec::new() } else { b",".to_vec() };
+                text.extend(quoted(&field.name));
+                text.push(b':');
+                text.into_boxed_slice()
+            });
+            StreamText {
+                head: head(&ty.name).into_boxed_slice(),
+                fields: fields.collect(),
+            }
+        };
+        JsonRows {
+            patterns: patterns
+                .map(|name| quoted(name).into_boxed_slice())
+                .collect(),
+            streams: schema.types.iter().map(stream).collect(),
+        }
+    }
+
+    /// Appends a row and its line break.
+    pub fn append(&self, row: &Row, out: &mut Vec<u8>) {
+        match row.stream {
+            Stream::Match(ty) | Stream::Timeout(ty) => {
+                let stream = self.stream(ty);
+                out.extend_from_slice(&stream.head);
+                self.middle(row, out);
+                for (name, value) in stream.fields.iter().zip(&row.values) {
+                    out.extend_from_slice(name);
+                    append_value(value, out);
+                }
+            }
+            Stream::Evicted => {
+                out.extend_from_slice(br#"{"output":"evicted","pattern":"#);
+                self.middle(row, out);
+                out.extend_from_slice(br#""step":"#);
+                append_value(row.values.first().unwrap_or(&Value::Null), out);
+            }
+        }
+        out.extend_from_slice(b"}}\n");
+    }
+
+    /// From the pattern's name to the record's opening brace.
+    fn middle(&self, row: &Row, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.pattern(row.pattern));
+        out.extend_from_slice(br#","key":"#);
+        match &*row.key {
+            [] => out.extend_from_slice(b"null"),
+            [one] => append_value(one, out),
+            parts => list(parts, out),
+        }
+        out.extend_from_slice(br#","match_id":""#);
+        hex(row.match_id, out);
+        out.extend_from_slice(br#"","from":"#);
+        int(row.from.0, out);
+        out.extend_from_slice(br#","to":"#);
+        int(row.to.0, out);
+        out.extend_from_slice(br#","record":{"#);
+    }
+
+    fn pattern(&self, id: PatternId) -> &[u8] {
+        &self.patterns[id.0 as usize]
+    }
+
+    fn stream(&self, id: EventTypeId) -> &StreamText {
+        &self.streams[usize::from(id.0)]
+    }
+}
+
+/// Appends the row of a late or malformed record and its line break.
+pub(super) fn append_rejected(rejected: &Rejected<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(br#"{"output":""#);
+    out.extend_from_slice(rejected.rejection.output().as_bytes());
+    out.extend_from_slice(br#"","source":"#);
+    string(rejected.source, out);
+    out.extend_from_slice(br#","partition":"#);
+    unsigned(u64::from(rejected.partition), out);
+    out.extend_from_slice(br#","offset":"#);
+    unsigned(rejected.offset, out);
+    out.extend_from_slice(br#","reason":"#);
+    string(rejected.reason, out);
+    out.extend_from_slice(br#","record":"#);
+    string(&String::from_utf8_lossy(rejected.record), out);
+    out.extend_from_slice(b"}\n");
+}
+
+/// `{"output":"fraud","pattern":`
+fn head(name: &str) -> Vec<u8> {
+    let mut head = br#"{"output":"#.to_vec();
+    string(name, &mut head);
+    head.extend_from_slice(br#","pattern":"#);
+    head
+}
+
+/// Appends a value as JSON.
+fn append_value(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Null => out.extend_from_slice(b"null"),
+        Value::Bool(true) => out.extend_from_slice(b"true"),
+        Value::Bool(false) => out.extend_from_slice(b"false"),
+        Value::Int(value) => int(*value, out),
+        Value::Float(value) if value.is_finite() => {
+            // `Debug` is the shortest text that reads back, with an exponent where that is shorter.
+            write!(out, "{value:?}").expect("memory takes what is written");
+        }
+        Value::Float(_) => out.extend_from_slice(b"null"),
+        Value::Decimal(value) => write!(out, "{value}").expect("memory takes what is written"),
+        Value::Str(text) => string(text, out),
+        Value::Timestamp(time) => int(time.0, out),
+        Value::Duration(span) => int(span.0, out),
+        Value::List(values) => list(values, out),
+    }
+}
+
+fn list(values: &[Value], out: &mut Vec<u8>) {
+    out.push(b'[');
+    for (at, value) in values.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        append_value(value, out);
+    }
+    out.push(b']');
+}
+
+fn int(value: i64, out: &mut Vec<u8>) {
+    if value < 0 {
+        out.push(b'-');
+    }
+    unsigned(value.unsigned_abs(), out);
+}
+
+fn unsigned(mut value: u64, out: &mut Vec<u8>) {
+    // The greatest has 20 digits.
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// 16 digits.
+fn hex(value: u64, out: &mut Vec<u8>) {
+    out.extend(
+        (0..16)
+            .rev()
+            .map(|nibble| HEX[(value >> (nibble * 4)) as usize & 15]),
+    );
+}
+
+fn string(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest
+        .iter()
+        .position(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\')
+    {
+        out.extend_from_slice(&rest[..at]);
+        match rest[at] {
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            byte @ (b'"' | b'\\') => out.extend_from_slice(&[b'\\', byte]),
+            byte => {
+                out.extend_from_slice(b"\\u00");
+                out.push(HEX[usize::from(byte >> 4)]);
+                out.push(HEX[usize::from(byte & 15)]);
+            }
+        }
+        rest = &rest[at + 1..];
+    }
+    out.extend_from_slice(rest);
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::FieldType;
+    use crate::event::schema::{EventType, Field};
+    use crate::source::Rejection;
+    use crate::time::{Span, Timestamp};
+    use proptest::prelude::*;
+
+    fn rows() -> JsonRows {
+        let field = |name: &str| Field {
+            name: name.to_owned(),
+            ty: FieldType::String,
+            optional: true,
+            path: vec![name.to_owned()],
+        };
+        let fraud = EventType {
+            name: "fraud".to_owned(),
+            fields: vec![field("card"), field("spent")],
+            time: None,
+        };
+        JsonRows::named(
+            &Schema { types: vec![fraud] },
+            ["probe_then_drain"].into_iter(),
+        )
+    }
+
+    fn row(stream: Stream, key: Vec<Value>, values: Vec<Value>) -> String {
+        let row = Row {
+            pattern: PatternId(0),
+            stream,
+            at: Timestamp(1_700_000_030_000),
+            key: key.into(),
+            match_id: 0x9f3c,
+            from: Timestamp(1_700_000_000_000),
+            to: Timestamp(1_700_000_030_000),
+            values: values.into(),
+        };
+        let mut out = Vec::new();
+        rows().append(&row, &mut out);
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn keys_stand_in_the_documented_order() {
+        let values = vec![
+            Value::Str("c1".into()),
+            Value::Decimal("900.00".parse().expect("a decimal")),
+        ];
+        assert_eq!(
+            row(
+                Stream::Match(EventTypeId(0)),
+                vec![Value::Str("c1".into())],
+                values.clone()
+            ),
+            concat!(
+                r#"{"output":"fraud","pattern":"probe_then_drain","key":"c1","match_id":"0000000000009f3c","#,
+                r#""from":1700000000000,"to":1700000030000,"record":{"card":"c1","spent":900.00}}"#,
+                "\n"
+            )
+        );
+        let unkeyed = row(Stream::Timeout(EventTypeId(0)), vec![], values);
+        assert!(unkeyed.contains(r#""key":null,"#), "{unkeyed}");
+        assert_eq!(
+            row(
+                Stream::Evicted,
+                vec![Value::Int(1), Value::Null],
+                vec![Value::Str("drain".into())]
+            ),
+            concat!(
+                r#"{"output":"evicted","pattern":"probe_then_drain","key":[1,null],"match_id":"0000000000009f3c","#,
+                r#""from":1700000000000,"to":1700000030000,"record":{"step":"drain"}}"#,
+                "\n"
+            )
+        );
+    }
+
+    #[test]
+    fn values_are_exact() {
+        let shown = |value: Value| {
+            let mut out = Vec::new();
+            append_value(&value, &mut out);
+            String::from_utf8(out).expect("text")
+        };
+        assert_eq!(shown(Value::Float(900.0)), "900.0");
+        assert_eq!(shown(Value::Float(0.1)), "0.1");
+        assert_eq!(shown(Value::Float(f64::MAX)), "1.7976931348623157e308");
+        assert_eq!(shown(Value::Float(f64::NAN)), "null");
+        assert_eq!(shown(Value::Float(f64::INFINITY)), "null");
+        assert_eq!(shown(Value::Int(i64::MIN)), "-9223372036854775808");
+        assert_eq!(shown(Value::Int(0)), "0");
+        assert_eq!(shown(Value::Timestamp(Timestamp(-5))), "-5");
+        assert_eq!(shown(Value::Duration(Span(30_000))), "30000");
+        let list = Value::List([Value::Bool(true), Value::Null, Value::List([].into())].into());
+        assert_eq!(shown(list), "[true,null,[]]");
+    }
+
+    #[test]
+    fn a_rejected_record_is_shown_with_its_place_and_reason() {
+        let rejected = Rejected {
+            rejection: Rejection::Malformed,
+            source: "cards.ndjson",
+            partition: 0,
+            offset: 17,
+            reason: "field \"at\" is missing",
+            record: b"{\"a\":\"\xff\x01\"}",
+        };
+        let mut out = Vec::new();
+        append_rejected(&rejected, &mut out);
+        assert_eq!(
+            String::from_utf8(out).expect("text"),
+            concat!(
+                r#"{"output":"malformed","source":"cards.ndjson","partition":0,"offset":17,"#,
+                r#""reason":"field \"at\" is missing","record":"{\"a\":\""#,
+                "\u{fffd}",
+                r#"\u0001\"}"}"#,
+                "\n"
+            )
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn strings_and_numbers_read_back(text in any::<String>(), float: f64, int: i64) {
+            let read = |value: Value| {
+                let mut out = Vec::new();
+                append_value(&value, &mut out);
+                serde_json::from_slice::<serde_json::Value>(&out).expect("JSON")
+            };
+            let read_text = read(Value::Str(text.as_str().into()));
+            prop_assert_eq!(read_text.as_str(), Some(text.as_str()));
+            prop_assert_eq!(read(Value::Int(int)).as_i64(), Some(int));
+            let mut out = Vec::new();
+            append_value(&Value::Float(float), &mut out);
+            let shown = String::from_utf8(out).expect("text");
+            let back = shown.parse::<f64>().ok();
+            prop_assert_eq!(back, Some(float).filter(|float| float.is_finite()));
+        }
+    }
+}

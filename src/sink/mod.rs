@@ -1,0 +1,71 @@
+//! Where rows go: standard output and files, one JSON object per line.
+//!
+//! [`JsonRows`] turns rows into text, [`Outputs`] knows which output is bound to which [`Sink`]. Late, malformed and evicted go nowhere unless
+//! they are bound; counting them is the engine's task.
+
+mod file;
+mod json_row;
+mod outputs;
+mod spec;
+mod stdout;
+
+use std::fmt;
+use std::io;
+
+pub use file::File;
+pub use json_row::JsonRows;
+pub use outputs::{Outputs, SIDE_OUTPUTS};
+pub use spec::{OutputSpec, Target};
+pub use stdout::Stdout;
+
+/// Takes whole rows.
+pub trait Sink: Send {
+    /// Takes rows, each with its line break. They may stay in memory until [`Sink::flush`].
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    fn write(&mut self, rows: &[u8]) -> Result<(), Error>;
+
+    /// Hands everything taken so far to the system.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn flush(&mut self) -> Result<(), Error>;
+}
+
+/// An output that cannot be named, opened or written. The message says which, why, and the way out.
+#[derive(Debug)]
+pub struct Error {
+    message: String,
+    closed: bool,
+}
+
+impl Error {
+    fn usage(message: String) -> Error {
+        Error {
+            message,
+            closed: false,
+        }
+    }
+
+    fn io(output: &str, doing: &str, error: &io::Error) -> Error {
+        Error {
+            message: format!("output \"{output}\" cannot be {doing}: {error}"),
+            closed: error.kind() == io::ErrorKind::BrokenPipe,
+        }
+    }
+
+    /// True when nobody reads any more, as after `| head`.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,353 @@
+//! Which output goes where.
+
+use std::collections::HashMap;
+
+use super::json_row::{JsonRows, append_rejected};
+use super::{Error, File, OutputSpec, Sink, Stdout, Target};
+use crate::automaton::{Row, Stream};
+use crate::event::EventTypeId;
+use crate::lang::pattern::Program;
+use crate::source::{Rejected, Rejection};
+
+/// Outputs besides the streams that patterns emit. They are kept only when they are bound by name.
+pub const SIDE_OUTPUTS: [&str; 3] = ["late", "malformed", "evicted"];
+
+/// How many bytes of rows are collected before a sink gets them.
+const PENDING_BYTES: usize = 32 * 1024;
+
+/// All outputs of a run.
+pub struct Outputs {
+    rows: JsonRows,
+    sinks: Vec<Bound>,
+    /// By event type: its place in `sinks`. `None` for types that no pattern emits.
+    streams: Vec<Option<usize>>,
+    late: Option<usize>,
+    malformed: Option<usize>,
+    evicted: Option<usize>,
+}
+
+/// A sink and the rows on their way to it.
+struct Bound {
+    sink: Box<dyn Sink>,
+    pending: Vec<u8>,
+}
+
+impl Outputs {
+    /// Binds the outputs of a program and opens their sinks. What no specification binds goes to standard output; side outputs go nowhere
+    /// unless they are bound by name.
+    ///
+    /// # Errors
+    /// When a name is not an output or is bound twice, or a sink cannot be opened. Nothing is opened before all names are known to be right.
+    pub fn open(program: &Program, specs: &[OutputSpec]) -> Result<Outputs, Error> {
+        let bindings = bindings(program, specs)?;
+        let mut sinks = Vec::new();
+        let mut opened: HashMap<Target, usize> = HashMap::new();
+        let mut bound = |target: &Target| match opened.get(target) {
+            Some(at) => Ok(*at),
+            None => {
+                let sink: Box<dyn Sink> = match target {
+                    Target::Stdout => Box::new(Stdout::new()),
+                    Target::File(path) => Box::new(File::create(path)?),
+                };
+                let pending = Vec::with_capacity(PENDING_BYTES + 1024);
+                sinks.push(Bound { sink, pending });
+                opened.insert(target.clone(), sinks.len() - 1);
+                Ok(sinks.len() - 1)
+            }
+        };
+        let mut streams = vec![None; program.schema.types.len()];
+        for ty in emitted(program) {
+            let name = &program.schema.get(ty).name;
+            let target = bindings
+                .get(Some(name.as_str()))
+                .or_else(|| bindings.get(None));
+            streams[usize::from(ty.0)] = Some(bound(target.unwrap_or(&Target::Stdout))?);
+        }
+        let mut side = |name| bindings.get(Some(name)).map(&mut bound).transpose();
+        let (late, malformed, evicted) = (side("late")?, side("malformed")?, side("evicted")?);
+        Ok(Outputs {
+            rows: JsonRows::new(program),
+            sinks,
+            streams,
+            late,
+            malformed,
+            evicted,
+        })
+    }
+
+    /// Writes a row, unless its output is bound nowhere.
+    ///
+    /// # Errors
+    /// When its sink cannot be written.
+    pub fn write(&mut self, row: &Row) -> Result<(), Error> {
+        let at = match row.stream {
+            Stream::Match(ty) | Stream::Timeout(ty) => self.streams[usize::from(ty.0)],
+            Stream::Evicted => self.evicted,
+        };
+        let Some(at) = at else { return Ok(()) };
+        self.rows.append(row, &mut self.sinks[at].pending);
+        self.sinks[at].pass_on()
+    }
+
+    /// Writes a late or malformed record, if that output is bound.
+    ///
+    /// # Errors
+    /// When its sink cannot be written.
+    pub fn reject(&mut self, rejected: &Rejected<'_>) -> Result<(), Error> {
+        let at = match rejected.rejection {
+            Rejection::Late => self.late,
+            Rejection::Malformed => self.malformed,
+        };
+        let Some(at) = at else { return Ok(()) };
+        append_rejected(rejected, &mut self.sinks[at].pending);
+        self.sinks[at].pass_on()
+    }
+
+    /// Hands all rows to the system.
+    ///
+    /// # Errors
+    /// When a sink cannot be written.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        for bound in &mut self.sinks {
+            bound.sink.write(&bound.pending)?;
+            bound.pending.clear();
+            bound.sink.flush()?;
+        }
+        Ok(())
+    }
+}
+
+impl Bound {
+    /// Gives the sink its rows when there are enough.
+    fn pass_on(&mut self) -> Result<(), Error> {
+        if self.pending.len() >= PENDING_BYTES {
+            self.sink.write(&self.pending)?;
+            self.pending.clear();
+        }
+        Ok(())
+    }
+}
+
+/// Targets by name; `None` for all streams that are not named.
+struct Bindings<'a>(HashMap<Option<&'a str>, &'a Target>);
+
+impl Bindings<'_> {
+    fn get(&self, name: Option<&str>) -> Option<&Target> {
+        self.0.get(&name).copied()
+    }
+}
+
+/// Checks names.
+fn bindings<'a>(program: &Program, specs: &'a [OutputSpec]) -> Result<Bindings<'a>, Error> {
+    let mut known: Vec<&str> = emitted(program)
+        .map(|ty| program.schema.get(ty).name.as_str())
+        .collect();
+    known.sort_unstable();
+    known.dedup();
+    known.extend(SIDE_OUTPUTS);
+    let mut bindings = HashMap::new();
+    for spec in specs {
+        let name = spec.name.as_deref();
+        if let Some(name) = name
+            && !known.contains(&name)
+        {
+            let known = known.join(", ");
+            return Err(Error::usage(format!(
+                "no output \"{name}\"; outputs are {known}"
+            )));
+        }
+        if bindings.insert(name, &spec.target).is_some() {
+            let name = name.unwrap_or("all");
+            return Err(Error::usage(format!(
+                "output \"{name}\" is bound twice; bind it once"
+            )));
+        }
+    }
+    Ok(Bindings(bindings))
+}
+
+/// The streams that patterns emit, some perhaps more than once.
+fn emitted(program: &Program) -> impl Iterator<Item = EventTypeId> {
+    program.patterns.iter().flat_map(|pattern| {
+        let timeout = pattern.timeout.iter().map(|timeout| timeout.stream);
+        pattern.emits.iter().map(|emit| emit.stream).chain(timeout)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::schema::{EventType, Schema};
+    use crate::lang::pattern::{
+        AfterMatch, Bound, Emit, Evict, Pattern, PatternId, Sequence, TimeoutEmit,
+    };
+    use crate::time::Timestamp;
+    use std::fs;
+    use std::path::PathBuf;
+
+    /// One pattern that emits `fraud` and times out to `watch`.
+    fn program() -> Program {
+        let ty = |name: &str| EventType {
+            name: name.to_owned(),
+            fields: vec![],
+            time: None,
+        };
+        let (fraud, watch) = (EventTypeId(1), EventTypeId(2));
+        let pattern = Pattern {
+            name: "p".to_owned(),
+            annotations: vec![],
+            inputs: vec![],
+            key: vec![],
+            key_types: vec![],
+            steps: vec![],
+            variables: vec![],
+            body: Sequence { elements: vec![] },
+            within: None,
+            having: None,
+            skip: AfterMatch::PastMatch,
+            limit: None,
+            bound: Bound {
+                count: 1,
+                evict: Evict::Oldest,
+            },
+            emits: vec![Emit {
+                stream: fraud,
+                each: false,
+                fields: vec![],
+            }],
+            timeout: Some(TimeoutEmit {
+                stream: watch,
+                fields: vec![],
+            }),
+        };
+        Program {
+            schema: Schema {
+                types: vec![ty("Txn"), ty("fraud"), ty("watch")],
+            },
+            tables: vec![],
+            patterns: vec![pattern],
+            order: vec![PatternId(0)],
+            tests: vec![],
+        }
+    }
+
+    fn row(stream: Stream) -> Row {
+        Row {
+            pattern: PatternId(0),
+            stream,
+            at: Timestamp(0),
+            key: Box::new([]),
+            match_id: 1,
+            from: Timestamp(0),
+            to: Timestamp(0),
+            values: Box::new([]),
+        }
+    }
+
+    /// Outputs named in each file, after one row of each kind.
+    fn outputs_of(specs: &[&str]) -> Result<Vec<(String, Vec<String>)>, Error> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = |spec: OutputSpec| match spec.target {
+            Target::File(path) => OutputSpec {
+                target: Target::File(folder.path().join(path)),
+                ..spec
+            },
+            Target::Stdout => spec,
+        };
+        let specs: Result<Vec<OutputSpec>, Error> = specs
+            .iter()
+            .map(|text| OutputSpec::parse(text).map(place))
+            .collect();
+        let mut outputs = Outputs::open(&program(), &specs?)?;
+        for stream in [
+            Stream::Match(EventTypeId(1)),
+            Stream::Timeout(EventTypeId(2)),
+            Stream::Evicted,
+        ] {
+            outputs.write(&row(stream))?;
+        }
+        for rejection in [Rejection::Late, Rejection::Malformed] {
+            outputs.reject(&Rejected {
+                rejection,
+                source: "s",
+                partition: 0,
+                offset: 0,
+                reason: "",
+                record: b"",
+            })?;
+        }
+        outputs.flush()?;
+        let mut files: Vec<PathBuf> = fs::read_dir(folder.path())
+            .expect("a folder")
+            .map(|entry| entry.expect("a file").path())
+            .collect();
+        files.sort();
+        let names = |path: &PathBuf| {
+            let text = fs::read_to_string(path).expect("text");
+            let row = |line: &str| {
+                serde_json::from_str::<serde_json::Value>(line).expect("JSON")["output"]
+                    .as_str()
+                    .expect("a name")
+                    .to_owned()
+            };
+            (
+                path.file_name()
+                    .expect("a name")
+                    .to_string_lossy()
+                    .into_owned(),
+                text.lines().map(row).collect(),
+            )
+        };
+        Ok(files.iter().map(names).collect())
+    }
+
+    #[track_caller]
+    fn check(specs: &[&str], want: &[(&str, &[&str])]) {
+        let files = outputs_of(specs).expect("bound");
+        let files: Vec<(&str, Vec<&str>)> = files
+            .iter()
+            .map(|(file, rows)| (file.as_str(), rows.iter().map(String::as_str).collect()))
+            .collect();
+        let want: Vec<(&str, Vec<&str>)> = want
+            .iter()
+            .map(|(file, rows)| (*file, rows.to_vec()))
+            .collect();
+        assert_eq!(files, want);
+    }
+
+    #[test]
+    fn a_path_alone_binds_what_patterns_emit() {
+        check(&["all"], &[("all", &["fraud", "watch"])]);
+    }
+
+    #[test]
+    fn a_name_wins_and_side_outputs_need_theirs() {
+        check(
+            &["all", "watch=w", "late=side", "malformed=side", "evicted=e"],
+            &[
+                ("all", &["fraud"]),
+                ("e", &["evicted"]),
+                ("side", &["late", "malformed"]),
+                ("w", &["watch"]),
+            ],
+        );
+    }
+
+    #[test]
+    fn wrong_bindings_are_refused() {
+        let error = |specs| outputs_of(specs).expect_err("refused").to_string();
+        assert_eq!(
+            error(&["farud=a"]),
+            "no output \"farud\"; outputs are fraud, watch, late, malformed, evicted"
+        );
+        assert_eq!(
+            error(&["fraud=a", "fraud=b"]),
+            "output \"fraud\" is bound twice; bind it once"
+        );
+        assert_eq!(
+            error(&["a", "b"]),
+            "output \"all\" is bound twice; bind it once"
+        );
+        assert!(error(&["none/a"]).contains("cannot be created: No such file"));
+    }
+}
