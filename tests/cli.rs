@@ -56,7 +56,9 @@ struct Ended {
 impl Place {
     fn new(files: &[(&str, &str)]) -> Place {
         let place = Place(tempfile::tempdir().expect("a folder"));
-        files.iter().for_each(|(name, text)| place.write(name, text.as_bytes()));
+        files
+            .iter()
+            .for_each(|(name, text)| place.write(name, text.as_bytes()));
         place
     }
 
@@ -85,29 +87,51 @@ impl Place {
     #[track_caller]
     fn run_with(&self, line: &str, stdin: &str) -> Ended {
         let mut command = Command::cargo_bin("leitmotif").expect("built");
-        let done = command.current_dir(self.path()).args(line.split(' ')).write_stdin(stdin).output().expect("runs");
+        let done = command
+            .current_dir(self.path())
+            .args(line.split(' '))
+            .write_stdin(stdin)
+            .output()
+            .expect("runs");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-        Ended { code: done.status.code().expect("not killed"), out: text(done.stdout), err: text(done.stderr) }
+        Ended {
+            code: done.status.code().expect("not killed"),
+            out: text(done.stdout),
+            err: text(done.stderr),
+        }
     }
 }
 
 impl Ended {
     #[track_caller]
     fn ends(self, code: i32) -> Ended {
-        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        assert_eq!(
+            self.code, code,
+            "stdout:\n{}\nstderr:\n{}",
+            self.out, self.err
+        );
         self
     }
 
     #[track_caller]
     fn says(self, text: &str) -> Ended {
-        assert!(self.err.contains(text), "{text:?} is not in stderr:\n{}", self.err);
+        assert!(
+            self.err.contains(text),
+            "{text:?} is not in stderr:\n{}",
+            self.err
+        );
         self
     }
 
     /// Exactly one line on stderr, and nothing on stdout.
     #[track_caller]
     fn one_line(self) -> Ended {
-        assert_eq!((self.err.lines().count(), self.out.as_str()), (1, ""), "{}", self.err);
+        assert_eq!(
+            (self.err.lines().count(), self.out.as_str()),
+            (1, ""),
+            "{}",
+            self.err
+        );
         self
     }
 
@@ -125,12 +149,16 @@ impl Ended {
 
 #[track_caller]
 fn rows(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).expect("a row is JSON")).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect("a row is JSON"))
+        .collect()
 }
 
 #[test]
 fn rows_go_to_stdout_with_their_keys_in_order() {
-    let ended = Place::fraud().run("run fraud.motif --source events.ndjson").ends(0);
+    let ended = Place::fraud()
+        .run("run fraud.motif --source events.ndjson")
+        .ends(0);
     let line = ended.out.lines().next().expect("a row");
     let start = r#"{"output":"fraud","pattern":"probe_then_drain","key":"c1","match_id":""#;
     assert!(line.starts_with(start), "{line}");
@@ -141,14 +169,29 @@ fn rows_go_to_stdout_with_their_keys_in_order() {
 
 #[test]
 fn late_malformed_and_filtered_add_up() {
-    let ended = Place::fraud().run("run fraud.motif --source events.ndjson --summary json").ends(0);
+    let ended = Place::fraud()
+        .run("run fraud.motif --source events.ndjson --summary json")
+        .ends(0);
     let summary = ended.summary();
     let source = &summary["sources"][0];
     let count = |name: &str| source[name].as_u64().expect("a count");
     assert_eq!(count("read"), 5);
-    assert_eq!((count("processed"), count("late"), count("malformed"), count("filtered")), (2, 1, 1, 1));
+    assert_eq!(
+        (
+            count("processed"),
+            count("late"),
+            count("malformed"),
+            count("filtered")
+        ),
+        (2, 1, 1, 1)
+    );
     assert_eq!(summary["patterns"][0]["matches"], 1);
-    for field in ["wall_seconds", "cpu_seconds", "events_per_second", "peak_memory_bytes"] {
+    for field in [
+        "wall_seconds",
+        "cpu_seconds",
+        "events_per_second",
+        "peak_memory_bytes",
+    ] {
         assert!(summary[field].is_number(), "{field} in {summary}");
     }
 }
@@ -168,10 +211,16 @@ fn summary_says_why_and_the_way_out() {
 #[test]
 fn delay_brings_late_events_back() {
     let place = Place::fraud();
-    let ended = place.run("run fraud.motif --source events.ndjson --delay 1s --summary json").ends(0);
+    let ended = place
+        .run("run fraud.motif --source events.ndjson --delay 1s --summary json")
+        .ends(0);
     assert_eq!(ended.summary()["sources"][0]["late"], 0);
     // And the probe of c2 is now seen, and times out.
-    let outputs: Vec<Value> = ended.rows().iter().map(|row| row["output"].clone()).collect();
+    let outputs: Vec<Value> = ended
+        .rows()
+        .iter()
+        .map(|row| row["output"].clone())
+        .collect();
     assert_eq!(outputs, ["fraud", "watchlist"]);
 }
 
@@ -200,24 +249,67 @@ fn unnamed_output_takes_what_no_other_takes() {
 #[test]
 fn unknown_names_come_with_the_nearest_known() {
     let place = Place::fraud();
-    place.run("run fraud.motif --source events.ndjson --output farud=x").ends(2).one_line().says("did you mean \"fraud\"");
-    place.run("run fraud.motif --source Tnx=events.ndjson").ends(2).one_line().says("did you mean \"Txn\"");
-    place.run("explain fraud.motif --pattern probe_then_drian").ends(2).one_line().says("did you mean \"probe_then_drain\"");
-    assert!(!place.path().join("x").exists(), "no file is made for a mistake");
+    place
+        .run("run fraud.motif --source events.ndjson --output farud=x")
+        .ends(2)
+        .one_line()
+        .says("did you mean \"fraud\"");
+    place
+        .run("run fraud.motif --source Tnx=events.ndjson")
+        .ends(2)
+        .one_line()
+        .says("did you mean \"Txn\"");
+    place
+        .run("explain fraud.motif --pattern probe_then_drian")
+        .ends(2)
+        .one_line()
+        .says("did you mean \"probe_then_drain\"");
+    assert!(
+        !place.path().join("x").exists(),
+        "no file is made for a mistake"
+    );
 }
 
 #[test]
 fn input_is_read_however_it_is_packed() {
     let place = Place::fraud();
-    let plain = place.run("run fraud.motif --source events.ndjson").ends(0).out;
+    let plain = place
+        .run("run fraud.motif --source events.ndjson")
+        .ends(0)
+        .out;
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(EVENTS.as_bytes()).expect("packed");
     place.write("events.ndjson.gz", &gzip.finish().expect("packed"));
-    place.write("events.ndjson.zst", &zstd::encode_all(EVENTS.as_bytes(), 1).expect("packed"));
-    assert_eq!(place.run("run fraud.motif --source events.ndjson.gz").ends(0).out, plain);
-    assert_eq!(place.run("run fraud.motif --source events.ndjson.zst").ends(0).out, plain);
-    assert_eq!(place.run_with("run fraud.motif --source -", EVENTS).ends(0).out, plain);
-    assert_eq!(place.run_with("run fraud.motif", EVENTS).ends(0).out, plain, "stdin is the default");
+    place.write(
+        "events.ndjson.zst",
+        &zstd::encode_all(EVENTS.as_bytes(), 1).expect("packed"),
+    );
+    assert_eq!(
+        place
+            .run("run fraud.motif --source events.ndjson.gz")
+            .ends(0)
+            .out,
+        plain
+    );
+    assert_eq!(
+        place
+            .run("run fraud.motif --source events.ndjson.zst")
+            .ends(0)
+            .out,
+        plain
+    );
+    assert_eq!(
+        place
+            .run_with("run fraud.motif --source -", EVENTS)
+            .ends(0)
+            .out,
+        plain
+    );
+    assert_eq!(
+        place.run_with("run fraud.motif", EVENTS).ends(0).out,
+        plain,
+        "stdin is the default"
+    );
     assert!(!plain.is_empty());
 }
 
@@ -230,15 +322,26 @@ fn csv_and_rfc_3339_give_the_same_match() {
     );
     let ended = place.run("run fraud.motif --source Txn=events.csv").ends(0);
     let row = &ended.rows()[0];
-    assert_eq!((&row["from"], &row["to"]), (&Value::from(1_700_000_000_000_i64), &Value::from(1_700_000_030_000_i64)));
+    assert_eq!(
+        (&row["from"], &row["to"]),
+        (
+            &Value::from(1_700_000_000_000_i64),
+            &Value::from(1_700_000_030_000_i64)
+        )
+    );
 }
 
 #[test]
 fn params_are_overridden() {
     let place = Place::fraud();
-    let ended = place.run("run fraud.motif --source events.ndjson --param probe_max=0.50").ends(0);
+    let ended = place
+        .run("run fraud.motif --source events.ndjson --param probe_max=0.50")
+        .ends(0);
     assert_eq!(ended.out, "");
-    place.run("run fraud.motif --source events.ndjson --param nope=1").ends(1).says("nope");
+    place
+        .run("run fraud.motif --source events.ndjson --param nope=1")
+        .ends(1)
+        .says("nope");
 }
 
 #[test]
@@ -252,18 +355,41 @@ pattern risky {
   emit risk { card, merchant: t.merchant }
 }
 "#;
-    let place = Place::new(&[("risk.motif", patterns), ("events.ndjson", EVENTS), ("m.csv", "name,risk\nm1,9\nm2,1\n")]);
-    let ended = place.run("run risk.motif --source events.ndjson --table Merchant=m.csv").ends(0);
-    let merchants: Vec<Value> = ended.rows().iter().map(|row| row["record"]["merchant"].clone()).collect();
+    let place = Place::new(&[
+        ("risk.motif", patterns),
+        ("events.ndjson", EVENTS),
+        ("m.csv", "name,risk\nm1,9\nm2,1\n"),
+    ]);
+    let ended = place
+        .run("run risk.motif --source events.ndjson --table Merchant=m.csv")
+        .ends(0);
+    let merchants: Vec<Value> = ended
+        .rows()
+        .iter()
+        .map(|row| row["record"]["merchant"].clone())
+        .collect();
     assert_eq!(merchants, ["m1"]);
-    place.run("run risk.motif --source events.ndjson --table Merchants=m.csv").ends(2).one_line().says("did you mean \"Merchant\"");
-    place.run("run risk.motif --source events.ndjson").ends(2).one_line().says("--table Merchant=");
+    place
+        .run("run risk.motif --source events.ndjson --table Merchants=m.csv")
+        .ends(2)
+        .one_line()
+        .says("did you mean \"Merchant\"");
+    place
+        .run("run risk.motif --source events.ndjson")
+        .ends(2)
+        .one_line()
+        .says("--table Merchant=");
 }
 
 #[test]
 fn pretty_rows_are_one_line_for_people() {
-    let ended = Place::fraud().run("run fraud.motif --source events.ndjson --pretty").ends(0);
-    assert_eq!(ended.out, "2023-11-14T22:13:50Z  fraud  c1  spent 900.00, waited 30s\n");
+    let ended = Place::fraud()
+        .run("run fraud.motif --source events.ndjson --pretty")
+        .ends(0);
+    assert_eq!(
+        ended.out,
+        "2023-11-14T22:13:50Z  fraud      c1  spent 900.00, waited 30s\n"
+    );
 }
 
 #[test]
@@ -272,8 +398,13 @@ fn closed_pipe_ends_quietly() {
     let mut many = String::new();
     for number in 0..20_000 {
         let at = 1_700_000_000_000_i64 + number * 2_000;
-        many.push_str(&format!("{{\"type\":\"Txn\",\"at\":{at},\"card\":\"c\",\"amount\":1.0,\"merchant\":\"a\"}}\n"));
-        many.push_str(&format!("{{\"type\":\"Txn\",\"at\":{},\"card\":\"c\",\"amount\":900.0,\"merchant\":\"b\"}}\n", at + 1_000));
+        many.push_str(&format!(
+            "{{\"type\":\"Txn\",\"at\":{at},\"card\":\"c\",\"amount\":1.0,\"merchant\":\"a\"}}\n"
+        ));
+        many.push_str(&format!(
+            "{{\"type\":\"Txn\",\"at\":{},\"card\":\"c\",\"amount\":900.0,\"merchant\":\"b\"}}\n",
+            at + 1_000
+        ));
     }
     place.write("many.ndjson", many.as_bytes());
     let mut child = Process::new(assert_cmd::cargo::cargo_bin("leitmotif"))
@@ -306,7 +437,10 @@ fn interrupt_ends_with_a_summary_and_130() {
     stdin.write_all(EVENTS.as_bytes()).expect("written");
     stdin.flush().expect("written");
     std::thread::sleep(std::time::Duration::from_millis(500));
-    let killed = Process::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    let killed = Process::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .expect("kill runs");
     assert!(killed.success());
     std::thread::sleep(std::time::Duration::from_millis(200));
     // It waits for input: what comes next is where it notices.
@@ -315,30 +449,50 @@ fn interrupt_ends_with_a_summary_and_130() {
     let ended = child.wait_with_output().expect("ended");
     let err = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(ended.status.code(), Some(130), "{err}");
-    let summary: Value = serde_json::from_str(err.lines().last().expect("a summary")).expect("JSON");
+    let summary: Value =
+        serde_json::from_str(err.lines().last().expect("a summary")).expect("JSON");
     assert_eq!(summary["interrupted"], true);
 }
 
 #[test]
 fn check_reports_all_mistakes_with_codes() {
-    let wrong = FRAUD.replace("merchant != probe.merchant", "mercant != probe.merchant").replace("  within 10m\n", "");
+    let wrong = FRAUD
+        .replace("merchant != probe.merchant", "mercant != probe.merchant")
+        .replace("  within 10m\n", "");
     let place = Place::new(&[("wrong.motif", &wrong), ("fraud.motif", FRAUD)]);
-    let ended = place.run("check wrong.motif").ends(1).says("error[E").says("mercant").says("wrong.motif:");
+    let ended = place
+        .run("check wrong.motif")
+        .ends(1)
+        .says("error[E")
+        .says("mercant")
+        .says("wrong.motif:");
     assert_eq!(ended.out, "");
-    place.run("check fraud.motif").ends(0).says("1 pattern in 1 file: no mistakes");
+    place
+        .run("check fraud.motif")
+        .ends(0)
+        .says("1 pattern in 1 file: no mistakes");
     let json = place.run("check --format json wrong.motif").ends(1);
-    let found = json.rows();
-    assert!(found.len() >= 2, "{found:?}");
+    let found: Value = serde_json::from_str(&json.out).expect("JSON");
+    assert!(
+        found.as_array().is_some_and(|found| found.len() >= 2),
+        "{found}"
+    );
     assert_eq!(found[0]["severity"], "error");
-    assert!(found[0]["primary"]["line"].as_u64().expect("a line") > 1);
+    assert!(found[0]["line"].as_u64().expect("a line") > 1);
     let annotations = place.run("check --format github wrong.motif").ends(1).out;
-    assert!(annotations.starts_with("::error file=wrong.motif,line="), "{annotations}");
+    assert!(
+        annotations.starts_with("::error file=wrong.motif,line="),
+        "{annotations}"
+    );
 }
 
 #[test]
 fn run_refuses_patterns_with_mistakes() {
     let place = Place::new(&[("wrong.motif", "pattern p {\n"), ("events.ndjson", EVENTS)]);
-    place.run("run wrong.motif --source events.ndjson --output o.ndjson").ends(1).says("error[E");
+    place
+        .run("run wrong.motif --source events.ndjson --output o.ndjson")
+        .ends(1)
+        .says("error[E");
     assert!(!place.path().join("o.ndjson").exists(), "no output is made");
 }
 
@@ -346,7 +500,13 @@ fn run_refuses_patterns_with_mistakes() {
 fn fmt_lays_out_once() {
     let place = Place::new(&[("a.motif", &FRAUD.replace("  key card", "      key   card"))]);
     assert_eq!(place.run("fmt --check a.motif").ends(1).out, "a.motif\n");
-    assert!(place.run("fmt --diff a.motif").ends(1).out.contains("-      key   card\n+  key card\n"));
+    assert!(
+        place
+            .run("fmt --diff a.motif")
+            .ends(1)
+            .out
+            .contains("-      key   card\n+  key card\n")
+    );
     place.run("fmt a.motif").ends(0).says("laid out a.motif");
     place.run("fmt --check a.motif").ends(0);
     let laid_out = place.read("a.motif");
@@ -359,10 +519,22 @@ fn test_counts_and_shows_what_differs() {
     let place = Place::fraud();
     let ended = place.run("test fraud.motif").ends(0);
     assert_eq!(ended.out.lines().last(), Some("2 passed, 0 failed"));
-    place.write("fraud.motif", FRAUD.replace("30s fraud { card: \"c1\", spent: 900.00", "30s fraud { card: \"c1\", spent: 901.00").as_bytes());
+    place.write(
+        "fraud.motif",
+        FRAUD
+            .replace(
+                "30s fraud { card: \"c1\", spent: 900.00",
+                "30s fraud { card: \"c1\", spent: 901.00",
+            )
+            .as_bytes(),
+    );
     let ended = place.run("test fraud.motif --junit r.xml").ends(1);
     assert_eq!(ended.out.lines().last(), Some("1 passed, 1 failed"));
-    assert!(ended.out.contains("901.00    900.00  <- differs"), "{}", ended.out);
+    assert!(
+        ended.out.contains("901.00    900.00  <- differs"),
+        "{}",
+        ended.out
+    );
     assert!(place.read("r.xml").contains("tests=\"2\" failures=\"1\""));
     let ended = place.run("test fraud.motif --filter alone").ends(0);
     assert_eq!(ended.out.lines().last(), Some("1 passed, 0 failed"));
@@ -370,24 +542,55 @@ fn test_counts_and_shows_what_differs() {
 
 #[test]
 fn outputs_without_a_test_are_named() {
-    let without = FRAUD.split("test \"a probe alone").next().expect("text before");
+    let without = FRAUD
+        .split("test \"a probe alone")
+        .next()
+        .expect("text before");
     let place = Place::new(&[("fraud.motif", without)]);
-    place.run("test fraud.motif").ends(0).says("no test makes pattern `probe_then_drain` emit `watchlist`");
+    place
+        .run("test fraud.motif")
+        .ends(0)
+        .says("no test makes pattern `probe_then_drain` emit `watchlist`");
 }
 
 #[test]
 fn explain_tells_of_patterns_and_codes() {
     let place = Place::fraud();
     let text = place.run("explain fraud.motif").ends(0).out;
-    for part in ["pattern probe_then_drain", "card: string", "within", "probe -> drain", "probe.merchant", "1000 partial matches per key"] {
+    for part in [
+        "pattern probe_then_drain",
+        "card: string",
+        "within",
+        "probe -> drain",
+        "probe.merchant",
+        "1000 partial matches per key",
+    ] {
         assert!(text.contains(part), "{part} is not in:\n{text}");
     }
-    assert!(place.run("explain fraud.motif --format dot").ends(0).out.starts_with("digraph"));
-    assert!(place.run("explain fraud.motif --format mermaid").ends(0).out.starts_with("flowchart LR"));
-    let json: Value = serde_json::from_str(&place.run("explain fraud.motif --format json").ends(0).out).expect("JSON");
+    assert!(
+        place
+            .run("explain fraud.motif --format dot")
+            .ends(0)
+            .out
+            .starts_with("digraph")
+    );
+    assert!(
+        place
+            .run("explain fraud.motif --format mermaid")
+            .ends(0)
+            .out
+            .starts_with("flowchart LR")
+    );
+    let json: Value =
+        serde_json::from_str(&place.run("explain fraud.motif --format json").ends(0).out)
+            .expect("JSON");
     assert_eq!(json[0]["name"], "probe_then_drain");
     assert!(place.run("explain E107").ends(0).out.contains("E107"));
-    place.run("explain E999").ends(2).one_line().says("no code E999");
+    place
+        .run("explain E999")
+        .ends(2)
+        .one_line()
+        .says("no code E999");
 }
 
 #[test]
@@ -395,15 +598,49 @@ fn what_keeps_a_command_from_working_is_one_line() {
     let place = Place::fraud();
     fs::create_dir(place.path().join("empty")).expect("made");
     place.write("latin.motif", b"# caf\xe9\n");
-    place.run("check nope.motif").ends(2).one_line().says("\"nope.motif\" does not exist");
-    place.run("check empty").ends(2).one_line().says("holds no .motif file");
-    place.run("check latin.motif").ends(2).one_line().says("not UTF-8 text at line 1");
-    place.run("run fraud.motif --source nope.ndjson").ends(2).one_line().says("nope.ndjson");
-    place.run("run fraud.motif --source events.parquet").ends(2).one_line().says(".ndjson");
-    place.run("run fraud.motif --source events.ndjson --output no/such/folder/o").ends(2).one_line().says("no/such/folder");
-    place.run("run fraud.motif --source events.ndjson --output events.ndjson").ends(2).one_line().says("events.ndjson");
-    place.run("run fraud.motif --delay 5min").ends(2).says("1h30m");
-    place.run("run fraud.motif --checkpoint 10s").ends(2).says("--checkpoint");
+    place
+        .run("check nope.motif")
+        .ends(2)
+        .one_line()
+        .says("\"nope.motif\" does not exist");
+    place
+        .run("check empty")
+        .ends(2)
+        .one_line()
+        .says("holds no .motif file");
+    place
+        .run("check latin.motif")
+        .ends(2)
+        .one_line()
+        .says("not UTF-8 text at line 1");
+    place
+        .run("run fraud.motif --source nope.ndjson")
+        .ends(2)
+        .one_line()
+        .says("nope.ndjson");
+    place
+        .run("run fraud.motif --source events.parquet")
+        .ends(2)
+        .one_line()
+        .says(".ndjson");
+    place
+        .run("run fraud.motif --source events.ndjson --output no/such/folder/o")
+        .ends(2)
+        .one_line()
+        .says("no/such/folder");
+    place
+        .run("run fraud.motif --source events.ndjson --output events.ndjson")
+        .ends(2)
+        .one_line()
+        .says("events.ndjson");
+    place
+        .run("run fraud.motif --delay 5min")
+        .ends(2)
+        .says("1h30m");
+    place
+        .run("run fraud.motif --checkpoint 10s")
+        .ends(2)
+        .says("--checkpoint");
     assert_eq!(place.read("events.ndjson"), EVENTS);
 }
 
@@ -411,6 +648,9 @@ fn what_keeps_a_command_from_working_is_one_line() {
 fn folders_stand_for_the_files_in_them() {
     let place = Place::new(&[("p/a/fraud.motif", FRAUD)]);
     for folder in ["p", "p/...", "./..."] {
-        place.run(&format!("check {folder}")).ends(0).says("1 pattern in 1 file");
+        place
+            .run(&format!("check {folder}"))
+            .ends(0)
+            .says("1 pattern in 1 file");
     }
 }

@@ -7,8 +7,15 @@ use leitmotif::time::Span;
 
 /// Finds patterns in streams of events.
 #[derive(Debug, Parser)]
-#[command(name = "leitmotif", version, max_term_width = 100, disable_help_subcommand = true)]
-#[command(after_help = "Exit codes: 0 fine, 1 findings or failed tests, 2 usage, configuration or I/O, 130 interrupted.")]
+#[command(
+    name = "leitmotif",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
+#[command(
+    after_help = "Exit codes: 0 fine, 1 findings or failed tests, 2 usage, configuration or I/O, 130 interrupted."
+)]
 pub struct CommandLine {
     /// The verb.
     #[command(subcommand)]
@@ -143,7 +150,7 @@ pub struct ExplainArgs {
 pub enum CheckFormat {
     /// For people.
     Text,
-    /// One JSON object per finding and line, on stdout.
+    /// A JSON array on stdout.
     Json,
     /// Annotations of a continuous integration run, on stdout.
     Github,
@@ -193,11 +200,14 @@ fn named(text: &str) -> Result<Named, String> {
 /// As patterns write names.
 fn is_name(text: &str) -> bool {
     let mut chars = text.chars();
-    chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+    chars
+        .next()
+        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-const DURATION_HELP: &str = "write a number with a unit (ms, s, m, h or d), such as 2s, 250ms or 1h30m";
+const DURATION_HELP: &str =
+    "write a number with a unit (ms, s, m, h or d), such as 2s, 250ms or 1h30m";
 
 /// Reads a duration as patterns write it.
 fn span(text: &str) -> Result<Span, String> {
@@ -245,7 +255,16 @@ mod tests {
         assert_eq!(span("2s"), Ok(Span(2_000)));
         assert_eq!(span("1h30m"), Ok(Span(5_400_000)));
         assert_eq!(span("0s"), Ok(Span(0)));
-        for wrong in ["", "2", "s", "5min", "-1s", "1.5s", "99999999999999999999s", "9223372036854775807d"] {
+        for wrong in [
+            "",
+            "2",
+            "s",
+            "5min",
+            "-1s",
+            "1.5s",
+            "99999999999999999999s",
+            "9223372036854775807d",
+        ] {
             assert!(span(wrong).is_err(), "{wrong}");
         }
     }

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use anyhow::Result;
+use leitmotif::lang::diagnostic::render::to_json;
 use leitmotif::lang::diagnostic::{Diagnostic, Severity};
-use leitmotif::lang::span::SourceMap;
-use serde_json::json;
+use leitmotif::lang::span::{SourceMap, Span};
 
 use super::Outcome;
 use super::args::{CheckArgs, CheckFormat};
@@ -22,25 +22,28 @@ pub fn run(args: &CheckArgs) -> Result<Outcome> {
         CheckFormat::Text => {
             loaded.show()?;
         }
-        CheckFormat::Json => {
-            for found in &loaded.diagnostics {
-                writeln!(out, "{}", as_json(found, &loaded.files))?;
-            }
-        }
+        CheckFormat::Json => writeln!(out, "{}", to_json(&loaded.diagnostics, &loaded.files))?,
         CheckFormat::Github => {
             for found in &loaded.diagnostics {
-                writeln!(out, "{}", as_annotation(found, &loaded.files))?;
+                writeln!(out, "{}", annotation(found, &loaded.files))?;
             }
         }
     }
     let tally = loaded.tally();
     if args.format == CheckFormat::Text {
         let files = loaded.files.iter().count();
-        let patterns = loaded.program.as_ref().map_or(0, |program| program.patterns.len());
+        let patterns = loaded
+            .program
+            .as_ref()
+            .map_or(0, |program| program.patterns.len());
         writeln!(io::stderr(), "{}", closing(tally, files, patterns))?;
     }
     let denied = tally.errors > 0 || args.deny_warnings && tally.warnings > 0;
-    Ok(if denied { Outcome::Findings } else { Outcome::Fine })
+    Ok(if denied {
+        Outcome::Findings
+    } else {
+        Outcome::Fine
+    })
 }
 
 fn closing(tally: Tally, files: usize, patterns: usize) -> String {
@@ -60,60 +63,46 @@ fn closing(tally: Tally, files: usize, patterns: usize) -> String {
 pub fn position(text: &str, at: u32) -> (usize, usize) {
     let before = &text.as_bytes()[..text.len().min(at as usize)];
     let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
-    let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
+    let start = before
+        .iter()
+        .rposition(|&byte| byte == b'\n')
+        .map_or(0, |newline| newline + 1);
     let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
     (line, column)
 }
 
-fn severity(found: &Diagnostic) -> &'static str {
-    match found.severity {
+/// A workflow command: what a build server shows beside the line.
+fn annotation(found: &Diagnostic, files: &SourceMap) -> String {
+    let severity = match found.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
-    }
-}
-
-fn as_json(found: &Diagnostic, files: &SourceMap) -> serde_json::Value {
-    let label = |label: &leitmotif::lang::diagnostic::Label| {
-        let file = files.get(label.file);
-        let (line, column) = position(&file.text, label.span.start);
-        let (end_line, end_column) = position(&file.text, label.span.end);
-        json!({
-            "file": file.name, "line": line, "column": column, "end_line": end_line, "end_column": end_column,
-            "text": label.text,
-        })
     };
-    json!({
-        "code": found.code.0,
-        "severity": severity(found),
-        "message": found.message,
-        "primary": label(&found.primary),
-        "secondary": found.secondary.iter().map(label).collect::<Vec<_>>(),
-        "help": found.help,
-    })
-}
-
-/// A workflow command: what a build server shows beside the line.
-fn as_annotation(found: &Diagnostic, files: &SourceMap) -> String {
-    let file = files.get(found.primary.file);
-    let (line, column) = position(&file.text, found.primary.span.start);
-    let (end_line, end_column) = position(&file.text, found.primary.span.end);
     let mut message = found.message.clone();
     for help in &found.help {
         message.push_str("\nhelp: ");
         message.push_str(help);
     }
-    let end = if end_line == line { format!(",endColumn={end_column}") } else { String::new() };
-    format!(
-        "::{} file={},line={line},endLine={end_line},col={column}{end},title={}::{}",
-        severity(found),
-        property(&file.name),
-        property(found.code.0),
-        data(&message),
-    )
+    let mut properties = Vec::new();
+    // What is wrong with the command line has no place in a file.
+    let nowhere = found.primary.span == Span::default() && found.primary.text.is_empty();
+    let mut files = files.iter();
+    if let Some((_, file)) = files.find(|(id, _)| !nowhere && *id == found.primary.file) {
+        let (line, column) = position(&file.text, found.primary.span.start);
+        let (end_line, end_column) = position(&file.text, found.primary.span.end);
+        properties.push(format!("file={}", property(&file.name)));
+        properties.push(format!("line={line},endLine={end_line},col={column}"));
+        if end_line == line {
+            properties.push(format!("endColumn={end_column}"));
+        }
+    }
+    properties.push(format!("title={}", property(found.code.0)));
+    format!("::{severity} {}::{}", properties.join(","), data(&message))
 }
 
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
 }
 
 fn property(text: &str) -> String {
@@ -134,21 +123,23 @@ mod tests {
     #[test]
     fn annotations_keep_line_breaks_and_colons_apart() {
         use leitmotif::lang::diagnostic::{Code, Label};
-        use leitmotif::lang::span::Span;
         let mut files = SourceMap::default();
         let file = files.add("a:b.motif", "x\ny z\n");
         let found = Diagnostic {
             code: Code("E107"),
             severity: Severity::Error,
             message: "100% wrong: y".into(),
-            primary: Label { file, span: Span { start: 2, end: 3 }, text: "here".into() },
+            primary: Label {
+                file,
+                span: Span { start: 2, end: 3 },
+                text: "here".into(),
+            },
             secondary: Vec::new(),
             help: vec!["write z".into()],
         };
         assert_eq!(
-            as_annotation(&found, &files),
+            annotation(&found, &files),
             "::error file=a%3Ab.motif,line=2,endLine=2,col=1,endColumn=2,title=E107::100%25 wrong: y%0Ahelp: write z"
         );
-        assert_eq!(as_json(&found, &files)["primary"]["line"], 2);
     }
 }

@@ -77,8 +77,14 @@ pub fn read(path: &Path) -> Result<String> {
 pub fn text(name: &str, bytes: Vec<u8>) -> Result<String> {
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..at].iter().filter(|&&b| b == b'\n').count() + 1;
-        anyhow!("pattern file \"{name}\" is not UTF-8 text at line {line} (byte {at}); save it as UTF-8")
+        let line = error.as_bytes()[..at]
+            .iter()
+            .filter(|&&b| b == b'\n')
+            .count()
+            + 1;
+        anyhow!(
+            "pattern file \"{name}\" is not UTF-8 text at line {line} (byte {at}); save it as UTF-8"
+        )
     })
 }
 
@@ -106,11 +112,16 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
-        let kind = entry.file_type().map_err(|error| unreadable(&path, &error))?;
+        let kind = entry
+            .file_type()
+            .map_err(|error| unreadable(&path, &error))?;
         let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
         if kind.is_dir() && !hidden {
             walk(&path, found)?;
-        } else if !kind.is_dir() && path.extension().is_some_and(|ext| ext == "motif") && path.is_file() {
+        } else if !kind.is_dir()
+            && path.extension().is_some_and(|ext| ext == "motif")
+            && path.is_file()
+        {
             found.push(path);
         }
     }
@@ -121,7 +132,9 @@ fn unreadable(path: &Path, error: &std::io::Error) -> anyhow::Error {
     let shown = path.display();
     match error.kind() {
         ErrorKind::NotFound => {
-            anyhow!("\"{shown}\" does not exist; name a pattern file or a folder that holds .motif files")
+            anyhow!(
+                "\"{shown}\" does not exist; name a pattern file or a folder that holds .motif files"
+            )
         }
         ErrorKind::PermissionDenied => {
             anyhow!("\"{shown}\" may not be read by this user; change its permissions (chmod +r)")
@@ -152,7 +165,13 @@ mod tests {
 
     #[test]
     fn folders_are_walked_in_the_order_of_paths() {
-        let dir = tree(&["b.motif", "a/z.motif", "a/x.txt", ".git/c.motif", "c/d/e.motif"]);
+        let dir = tree(&[
+            "b.motif",
+            "a/z.motif",
+            "a/x.txt",
+            ".git/c.motif",
+            "c/d/e.motif",
+        ]);
         let expected = ["a/z.motif", "b.motif", "c/d/e.motif"];
         assert_eq!(names(dir.path(), dir.path()), expected);
         assert_eq!(names(dir.path(), &dir.path().join("...")), expected);
@@ -168,7 +187,8 @@ mod tests {
     #[test]
     fn messages_name_the_path_and_the_way_out() {
         let dir = tree(&["a/x.txt"]);
-        let message = |path: &Path| format!("{:#}", find(&[path.to_owned()]).expect_err("an error"));
+        let message =
+            |path: &Path| format!("{:#}", find(&[path.to_owned()]).expect_err("an error"));
         assert!(message(&dir.path().join("nope")).contains("does not exist"));
         assert!(message(dir.path()).contains("holds no .motif file"));
         let error = text("x.motif", b"a\nb\xff".to_vec()).expect_err("not UTF-8");

@@ -6,7 +6,6 @@ use std::io::{self, Read as _, Write};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use leitmotif::lang::diagnostic;
 use leitmotif::lang::span::SourceMap;
 use leitmotif::lang::{parser, print};
 use similar::TextDiff;
@@ -14,7 +13,7 @@ use similar::TextDiff;
 use super::Outcome;
 use super::args::FmtArgs;
 use super::files;
-use super::program::color;
+use super::program::show as show_diagnostics;
 
 /// The name of stdin, on the command line and in messages.
 const STDIN: &str = "-";
@@ -24,7 +23,11 @@ const STDIN: &str = "-";
 /// # Errors
 /// When a file can't be read or written.
 pub fn run(args: &FmtArgs) -> Result<Outcome> {
-    if args.patterns.iter().any(|path| path.as_os_str() == OsStr::new(STDIN)) {
+    if args
+        .patterns
+        .iter()
+        .any(|path| path.as_os_str() == OsStr::new(STDIN))
+    {
         return stdin(args);
     }
     let mut outcome = Outcome::Fine;
@@ -54,12 +57,21 @@ pub fn run(args: &FmtArgs) -> Result<Outcome> {
 
 fn stdin(args: &FmtArgs) -> Result<Outcome> {
     let mut bytes = Vec::new();
-    io::stdin().lock().take(files::FILE_BYTES_MAX + 1).read_to_end(&mut bytes).context("stdin can't be read")?;
+    io::stdin()
+        .lock()
+        .take(files::FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .context("stdin can't be read")?;
     if bytes.len() as u64 > files::FILE_BYTES_MAX {
-        anyhow::bail!("stdin has more than {} bytes; split the patterns into several files", files::FILE_BYTES_MAX);
+        anyhow::bail!(
+            "stdin has more than {} bytes; split the patterns into several files",
+            files::FILE_BYTES_MAX
+        );
     }
     let text = files::text("stdin", bytes)?;
-    let Some(laid_out) = layout("stdin", &text)? else { return Ok(Outcome::Findings) };
+    let Some(laid_out) = layout("stdin", &text)? else {
+        return Ok(Outcome::Findings);
+    };
     if !args.check && !args.diff {
         io::stdout().lock().write_all(laid_out.as_bytes())?;
         return Ok(Outcome::Fine);
@@ -79,10 +91,7 @@ fn layout(name: &str, text: &str) -> Result<Option<String>> {
     if diagnostics.is_empty() {
         return Ok(Some(print::print(&tree, text)));
     }
-    let mut err = io::stderr().lock();
-    for found in &diagnostics {
-        writeln!(err, "{}\n", diagnostic::render(found, &files, color()).trim_end())?;
-    }
+    show_diagnostics(&diagnostics, &files)?;
     Ok(None)
 }
 
@@ -111,5 +120,10 @@ fn replace(path: &Path, text: &str) -> Result<()> {
     if written.is_err() {
         let _ = fs::remove_file(&beside);
     }
-    written.with_context(|| format!("\"{}\" can't be written; check its folder's permissions", path.display()))
+    written.with_context(|| {
+        format!(
+            "\"{}\" can't be written; check its folder's permissions",
+            path.display()
+        )
+    })
 }

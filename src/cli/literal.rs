@@ -83,11 +83,17 @@ mod tests {
     #[test]
     fn values_read_as_patterns_write_them() {
         let shown = |value| show(&value, Clock::Since(Timestamp(1_000)));
-        assert_eq!(shown(Value::Str("a\"\u{1b}[2J".into())), "\"a\\\"\\u{1b}[2J\"");
+        assert_eq!(
+            shown(Value::Str("a\"\u{1b}[2J".into())),
+            "\"a\\\"\\u{1b}[2J\""
+        );
         assert_eq!(shown(Value::Float(2.0)), "2.0");
         assert_eq!(shown(Value::Duration(Span(90_000))), "1m30s");
         assert_eq!(shown(Value::Timestamp(Timestamp(31_000))), "30s");
-        assert_eq!(shown(Value::List([Value::Int(1), Value::Null].into())), "[1, null]");
+        assert_eq!(
+            shown(Value::List([Value::Int(1), Value::Null].into())),
+            "[1, null]"
+        );
         assert_eq!(Clock::Calendar.show(Timestamp(0)), "1970-01-01T00:00:00Z");
     }
 }

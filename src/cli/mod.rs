@@ -61,6 +61,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let io = cause.downcast_ref::<io::Error>();
         let sink = cause.downcast_ref::<leitmotif::sink::Error>();
-        io.is_some_and(|io| io.kind() == ErrorKind::BrokenPipe) || sink.is_some_and(leitmotif::sink::Error::is_closed)
+        io.is_some_and(|io| io.kind() == ErrorKind::BrokenPipe)
+            || sink.is_some_and(leitmotif::sink::Error::is_closed)
     })
 }

@@ -4,7 +4,8 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use anyhow::{Result, bail};
 use leitmotif::lang::Params;
-use leitmotif::lang::diagnostic::{self, Diagnostic, Severity};
+use leitmotif::lang::diagnostic::render::{Style, render};
+use leitmotif::lang::diagnostic::{Diagnostic, Severity};
 use leitmotif::lang::pattern::Program;
 use leitmotif::lang::span::SourceMap;
 
@@ -37,7 +38,11 @@ pub struct Tally {
 pub fn load(args: &ProgramArgs) -> Result<Loaded> {
     let files = files::load(&args.patterns)?;
     let compiled = leitmotif::lang::compile(&files, &params(&args.params)?);
-    Ok(Loaded { files, program: compiled.program, diagnostics: compiled.diagnostics })
+    Ok(Loaded {
+        files,
+        program: compiled.program,
+        diagnostics: compiled.diagnostics,
+    })
 }
 
 fn params(named: &[Named]) -> Result<Params> {
@@ -66,19 +71,21 @@ impl Loaded {
     /// # Errors
     /// When stderr can't be written.
     pub fn show(&self) -> Result<Tally> {
-        let color = color();
-        let mut err = io::stderr().lock();
-        for diagnostic in &self.diagnostics {
-            let text = diagnostic::render(diagnostic, &self.files, color);
-            writeln!(err, "{}\n", text.trim_end())?;
-        }
+        show(&self.diagnostics, &self.files)?;
         Ok(self.tally())
     }
 
     /// How many findings there are.
     pub fn tally(&self) -> Tally {
-        let errors = self.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
-        Tally { errors, warnings: self.diagnostics.len() - errors }
+        let errors = self
+            .diagnostics
+            .iter()
+            .filter(|found| found.severity == Severity::Error)
+            .count();
+        Tally {
+            errors,
+            warnings: self.diagnostics.len() - errors,
+        }
     }
 }
 
@@ -86,11 +93,30 @@ impl std::fmt::Display for Tally {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let plural = |count| if count == 1 { "" } else { "s" };
         let Tally { errors, warnings } = *self;
-        write!(f, "{errors} error{}, {warnings} warning{}", plural(errors), plural(warnings))
+        write!(
+            f,
+            "{errors} error{}, {warnings} warning{}",
+            plural(errors),
+            plural(warnings)
+        )
     }
 }
 
-/// True if stderr is a terminal and its owner has nothing against colours.
-pub fn color() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+/// Writes findings to stderr for people, with an empty line after them; in colour on a terminal whose owner has nothing against it.
+///
+/// # Errors
+/// When stderr can't be written.
+pub fn show(diagnostics: &[Diagnostic], files: &SourceMap) -> Result<()> {
+    if diagnostics.is_empty() {
+        return Ok(());
+    }
+    let color = io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let style = if color { Style::Color } else { Style::Plain };
+    writeln!(
+        io::stderr(),
+        "{}\n",
+        render(diagnostics, files, style).trim_end()
+    )?;
+    Ok(())
 }

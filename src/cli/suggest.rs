@@ -49,7 +49,10 @@ mod tests {
     fn near_names_are_suggested_and_far_ones_listed() {
         assert_eq!(nearest("farud", ["watchlist", "fraud"]), Some("fraud"));
         assert_eq!(nearest("x", ["watchlist", "fraud"]), None);
-        assert_eq!(unknown("output", "x", ["fraud", "late"]), "no output \"x\"; there is fraud, late");
+        assert_eq!(
+            unknown("output", "x", ["fraud", "late"]),
+            "no output \"x\"; there is fraud, late"
+        );
         assert_eq!(
             unknown("output", "Fraud", ["fraud"]),
             "no output \"Fraud\"; did you mean \"fraud\"?"

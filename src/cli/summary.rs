@@ -94,14 +94,22 @@ impl Summary {
             );
             hints(&mut out, source, &kept);
         }
-        let width = self.patterns.iter().map(|pattern| pattern.name.chars().count()).max().unwrap_or(0);
+        let width = self
+            .patterns
+            .iter()
+            .map(|pattern| pattern.name.chars().count())
+            .max()
+            .unwrap_or(0);
         for pattern in &self.patterns {
             let mut parts = vec![counted(pattern.matches, "match", "matches")];
             if pattern.timeouts > 0 {
                 parts.push(counted(pattern.timeouts, "timeout", "timeouts"));
             }
             if pattern.suppressed > 0 {
-                parts.push(format!("{} suppressed by `limit`", thousands(pattern.suppressed)));
+                parts.push(format!(
+                    "{} suppressed by `limit`",
+                    thousands(pattern.suppressed)
+                ));
             }
             if pattern.evicted > 0 {
                 parts.push(format!("{} evicted by `bound`", thousands(pattern.evicted)));
@@ -119,7 +127,11 @@ impl Summary {
             let _ = write!(out, ", {cpu:.2} s of CPU");
         }
         if let Some(bytes) = self.peak_memory_bytes {
-            let _ = write!(out, ", peak memory {} MB", thousands(bytes.div_ceil(1_000_000)));
+            let _ = write!(
+                out,
+                ", peak memory {} MB",
+                thousands(bytes.div_ceil(1_000_000))
+            );
         }
         out.push('\n');
         if self.interrupted {
@@ -137,7 +149,11 @@ fn hints(out: &mut String, source: &SourceCounts, kept: &impl Fn(&str) -> bool) 
         }
         match source.delay_needed_ms {
             Some(ms) => {
-                let _ = writeln!(out, "  help: --delay {} would have kept them all", leitmotif::time::Span(ms));
+                let _ = writeln!(
+                    out,
+                    "  help: --delay {} would have kept them all",
+                    leitmotif::time::Span(ms)
+                );
             }
             None => out.push_str("  help: raise --delay\n"),
         }
@@ -150,13 +166,19 @@ fn hints(out: &mut String, source: &SourceCounts, kept: &impl Fn(&str) -> bool) 
             let _ = writeln!(out, "  first malformed: {reason}");
         }
         if !kept("malformed") {
-            out.push_str("  help: --output malformed=malformed.ndjson keeps them with their reasons\n");
+            out.push_str(
+                "  help: --output malformed=malformed.ndjson keeps them with their reasons\n",
+            );
         }
     }
 }
 
 fn counted(count: u64, one: &str, many: &str) -> String {
-    format!("{} {}", thousands(count), if count == 1 { one } else { many })
+    format!(
+        "{} {}",
+        thousands(count),
+        if count == 1 { one } else { many }
+    )
 }
 
 /// `1,234,567`
@@ -185,7 +207,9 @@ pub fn cpu_time() -> Option<Duration> {
 /// The most memory of this process that was resident so far, in bytes; `None` where there is no `/proc`.
 pub fn peak_memory() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes * 1_024)
 }
@@ -207,7 +231,12 @@ mod tests {
                 delay_needed_ms: Some(1_500),
                 ..SourceCounts::default()
             }],
-            patterns: vec![PatternCounts { name: "p".into(), matches: 1, evicted: 3, ..PatternCounts::default() }],
+            patterns: vec![PatternCounts {
+                name: "p".into(),
+                matches: 1,
+                evicted: 3,
+                ..PatternCounts::default()
+            }],
             ..Summary::default()
         }
     }
@@ -215,8 +244,16 @@ mod tests {
     #[test]
     fn late_and_malformed_come_with_a_way_out() {
         let text = summary().text(|name| name == "late");
-        assert!(text.contains("1,234,567 read = 1,234,564 processed + 2 late + 1 malformed + 0 filtered"), "{text}");
-        assert!(text.contains("--delay 1s500ms would have kept them all"), "{text}");
+        assert!(
+            text.contains(
+                "1,234,567 read = 1,234,564 processed + 2 late + 1 malformed + 0 filtered"
+            ),
+            "{text}"
+        );
+        assert!(
+            text.contains("--delay 1s500ms would have kept them all"),
+            "{text}"
+        );
         assert!(!text.contains("--output late="), "{text}");
         assert!(text.contains("--output malformed="), "{text}");
         assert!(text.contains("p  1 match, 3 evicted by `bound`"), "{text}");

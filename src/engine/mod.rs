@@ -7,6 +7,7 @@
 mod directory;
 pub mod intake;
 mod keyed;
+pub mod reads;
 pub mod reorder;
 mod timers;
 pub mod watermark;

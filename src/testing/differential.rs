@@ -85,7 +85,7 @@ fn run_engine(
     end: Watermark,
     cuts: &[Timestamp],
 ) -> Result<Vec<Row>, crate::engine::Error> {
-    let mut engine = Engine::new(Arc::clone(program), &Tables::default())?;
+    let mut engine = Engine::new(Arc::clone(program), &Tables::empty(program))?;
     let mut rows = Vec::new();
     let mut rest = events;
     for cut in cuts.iter().copied().filter(|cut| *cut < end.0).chain([end.0]) {

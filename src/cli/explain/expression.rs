@@ -4,7 +4,8 @@
 
 use leitmotif::event::{EventTypeId, FieldId};
 use leitmotif::lang::pattern::{
-    Aggregate, AggregateFunction, BinaryOp, Expr, Function, Pattern, Program, TableId, UnaryOp, VariableId,
+    Aggregate, AggregateFunction, BinaryOp, Expr, Function, Pattern, Program, TableId, UnaryOp,
+    VariableId,
 };
 
 use crate::cli::literal::{self, Clock};
@@ -68,7 +69,11 @@ impl Names<'_> {
 
     fn at(self, expr: &Expr, least: Strength, prefix: &str) -> String {
         let (strength, text) = self.bare(expr, prefix);
-        if strength < least { format!("({text})") } else { text }
+        if strength < least {
+            format!("({text})")
+        } else {
+            text
+        }
     }
 
     /// `prefix` stands before bare fields: `x.` inside an aggregate over x.
@@ -83,9 +88,15 @@ impl Names<'_> {
             },
             Expr::Bound(variable, field) => {
                 let ty = self.variable_type(*variable);
-                atom(format!("{}.{}", self.variable(*variable), self.field(ty, *field)))
+                atom(format!(
+                    "{}.{}",
+                    self.variable(*variable),
+                    self.field(ty, *field)
+                ))
             }
-            Expr::Prev(_, argument) => atom(format!("prev({})", self.at(argument, Strength::Or, ""))),
+            Expr::Prev(_, argument) => {
+                atom(format!("prev({})", self.at(argument, Strength::Or, "")))
+            }
             Expr::Aggregate(aggregate) => atom(self.aggregate(aggregate)),
             Expr::Key(part) => atom(name_of(self.pattern.key.get(*part).map(String::as_str))),
             Expr::WholeKey => atom("key()".to_owned()),
@@ -96,21 +107,37 @@ impl Names<'_> {
             Expr::Reached => atom("reached()".to_owned()),
             Expr::Lookup(table, key, column) => {
                 let (name, field) = self.column(*table, *column);
-                atom(format!("{name}[{}].{field}", self.at(key, Strength::Or, prefix)))
+                atom(format!(
+                    "{name}[{}].{field}",
+                    self.at(key, Strength::Or, prefix)
+                ))
             }
-            Expr::Unary(UnaryOp::Neg, inner) => {
-                (Strength::Negate, format!("-{}", self.at(inner, Strength::Negate, prefix)))
-            }
-            Expr::Unary(UnaryOp::Not, inner) => {
-                (Strength::Not, format!("not {}", self.at(inner, Strength::Not, prefix)))
-            }
+            Expr::Unary(UnaryOp::Neg, inner) => (
+                Strength::Negate,
+                format!("-{}", self.at(inner, Strength::Negate, prefix)),
+            ),
+            Expr::Unary(UnaryOp::Not, inner) => (
+                Strength::Not,
+                format!("not {}", self.at(inner, Strength::Not, prefix)),
+            ),
             Expr::Binary(op, left, right) => self.binary(*op, left, right, prefix),
-            Expr::In { needle, list, negated } => {
+            Expr::In {
+                needle,
+                list,
+                negated,
+            } => {
                 let word = if *negated { "not in" } else { "in" };
                 let needle = self.at(needle, Strength::Coalesce, prefix);
-                (Strength::Compare, format!("{needle} {word} [{}]", self.list(list, prefix)))
+                (
+                    Strength::Compare,
+                    format!("{needle} {word} [{}]", self.list(list, prefix)),
+                )
             }
-            Expr::Call(function, args) => atom(format!("{}({})", function_name(*function), self.list(args, prefix))),
+            Expr::Call(function, args) => atom(format!(
+                "{}({})",
+                function_name(*function),
+                self.list(args, prefix)
+            )),
             Expr::Matches(text, regex) => atom(format!(
                 "matches({}, {})",
                 self.at(text, Strength::Or, prefix),
@@ -122,14 +149,21 @@ impl Names<'_> {
     fn binary(self, op: BinaryOp, left: &Expr, right: &Expr, prefix: &str) -> (Strength, String) {
         let (word, strength) = operator(op);
         // Comparisons don't chain; `??` and arithmetic group to the left.
-        let left_least = if strength == Strength::Compare { strength.tighter() } else { strength };
+        let left_least = if strength == Strength::Compare {
+            strength.tighter()
+        } else {
+            strength
+        };
         let left = self.at(left, left_least, prefix);
         let right = self.at(right, strength.tighter(), prefix);
         (strength, format!("{left} {word} {right}"))
     }
 
     fn list(self, items: &[Expr], prefix: &str) -> String {
-        let items: Vec<String> = items.iter().map(|item| self.at(item, Strength::Or, prefix)).collect();
+        let items: Vec<String> = items
+            .iter()
+            .map(|item| self.at(item, Strength::Or, prefix))
+            .collect();
         items.join(", ")
     }
 
@@ -153,17 +187,26 @@ impl Names<'_> {
             ty: self.variable_type(aggregate.variable),
             ..self
         };
-        format!("{name}({})", inside.at(&aggregate.argument, Strength::Or, &format!("{variable}.")))
+        format!(
+            "{name}({})",
+            inside.at(&aggregate.argument, Strength::Or, &format!("{variable}."))
+        )
     }
 
     fn variable_type(self, id: VariableId) -> EventTypeId {
-        self.pattern.variables.get(usize::from(id.0)).map_or(self.ty, |v| v.ty)
+        self.pattern
+            .variables
+            .get(usize::from(id.0))
+            .map_or(self.ty, |v| v.ty)
     }
 
     fn column(self, table: TableId, column: FieldId) -> (String, String) {
         let table = self.program.tables.get(usize::from(table.0));
         let field = table.and_then(|t| t.fields.get(usize::from(column.0)));
-        (name_of(table.map(|t| t.name.as_str())), name_of(field.map(|f| f.name.as_str())))
+        (
+            name_of(table.map(|t| t.name.as_str())),
+            name_of(field.map(|f| f.name.as_str())),
+        )
     }
 }
 

@@ -4,8 +4,8 @@ use anyhow::{Context as _, Result};
 use leitmotif::automaton::{Nfa, RuntimeClass, Tables};
 use leitmotif::event::{EventTypeId, FieldType};
 use leitmotif::lang::pattern::{
-    AfterMatch, BOUND_DEFAULT, Closer, Element, Evict, Node, Pattern, PatternId, Program, Reach, Sequence, StepRole, VariableId,
-    Window,
+    AfterMatch, BOUND_DEFAULT, Closer, Element, Evict, Node, Pattern, PatternId, Program, Reach,
+    Sequence, StepRole, VariableId, Window,
 };
 use serde::Serialize;
 
@@ -117,12 +117,20 @@ impl Facts {
     /// When the pattern is too complex for an automaton.
     pub fn gather(program: &Program, pattern: &Pattern) -> Result<Facts> {
         let first = pattern.steps.first().map_or(EventTypeId(0), |step| step.ty);
-        let names = Names { program, pattern, ty: first };
+        let names = Names {
+            program,
+            pattern,
+            ty: first,
+        };
         let nfa = automaton(program, pattern)?;
         Ok(Facts {
             name: pattern.name.clone(),
             annotations: pattern.annotations.clone(),
-            inputs: pattern.inputs.iter().map(|input| program.schema.get(input.ty).name.clone()).collect(),
+            inputs: pattern
+                .inputs
+                .iter()
+                .map(|input| program.schema.get(input.ty).name.clone())
+                .collect(),
             key: key(pattern),
             steps: steps(names),
             ways: ways::of(pattern, &nfa),
@@ -140,7 +148,11 @@ impl Facts {
 
     /// The positions of the automaton, by number.
     pub fn positions(&self) -> Vec<&Position> {
-        let mut found: Vec<&Position> = self.ways.iter().flat_map(|way| way.from.iter().chain(&way.to)).collect();
+        let mut found: Vec<&Position> = self
+            .ways
+            .iter()
+            .flat_map(|way| way.from.iter().chain(&way.to))
+            .collect();
         found.sort_by_key(|position| position.number);
         found.dedup();
         found
@@ -164,19 +176,30 @@ pub fn type_name(ty: FieldType) -> &'static str {
 /// The closer of the loop that ends the pattern.
 pub fn closer(pattern: &Pattern) -> Option<&Closer> {
     match pattern.body.elements.last() {
-        Some(Element::Positive { node: Node::Loop(last), .. }) => last.closer.as_ref(),
+        Some(Element::Positive {
+            node: Node::Loop(last),
+            ..
+        }) => last.closer.as_ref(),
         _ => None,
     }
 }
 
 fn key(pattern: &Pattern) -> Vec<Column> {
     let columns = pattern.key.iter().zip(&pattern.key_types);
-    columns.map(|(name, ty)| Column { name: name.clone(), ty: type_name(*ty) }).collect()
+    columns
+        .map(|(name, ty)| Column {
+            name: name.clone(),
+            ty: type_name(*ty),
+        })
+        .collect()
 }
 
 fn steps(names: Names<'_>) -> Vec<StepFacts> {
     let facts = names.pattern.steps.iter().map(|step| {
-        let names = Names { ty: step.ty, ..names };
+        let names = Names {
+            ty: step.ty,
+            ..names
+        };
         let condition = step.condition.as_ref();
         StepFacts {
             name: step.name.clone(),
@@ -187,7 +210,9 @@ fn steps(names: Names<'_>) -> Vec<StepFacts> {
             },
             event: names.program.schema.get(step.ty).name.clone(),
             condition: condition.map(|expr| names.show(expr)),
-            reads: condition.map(|expr| reads::earlier(expr, names).into_iter().collect()).unwrap_or_default(),
+            reads: condition
+                .map(|expr| reads::earlier(expr, names).into_iter().collect())
+                .unwrap_or_default(),
         }
     });
     facts.collect()
@@ -202,36 +227,73 @@ fn skip(pattern: &Pattern, nfa: &Nfa) -> String {
         return "every window is judged by itself".to_owned();
     }
     match pattern.skip {
-        AfterMatch::PastMatch => "past match: what starts at or before its last event is dropped".to_owned(),
+        AfterMatch::PastMatch => {
+            "past match: what starts at or before its last event is dropped".to_owned()
+        }
         AfterMatch::None => "none: nothing is dropped".to_owned(),
-        AfterMatch::ToNext => "to next: what starts at or before its first event is dropped".to_owned(),
-        AfterMatch::To(id) => format!("to {0}: what starts before its first `{0}` is dropped", variable(id)),
-        AfterMatch::ToLast(id) => format!("to last {0}: what starts before its last `{0}` is dropped", variable(id)),
+        AfterMatch::ToNext => {
+            "to next: what starts at or before its first event is dropped".to_owned()
+        }
+        AfterMatch::To(id) => format!(
+            "to {0}: what starts before its first `{0}` is dropped",
+            variable(id)
+        ),
+        AfterMatch::ToLast(id) => format!(
+            "to last {0}: what starts before its last `{0}` is dropped",
+            variable(id)
+        ),
     }
 }
 
 fn limit(names: Names<'_>) -> Option<String> {
     let limit = names.pattern.limit.as_ref()?;
     let by: Vec<String> = limit.by.iter().map(|expr| names.show(expr)).collect();
-    let by = if by.is_empty() { String::new() } else { format!(" by {}", by.join(", ")) };
-    Some(format!("{} per {}{by}; the rest is counted as suppressed", limit.count, limit.per))
+    let by = if by.is_empty() {
+        String::new()
+    } else {
+        format!(" by {}", by.join(", "))
+    };
+    Some(format!(
+        "{} per {}{by}; the rest is counted as suppressed",
+        limit.count, limit.per
+    ))
 }
 
 fn automaton(program: &Program, pattern: &Pattern) -> Result<Nfa> {
-    let at = program.patterns.iter().position(|other| std::ptr::eq(other, pattern)).unwrap_or_default();
+    let at = program
+        .patterns
+        .iter()
+        .position(|other| std::ptr::eq(other, pattern))
+        .unwrap_or_default();
     let id = PatternId(u32::try_from(at).context("too many patterns")?);
-    Nfa::new(program, id, &Tables::empty(program)).with_context(|| format!("pattern \"{}\"", pattern.name))
+    Nfa::new(program, id, &Tables::empty(program))
+        .with_context(|| format!("pattern \"{}\"", pattern.name))
 }
 
 fn class(names: Names<'_>, nfa: &Nfa) -> Class {
     let pattern = names.pattern;
     if let RuntimeClass::Boundary(windows) = nfa.class() {
-        return Class { name: "boundary", why: format!("{windows}; running values per window, no list of partial matches") };
+        return Class {
+            name: "boundary",
+            why: format!("{windows}; running values per window, no list of partial matches"),
+        };
     }
     let correlated = pattern.steps.iter().find_map(|step| {
-        let read = reads::earlier(step.condition.as_ref()?, Names { ty: step.ty, ..names });
+        let read = reads::earlier(
+            step.condition.as_ref()?,
+            Names {
+                ty: step.ty,
+                ..names
+            },
+        );
         let read: Vec<String> = read.into_iter().map(|name| format!("`{name}`")).collect();
-        (!read.is_empty()).then(|| format!("the condition of `{}` reads {}, which differs from one partial match to the next", step.name, read.join(", ")))
+        (!read.is_empty()).then(|| {
+            format!(
+                "the condition of `{}` reads {}, which differs from one partial match to the next",
+                step.name,
+                read.join(", ")
+            )
+        })
     });
     Class {
         name: "runs",
@@ -258,11 +320,17 @@ fn expiry(pattern: &Pattern) -> Vec<String> {
     }
     match closer(pattern) {
         Some(Closer::Gap(gap)) => found.push(format!("{gap} after its last event (`gap`)")),
-        Some(Closer::For(span)) => found.push(format!("{span} after the loop's first event (`for`)")),
-        Some(Closer::Window(Window::Time { size, .. })) => {
-            found.push(format!("at the end of its window, at most {size} after its first event"));
+        Some(Closer::For(span)) => {
+            found.push(format!("{span} after the loop's first event (`for`)"))
         }
-        Some(Closer::Window(Window::Count { size, .. })) => found.push(format!("with its {size}th event")),
+        Some(Closer::Window(Window::Time { size, .. })) => {
+            found.push(format!(
+                "at the end of its window, at most {size} after its first event"
+            ));
+        }
+        Some(Closer::Window(Window::Count { size, .. })) => {
+            found.push(format!("with its {size}th event"))
+        }
         None => {}
     }
     gaps(&pattern.body, pattern, &mut found);
@@ -278,15 +346,22 @@ fn gaps(sequence: &Sequence, pattern: &Pattern, found: &mut Vec<String>) {
         match element {
             Element::Positive { connector, node } => {
                 if let Some(within) = connector.within {
-                    let step = ways::first_steps(node).first().map(|id| ways::step_name(pattern, *id));
-                    found.push(format!("{within} without `{}` (`then within`)", step.unwrap_or("the next step")));
+                    let step = ways::first_steps(node)
+                        .first()
+                        .map(|id| ways::step_name(pattern, *id));
+                    found.push(format!(
+                        "{within} without `{}` (`then within`)",
+                        step.unwrap_or("the next step")
+                    ));
                 }
                 nested(node, pattern, found);
             }
             Element::Absent(absence) => {
                 if let Reach::For(span) = absence.reach {
                     let step = ways::step_name(pattern, absence.step);
-                    found.push(format!("with a `{step}` in the {span} in which there must be none (`not … for`)"));
+                    found.push(format!(
+                        "with a `{step}` in the {span} in which there must be none (`not … for`)"
+                    ));
                 }
             }
         }
@@ -297,7 +372,9 @@ fn nested(node: &Node, pattern: &Pattern, found: &mut Vec<String>) {
     match node {
         Node::Step(_) => {}
         Node::Choice(sequences) | Node::All(sequences) => {
-            sequences.iter().for_each(|sequence| gaps(sequence, pattern, found));
+            sequences
+                .iter()
+                .for_each(|sequence| gaps(sequence, pattern, found));
         }
         Node::Loop(body) => nested(&body.body, pattern, found),
     }
@@ -307,8 +384,13 @@ fn watermark(pattern: &Pattern) -> Vec<String> {
     let mut needs = Vec::new();
     let mut trailing = pattern.body.elements.iter().rev();
     let mut waits = false;
-    for element in trailing.by_ref().take_while(|element| matches!(element, Element::Absent(_))) {
-        let Element::Absent(absence) = element else { continue };
+    for element in trailing
+        .by_ref()
+        .take_while(|element| matches!(element, Element::Absent(_)))
+    {
+        let Element::Absent(absence) = element else {
+            continue;
+        };
         waits = true;
         match absence.reach {
             Reach::For(span) => needs.push(format!("a match is known when the watermark reaches {span} after its last event")),
@@ -320,9 +402,14 @@ fn watermark(pattern: &Pattern) -> Vec<String> {
     }
     match closer(pattern) {
         Some(Closer::Window(Window::Count { .. })) | None if !waits => {
-            needs.push("a match is known when the watermark passes its last event: `--delay` after it".to_owned());
+            needs.push(
+                "a match is known when the watermark passes its last event: `--delay` after it"
+                    .to_owned(),
+            );
         }
-        Some(_) => needs.push("a match is known when the watermark reaches its end: `--delay` after it".to_owned()),
+        Some(_) => needs.push(
+            "a match is known when the watermark reaches its end: `--delay` after it".to_owned(),
+        ),
         None => {}
     }
     if pattern.timeout.is_some() {
@@ -333,16 +420,31 @@ fn watermark(pattern: &Pattern) -> Vec<String> {
 
 fn outputs(names: Names<'_>) -> Vec<OutputFacts> {
     let emits = names.pattern.emits.iter().map(|emit| {
-        let per = if emit.each { "bound event of a match" } else { "match" };
+        let per = if emit.each {
+            "bound event of a match"
+        } else {
+            "match"
+        };
         (emit.stream, per, &emit.fields)
     });
-    let timeout = names.pattern.timeout.iter().map(|timeout| (timeout.stream, "timeout", &timeout.fields));
+    let timeout = names
+        .pattern
+        .timeout
+        .iter()
+        .map(|timeout| (timeout.stream, "timeout", &timeout.fields));
     let outputs = emits.chain(timeout).map(|(stream, per, values)| {
         let ty = names.program.schema.get(stream);
         OutputFacts {
             name: ty.name.clone(),
             per,
-            fields: ty.fields.iter().map(|f| Column { name: f.name.clone(), ty: type_name(f.ty) }).collect(),
+            fields: ty
+                .fields
+                .iter()
+                .map(|f| Column {
+                    name: f.name.clone(),
+                    ty: type_name(f.ty),
+                })
+                .collect(),
             values: values.iter().map(|expr| names.show(expr)).collect(),
         }
     });

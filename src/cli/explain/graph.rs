@@ -7,16 +7,31 @@ use super::ways::Way;
 
 /// A Graphviz document with one cluster per pattern.
 pub fn dot(patterns: &[Facts]) -> String {
-    let mut out = String::from("digraph leitmotif {\n  rankdir=LR;\n  node [shape=box, style=rounded, fontname=\"Helvetica\"];\n");
+    let mut out = String::from(
+        "digraph leitmotif {\n  rankdir=LR;\n  node [shape=box, style=rounded, fontname=\"Helvetica\"];\n",
+    );
     out.push_str("  edge [fontname=\"Helvetica\", fontsize=10];\n");
     for (number, facts) in patterns.iter().enumerate() {
-        let _ = writeln!(out, "  subgraph cluster_{number} {{\n    label={};", dot_text(&facts.name));
+        let _ = writeln!(
+            out,
+            "  subgraph cluster_{number} {{\n    label={};",
+            dot_text(&facts.name)
+        );
         for (id, label, shape) in nodes(facts) {
-            let _ = writeln!(out, "    p{number}_{id} [label={}{}];", dot_text(&label), dot_shape(shape));
+            let _ = writeln!(
+                out,
+                "    p{number}_{id} [label={}{}];",
+                dot_text(&label),
+                dot_shape(shape)
+            );
         }
         for way in &facts.ways {
             let (from, to) = ends(way);
-            let _ = writeln!(out, "    p{number}_{from} -> p{number}_{to} [label={}];", dot_text(&label(way)));
+            let _ = writeln!(
+                out,
+                "    p{number}_{from} -> p{number}_{to} [label={}];",
+                dot_text(&label(way))
+            );
         }
         out.push_str("  }\n");
     }
@@ -39,7 +54,11 @@ pub fn mermaid(patterns: &[Facts]) -> String {
         }
         for way in &facts.ways {
             let (from, to) = ends(way);
-            let _ = writeln!(out, "    p{number}_{from} -->|{}| p{number}_{to}", mermaid_text(&label(way)));
+            let _ = writeln!(
+                out,
+                "    p{number}_{from} -->|{}| p{number}_{to}",
+                mermaid_text(&label(way))
+            );
         }
         out.push_str("  end\n");
     }
@@ -72,8 +91,14 @@ fn nodes(facts: &Facts) -> Vec<(String, String, Shape)> {
 }
 
 fn ends(way: &Way) -> (String, String) {
-    let from = way.from.as_ref().map_or("start".to_owned(), |place| place.number.to_string());
-    let to = way.to.as_ref().map_or("end".to_owned(), |place| place.number.to_string());
+    let from = way
+        .from
+        .as_ref()
+        .map_or("start".to_owned(), |place| place.number.to_string());
+    let to = way
+        .to
+        .as_ref()
+        .map_or("end".to_owned(), |place| place.number.to_string());
     (from, to)
 }
 
@@ -93,7 +118,10 @@ fn dot_shape(shape: Shape) -> &'static str {
 }
 
 fn dot_text(text: &str) -> String {
-    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    let escaped = text
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n");
     format!("\"{escaped}\"")
 }
 

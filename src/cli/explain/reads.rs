@@ -18,7 +18,14 @@ pub fn kept(pattern: &Pattern, names: Names<'_>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for step in &pattern.steps {
         if let Some(condition) = &step.condition {
-            collect(condition, Names { ty: step.ty, ..names }, &mut found);
+            collect(
+                condition,
+                Names {
+                    ty: step.ty,
+                    ..names
+                },
+                &mut found,
+            );
         }
     }
     let outputs = pattern.emits.iter().flat_map(|emit| &emit.fields);
@@ -38,7 +45,9 @@ fn collect(expr: &Expr, names: Names<'_>, found: &mut BTreeSet<String>) {
         Expr::Bound(..) | Expr::Prev(..) | Expr::Aggregate(_) => {
             found.insert(names.show(expr));
         }
-        Expr::Lookup(_, inner, _) | Expr::Unary(_, inner) | Expr::Matches(inner, _) => collect(inner, names, found),
+        Expr::Lookup(_, inner, _) | Expr::Unary(_, inner) | Expr::Matches(inner, _) => {
+            collect(inner, names, found)
+        }
         Expr::Binary(_, left, right) => {
             collect(left, names, found);
             collect(right, names, found);
@@ -49,6 +58,11 @@ fn collect(expr: &Expr, names: Names<'_>, found: &mut BTreeSet<String>) {
         }
         Expr::Call(_, args) => args.iter().for_each(|arg| collect(arg, names, found)),
         Expr::MatchStart | Expr::MatchEnd | Expr::WindowStart | Expr::WindowEnd => {}
-        Expr::Const(_) | Expr::Field(_) | Expr::EachField(_) | Expr::Key(_) | Expr::WholeKey | Expr::Reached => {}
+        Expr::Const(_)
+        | Expr::Field(_)
+        | Expr::EachField(_)
+        | Expr::Key(_)
+        | Expr::WholeKey
+        | Expr::Reached => {}
     }
 }

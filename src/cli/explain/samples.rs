@@ -4,7 +4,9 @@
 //! shown: conditions on values are taken to hold for the step an event is named after. Patterns with alternatives or loops are shown by their shortest,
 //! most preferred way through.
 
-use leitmotif::lang::pattern::{Absence, Closer, Connector, Contiguity, Element, Node, Pattern, Reach, Sequence, Window};
+use leitmotif::lang::pattern::{
+    Absence, Closer, Connector, Contiguity, Element, Node, Pattern, Reach, Sequence, Window,
+};
 use serde::Serialize;
 
 use super::facts;
@@ -52,7 +54,12 @@ pub fn of(pattern: &Pattern) -> Vec<Sample> {
 }
 
 /// The sample that shows what part `at` forbids or allows.
-fn variation(parts: &[Part<'_>], at: usize, pattern: &Pattern, ending: Option<&str>) -> Option<Sample> {
+fn variation(
+    parts: &[Part<'_>],
+    at: usize,
+    pattern: &Pattern,
+    ending: Option<&str>,
+) -> Option<Sample> {
     let stream_with = |event: &str| stream(parts, pattern, ending, Some((at, event)));
     match &parts[at] {
         // Before the first take nothing is waited for; next to an absence the absence is what matters.
@@ -82,7 +89,12 @@ fn variation(parts: &[Part<'_>], at: usize, pattern: &Pattern, ending: Option<&s
 }
 
 /// The parts as a stream; with `insert`, one more event before or instead of part `at`.
-fn stream(parts: &[Part<'_>], pattern: &Pattern, ending: Option<&str>, insert: Option<(usize, &str)>) -> Vec<String> {
+fn stream(
+    parts: &[Part<'_>],
+    pattern: &Pattern,
+    ending: Option<&str>,
+    insert: Option<(usize, &str)>,
+) -> Vec<String> {
     let mut out = Vec::new();
     for (at, part) in parts.iter().enumerate() {
         if let Some((_, event)) = insert.filter(|(place, _)| *place == at) {
@@ -94,7 +106,9 @@ fn stream(parts: &[Part<'_>], pattern: &Pattern, ending: Option<&str>, insert: O
                 let last = at + 1 == parts.len();
                 match (absence.reach, pattern.within) {
                     (Reach::For(span), _) => out.push(format!("({span} pass)")),
-                    (Reach::Between | Reach::Adjacent, Some(within)) if last => out.push(format!("({within} pass)")),
+                    (Reach::Between | Reach::Adjacent, Some(within)) if last => {
+                        out.push(format!("({within} pass)"))
+                    }
                     (Reach::Between | Reach::Adjacent, _) => {}
                 }
             }
@@ -104,7 +118,12 @@ fn stream(parts: &[Part<'_>], pattern: &Pattern, ending: Option<&str>, insert: O
     out
 }
 
-fn shortest<'a>(sequence: &'a Sequence, outer: Option<Connector>, pattern: &Pattern, out: &mut Vec<Part<'a>>) {
+fn shortest<'a>(
+    sequence: &'a Sequence,
+    outer: Option<Connector>,
+    pattern: &Pattern,
+    out: &mut Vec<Part<'a>>,
+) {
     let mut outer = outer;
     for element in &sequence.elements {
         match element {
@@ -113,16 +132,26 @@ fn shortest<'a>(sequence: &'a Sequence, outer: Option<Connector>, pattern: &Patt
                 take(node, connector, pattern, out);
             }
             Element::Absent(absence) => {
-                out.push(Part::Absence(absence, ways::step_name(pattern, absence.step).to_owned()));
+                out.push(Part::Absence(
+                    absence,
+                    ways::step_name(pattern, absence.step).to_owned(),
+                ));
             }
         }
     }
 }
 
 fn take<'a>(node: &'a Node, connector: Connector, pattern: &Pattern, out: &mut Vec<Part<'a>>) {
-    let plain = |contiguity| Connector { contiguity, after: None, within: None };
+    let plain = |contiguity| Connector {
+        contiguity,
+        after: None,
+        within: None,
+    };
     match node {
-        Node::Step(step) => out.push(Part::Take(connector, ways::step_name(pattern, *step).to_owned())),
+        Node::Step(step) => out.push(Part::Take(
+            connector,
+            ways::step_name(pattern, *step).to_owned(),
+        )),
         Node::Choice(sequences) => {
             if let Some(first) = sequences.first() {
                 shortest(first, Some(connector), pattern, out);
@@ -130,7 +159,11 @@ fn take<'a>(node: &'a Node, connector: Connector, pattern: &Pattern, out: &mut V
         }
         Node::All(sequences) => {
             for (at, sequence) in sequences.iter().enumerate() {
-                let before = if at == 0 { connector } else { plain(Contiguity::SkipTillNext) };
+                let before = if at == 0 {
+                    connector
+                } else {
+                    plain(Contiguity::SkipTillNext)
+                };
                 shortest(sequence, Some(before), pattern, out);
             }
         }
@@ -138,7 +171,11 @@ fn take<'a>(node: &'a Node, connector: Connector, pattern: &Pattern, out: &mut V
             // A long loop is shown by three repeats at most: samples are to be read.
             let repeats = body.min.clamp(1, SHOWN_REPEATS_MAX);
             for repeat in 0..repeats {
-                let before = if repeat == 0 { connector } else { plain(body.contiguity) };
+                let before = if repeat == 0 {
+                    connector
+                } else {
+                    plain(body.contiguity)
+                };
                 take(&body.body, before, pattern, out);
             }
         }

@@ -21,10 +21,18 @@ pub fn show(facts: &Facts) -> String {
     section(&mut out, "having", facts.having.as_slice());
     section(&mut out, "skip", std::slice::from_ref(&facts.skip));
     section(&mut out, "limit", facts.limit.as_slice());
-    section(&mut out, "class", &[format!("{}: {}", facts.class.name, facts.class.why)]);
+    section(
+        &mut out,
+        "class",
+        &[format!("{}: {}", facts.class.name, facts.class.why)],
+    );
     section(&mut out, "bound", &bound(facts));
     section(&mut out, "watermark", &facts.watermark);
-    let keeps = if facts.keeps.is_empty() { "times only".to_owned() } else { facts.keeps.join(", ") };
+    let keeps = if facts.keeps.is_empty() {
+        "times only".to_owned()
+    } else {
+        facts.keeps.join(", ")
+    };
     section(&mut out, "keeps", &[keeps]);
     section(&mut out, "outputs", &outputs(facts));
     section(&mut out, "samples", &samples(facts));
@@ -42,11 +50,20 @@ fn key(columns: &[Column]) -> String {
     if columns.is_empty() {
         return "unkeyed: all events together".to_owned();
     }
-    columns.iter().map(|column| format!("{}: {}", column.name, column.ty)).collect::<Vec<_>>().join(", ")
+    columns
+        .iter()
+        .map(|column| format!("{}: {}", column.name, column.ty))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn steps(facts: &Facts) -> Vec<String> {
-    let width = facts.steps.iter().map(|step| step.name.chars().count()).max().unwrap_or(0);
+    let width = facts
+        .steps
+        .iter()
+        .map(|step| step.name.chars().count())
+        .max()
+        .unwrap_or(0);
     let line = |step: &super::facts::StepFacts| {
         let mut line = format!("{:<width$}  {}", step.name, step.event);
         if let Some(condition) = &step.condition {
@@ -62,11 +79,19 @@ fn steps(facts: &Facts) -> Vec<String> {
 
 fn ways(facts: &Facts) -> Vec<String> {
     let route = |way: &super::ways::Way| {
-        let from = way.from.as_ref().map_or("start", |place| place.step.as_str());
+        let from = way
+            .from
+            .as_ref()
+            .map_or("start", |place| place.step.as_str());
         let to = way.to.as_ref().map_or("match", |place| place.step.as_str());
         format!("{from} -> {to}")
     };
-    let width = facts.ways.iter().map(|way| route(way).chars().count()).max().unwrap_or(0);
+    let width = facts
+        .ways
+        .iter()
+        .map(|way| route(way).chars().count())
+        .max()
+        .unwrap_or(0);
     let line = |way: &super::ways::Way| {
         let mut parts = vec![way.between.clone()];
         parts.extend(way.rules.iter().cloned());
@@ -79,7 +104,11 @@ fn ways(facts: &Facts) -> Vec<String> {
 fn bound(facts: &Facts) -> Vec<String> {
     let bounds = &facts.partial_matches;
     let source = if bounds.default { "default" } else { "`bound`" };
-    let whose = if facts.key.is_empty() { "in all" } else { "per key" };
+    let whose = if facts.key.is_empty() {
+        "in all"
+    } else {
+        "per key"
+    };
     let mut lines = vec![format!(
         "at most {} partial matches {whose} ({source}); one more evicts the {}, counted and written to `evicted`",
         bounds.per_key_max, bounds.evict
@@ -103,16 +132,33 @@ fn outputs(facts: &Facts) -> Vec<String> {
                 }
             })
             .collect();
-        format!("{} {{ {} }}  per {}", output.name, fields.join(", "), output.per)
+        format!(
+            "{} {{ {} }}  per {}",
+            output.name,
+            fields.join(", "),
+            output.per
+        )
     };
     facts.outputs.iter().map(line).collect()
 }
 
 fn samples(facts: &Facts) -> Vec<String> {
-    let streams: Vec<String> = facts.samples.iter().map(|sample| sample.stream.join(" ")).collect();
-    let width = streams.iter().map(|stream| stream.chars().count()).max().unwrap_or(0);
+    let streams: Vec<String> = facts
+        .samples
+        .iter()
+        .map(|sample| sample.stream.join(" "))
+        .collect();
+    let width = streams
+        .iter()
+        .map(|stream| stream.chars().count())
+        .max()
+        .unwrap_or(0);
     let lines = facts.samples.iter().zip(&streams).map(|(sample, stream)| {
-        let verdict = if sample.matches { "matches" } else { "no match" };
+        let verdict = if sample.matches {
+            "matches"
+        } else {
+            "no match"
+        };
         format!("{stream:<width$}  {verdict:<8}  {}", sample.why)
     });
     lines.collect()

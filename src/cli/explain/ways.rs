@@ -28,7 +28,10 @@ pub struct Position {
 
 /// Every way on of a pattern.
 pub fn of(pattern: &Pattern, nfa: &Nfa) -> Vec<Way> {
-    let position = |place: Place| Position { number: place.number, step: step_name(pattern, place.step).to_owned() };
+    let position = |place: Place| Position {
+        number: place.number,
+        step: step_name(pattern, place.step).to_owned(),
+    };
     let way = |way: WayOn| Way {
         from: way.from.map(position),
         to: way.to.map(position),
@@ -40,7 +43,10 @@ pub fn of(pattern: &Pattern, nfa: &Nfa) -> Vec<Way> {
 
 /// The step's name.
 pub fn step_name(pattern: &Pattern, step: StepId) -> &str {
-    pattern.steps.get(usize::from(step.0)).map_or("?", |step| step.name.as_str())
+    pattern
+        .steps
+        .get(usize::from(step.0))
+        .map_or("?", |step| step.name.as_str())
 }
 
 /// The steps with which a node can begin.
@@ -48,7 +54,9 @@ pub fn first_steps(node: &Node) -> Vec<StepId> {
     match node {
         Node::Step(step) => vec![*step],
         Node::Loop(body) => first_steps(&body.body),
-        Node::Choice(sequences) | Node::All(sequences) => sequences.iter().flat_map(first_of).collect(),
+        Node::Choice(sequences) | Node::All(sequences) => {
+            sequences.iter().flat_map(first_of).collect()
+        }
     }
 }
 

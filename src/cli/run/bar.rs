@@ -16,7 +16,9 @@ impl Bar {
             return Bar(None);
         }
         let bar = ProgressBar::new(total);
-        let style = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left");
+        let style = ProgressStyle::with_template(
+            "{bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left",
+        );
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Bar(Some(bar))
     }

@@ -30,17 +30,29 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
     let began = Instant::now();
     // What can be known to be wrong is said before files are checked and made.
     let wanted = sources::wanted(args)?;
-    let Some((_, program)) = program::load(&args.program)?.usable()? else { return Ok(Outcome::Findings) };
+    let Some((_, program)) = program::load(&args.program)?.usable()? else {
+        return Ok(Outcome::Findings);
+    };
     let program = Arc::new(program);
     let intake = sources::open(args, &wanted, &program)?;
     let tables = sources::tables(args, &program)?;
     let engine = Engine::new(Arc::clone(&program), &tables)?;
     let outputs = Outputs::open(args, &wanted.outputs, &program)?;
     let stop = stop_on_interrupt()?;
-    let mut run = Run { intake, engine, outputs, reasons: Reasons::default(), rows_written: 0 };
+    let mut run = Run {
+        intake,
+        engine,
+        outputs,
+        reasons: Reasons::default(),
+        rows_written: 0,
+    };
     let interrupted = run.drive(&stop)?;
     run.report(args, began, interrupted)?;
-    Ok(if interrupted { Outcome::Interrupted } else { Outcome::Fine })
+    Ok(if interrupted {
+        Outcome::Interrupted
+    } else {
+        Outcome::Fine
+    })
 }
 
 /// The parts of a run.
@@ -70,7 +82,8 @@ impl Run {
             if let Some(error) = failed {
                 return Err(error);
             }
-            self.engine.advance(&batch.events, batch.watermark, &mut rows);
+            self.engine
+                .advance(&batch.events, batch.watermark, &mut rows);
             self.outputs.write(&rows)?;
             rows.clear();
             bar.at(self.intake.progress());
@@ -92,15 +105,24 @@ impl Run {
 
     fn report(&self, args: &RunArgs, began: Instant, interrupted: bool) -> Result<()> {
         let wall = began.elapsed().as_secs_f64();
-        let sources: Vec<SourceCounts> = self.intake.counts().map(|(name, counts)| self.reasons.counts(name, counts)).collect();
+        let sources: Vec<SourceCounts> = self
+            .intake
+            .counts()
+            .map(|(name, counts)| self.reasons.counts(name, counts))
+            .collect();
         let program = self.engine.program();
-        let patterns = program.patterns.iter().zip(self.engine.tallies()).map(|(pattern, tally)| PatternCounts {
-            name: pattern.name.clone(),
-            matches: tally.matches - tally.suppressed,
-            timeouts: tally.timeouts,
-            suppressed: tally.suppressed,
-            evicted: tally.evicted,
-        });
+        let patterns =
+            program
+                .patterns
+                .iter()
+                .zip(self.engine.tallies())
+                .map(|(pattern, tally)| PatternCounts {
+                    name: pattern.name.clone(),
+                    matches: tally.matches - tally.suppressed,
+                    timeouts: tally.timeouts,
+                    suppressed: tally.suppressed,
+                    evicted: tally.evicted,
+                });
         let records_read = sources.iter().map(|source| source.read).sum();
         let summary = Summary {
             sources,

@@ -31,7 +31,8 @@ impl Outputs {
     /// When a name is not known, or a sink can't be opened.
     pub fn open(args: &RunArgs, specs: &[OutputSpec], program: &Arc<Program>) -> Result<Outputs> {
         check_names(specs, program)?;
-        let color = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let color = io::stdout().is_terminal()
+            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Ok(Outputs {
             program: Arc::clone(program),
             specs: specs.to_vec(),
@@ -47,14 +48,17 @@ impl Outputs {
     /// When a sink can't be written.
     pub fn write(&mut self, rows: &[Row]) -> Result<()> {
         for row in rows {
-            let Some(target) = self.target(row.stream) else { continue };
-            self.written += 1;
-            match (self.pretty, target) {
-                (Some(layout), Target::Stdout) => {
-                    io::stdout().lock().write_all(layout.line(&self.program, row).as_bytes())?;
+            let Some(target) = self.target(row.stream) else {
+                continue;
+            };
+            match self.pretty.filter(|_| *target == Target::Stdout) {
+                Some(layout) => {
+                    let line = layout.line(&self.program, row);
+                    io::stdout().lock().write_all(line.as_bytes())?;
                 }
-                _ => self.sinks.write(row)?,
+                None => self.sinks.write(row)?,
             }
+            self.written += 1;
         }
         Ok(())
     }
@@ -79,12 +83,15 @@ impl Outputs {
 
     /// True if the output of this name is bound by name.
     pub fn keeps(&self, output: &str) -> bool {
-        self.specs.iter().any(|spec| spec.name.as_deref() == Some(output))
+        self.specs
+            .iter()
+            .any(|spec| spec.name.as_deref() == Some(output))
     }
 
     /// True if rows are drawn on the terminal.
     pub fn draw_on_terminal(&self) -> bool {
-        let to_stdout = |stream| self.target_of(&self.program.schema.get(stream).name) == &Target::Stdout;
+        let to_stdout =
+            |stream| self.target_of(&self.program.schema.get(stream).name) == &Target::Stdout;
         io::stdout().is_terminal() && streams(&self.program).any(to_stdout)
     }
 
@@ -96,13 +103,22 @@ impl Outputs {
     /// Where rows of a stream go; `None` for a side output that nobody asked for.
     fn target(&self, stream: Stream) -> Option<&Target> {
         match stream {
-            Stream::Match(ty) | Stream::Timeout(ty) => Some(self.target_of(&self.program.schema.get(ty).name)),
-            Stream::Evicted => self.specs.iter().find(|spec| spec.name.as_deref() == Some("evicted")).map(|spec| &spec.target),
+            Stream::Match(ty) | Stream::Timeout(ty) => {
+                Some(self.target_of(&self.program.schema.get(ty).name))
+            }
+            Stream::Evicted => self
+                .specs
+                .iter()
+                .find(|spec| spec.name.as_deref() == Some("evicted"))
+                .map(|spec| &spec.target),
         }
     }
 
     fn target_of(&self, stream: &str) -> &Target {
-        let named = self.specs.iter().find(|spec| spec.name.as_deref() == Some(stream));
+        let named = self
+            .specs
+            .iter()
+            .find(|spec| spec.name.as_deref() == Some(stream));
         let spec = named.or_else(|| self.specs.iter().find(|spec| spec.name.is_none()));
         spec.map_or(&Target::Stdout, |spec| &spec.target)
     }
@@ -110,7 +126,9 @@ impl Outputs {
 
 fn check_names(specs: &[OutputSpec], program: &Program) -> Result<()> {
     let known = || {
-        let mut names: Vec<&str> = streams(program).map(|stream| program.schema.get(stream).name.as_str()).collect();
+        let mut names: Vec<&str> = streams(program)
+            .map(|stream| program.schema.get(stream).name.as_str())
+            .collect();
         names.sort_unstable();
         names.dedup();
         names.into_iter().chain(SIDE_OUTPUTS)

@@ -22,19 +22,35 @@ impl Layout {
             let emits = pattern.emits.iter().map(|emit| emit.stream);
             emits.chain(pattern.timeout.iter().map(|timeout| timeout.stream))
         });
-        let name_width = streams.map(|stream| program.schema.get(stream).name.chars().count()).max().unwrap_or(0);
+        let name_width = streams
+            .map(|stream| program.schema.get(stream).name.chars().count())
+            .max()
+            .unwrap_or(0);
         Layout { name_width, color }
     }
 
     /// A row as a line, line break included.
     pub fn line(self, program: &Program, row: &Row) -> String {
         let (name, fields) = match row.stream {
-            Stream::Match(stream) | Stream::Timeout(stream) => (program.schema.get(stream).name.as_str(), fields(program, row, stream)),
-            Stream::Evicted => ("evicted", row.values.iter().map(|value| format!("after {}", plain(value))).collect()),
+            Stream::Match(stream) | Stream::Timeout(stream) => (
+                program.schema.get(stream).name.as_str(),
+                fields(program, row, stream),
+            ),
+            Stream::Evicted => (
+                "evicted",
+                row.values
+                    .iter()
+                    .map(|value| format!("after {}", plain(value)))
+                    .collect(),
+            ),
         };
         let key: Vec<String> = row.key.iter().map(plain).collect();
         let name = format!("{name:<width$}", width = self.name_width);
-        let name = if self.color { format!("\x1b[1;33m{name}\x1b[0m") } else { name };
+        let name = if self.color {
+            format!("\x1b[1;33m{name}\x1b[0m")
+        } else {
+            name
+        };
         let mut parts = vec![Clock::Calendar.show(row.at), name];
         parts.extend((!key.is_empty()).then(|| key.join(" ")));
         parts.extend((!fields.is_empty()).then(|| fields.join(", ")));
@@ -52,13 +68,22 @@ fn fields(program: &Program, row: &Row, stream: EventTypeId) -> Vec<String> {
     };
     let fields = ty.fields.iter().zip(row.values.iter());
     let fields = fields.filter(|(field, value)| !value.is_null() && !repeats(&field.name, value));
-    fields.map(|(field, value)| format!("{} {}", field.name.replace('_', " "), plain(value))).collect()
+    fields
+        .map(|(field, value)| format!("{} {}", field.name.replace('_', " "), plain(value)))
+        .collect()
 }
 
 /// A value; text without quotes where that leaves no doubt.
 fn plain(value: &Value) -> String {
     match value {
-        Value::Str(text) if !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "-_.:/@".contains(c)) => text.to_string(),
+        Value::Str(text)
+            if !text.is_empty()
+                && text
+                    .chars()
+                    .all(|c| c.is_alphanumeric() || "-_.:/@".contains(c)) =>
+        {
+            text.to_string()
+        }
         value => literal::show(value, Clock::Calendar),
     }
 }

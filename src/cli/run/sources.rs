@@ -9,9 +9,9 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use leitmotif::automaton::Tables;
 use leitmotif::engine::intake::{Counts, Intake};
 use leitmotif::engine::reads;
+use leitmotif::event::EventTypeId;
 use leitmotif::event::formats::table::TableData;
 use leitmotif::event::formats::{Decoder, Format, Kinds};
-use leitmotif::event::EventTypeId;
 use leitmotif::lang::pattern::{Program, TableId};
 use leitmotif::sink::{OutputSpec, Target};
 use leitmotif::source::{Place, Rejected, Rejection, SourceSpec};
@@ -33,8 +33,16 @@ pub struct Wanted {
 /// # Errors
 /// When one can't be meant, or an output would overwrite a source.
 pub fn wanted(args: &RunArgs) -> Result<Wanted> {
-    let outputs = args.outputs.iter().map(|text| OutputSpec::parse(text)).collect::<Result<Vec<_>, _>>()?;
-    let mut sources = args.sources.iter().map(|text| SourceSpec::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    let outputs = args
+        .outputs
+        .iter()
+        .map(|text| OutputSpec::parse(text))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut sources = args
+        .sources
+        .iter()
+        .map(|text| SourceSpec::parse(text))
+        .collect::<Result<Vec<_>, _>>()?;
     if sources.is_empty() {
         if io::stdin().is_terminal() {
             bail!(
@@ -44,19 +52,29 @@ pub fn wanted(args: &RunArgs) -> Result<Wanted> {
         }
         sources.push(SourceSpec::parse("-")?);
     }
-    if sources.iter().filter(|source| source.place == Place::Stdin).count() > 1 {
+    if sources
+        .iter()
+        .filter(|source| source.place == Place::Stdin)
+        .count()
+        > 1
+    {
         bail!("stdin can be read once only; name - for one source");
     }
     let read = sources.iter().filter_map(|source| match &source.place {
         Place::File { path, .. } => Some(path),
         Place::Stdin => None,
     });
-    let read: Vec<_> = read.filter_map(|path| fs::canonicalize(path).ok()).collect();
+    let read: Vec<_> = read
+        .filter_map(|path| fs::canonicalize(path).ok())
+        .collect();
     for output in &outputs {
         if let Target::File(path) = &output.target
             && fs::canonicalize(path).is_ok_and(|path| read.contains(&path))
         {
-            bail!("\"{}\" is both a source and an output; it would be lost, so name another output", path.display());
+            bail!(
+                "\"{}\" is both a source and an output; it would be lost, so name another output",
+                path.display()
+            );
         }
     }
     Ok(Wanted { sources, outputs })
@@ -81,16 +99,31 @@ pub fn open(args: &RunArgs, wanted: &Wanted, program: &Program) -> Result<Intake
 }
 
 fn event_type(program: &Program, name: &str) -> Result<EventTypeId> {
-    let declared = || program.schema.types.iter().filter(|ty| ty.time.is_some()).map(|ty| ty.name.as_str());
-    let found = program.schema.find(name).filter(|id| program.schema.get(*id).time.is_some());
+    let declared = || {
+        program
+            .schema
+            .types
+            .iter()
+            .filter(|ty| ty.time.is_some())
+            .map(|ty| ty.name.as_str())
+    };
+    let found = program
+        .schema
+        .find(name)
+        .filter(|id| program.schema.get(*id).time.is_some());
     found.ok_or_else(|| anyhow!("{}", suggest::unknown("event type", name, declared())))
 }
 
 /// Records tell their type. One that is declared with a field of that very name can't, and if it is the only one it need not.
 fn unnamed(args: &RunArgs, program: &Program) -> Kinds {
-    let mut declared = (0..).zip(&program.schema.types).filter(|(_, ty)| ty.time.is_some());
+    let mut declared = (0..)
+        .zip(&program.schema.types)
+        .filter(|(_, ty)| ty.time.is_some());
     if let (Some((id, only)), None) = (declared.next(), declared.next())
-        && only.fields.iter().any(|field| field.path.join(".") == args.type_field)
+        && only
+            .fields
+            .iter()
+            .any(|field| field.path.join(".") == args.type_field)
     {
         return Kinds::One(EventTypeId(id));
     }
@@ -112,7 +145,10 @@ pub fn tables(args: &RunArgs, program: &Program) -> Result<Tables> {
     for (id, table) in (0..).zip(&program.tables) {
         let mut named = args.tables.iter().filter(|named| named.name == table.name);
         let Some(first) = named.next() else {
-            bail!("table \"{0}\" has no rows; name a file that holds them: --table {0}=rows.csv", table.name);
+            bail!(
+                "table \"{0}\" has no rows; name a file that holds them: --table {0}=rows.csv",
+                table.name
+            );
         };
         if named.next().is_some() {
             bail!("--table {} is given twice; keep one", table.name);
@@ -121,9 +157,18 @@ pub fn tables(args: &RunArgs, program: &Program) -> Result<Tables> {
         let format = match path.extension().and_then(|ext| ext.to_str()) {
             Some("csv") => Format::Csv,
             Some("ndjson" | "jsonl" | "json") => Format::Json,
-            _ => bail!("table \"{}\": the ending of \"{}\" does not tell the format; known are .csv .ndjson .jsonl .json", table.name, first.value),
+            _ => bail!(
+                "table \"{}\": the ending of \"{}\" does not tell the format; known are .csv .ndjson .jsonl .json",
+                table.name,
+                first.value
+            ),
         };
-        let bytes = fs::read(path).with_context(|| format!("table \"{}\": \"{}\" can't be read; check the path", table.name, first.value))?;
+        let bytes = fs::read(path).with_context(|| {
+            format!(
+                "table \"{}\": \"{}\" can't be read; check the path",
+                table.name, first.value
+            )
+        })?;
         let rows = TableData::read(&first.value, format, &bytes, &table.fields, table.key)
             .with_context(|| format!("table \"{}\"", table.name))?;
         tables.load(TableId(id), rows);
@@ -139,11 +184,16 @@ impl Reasons {
     /// Keeps the reason if it is the first.
     pub fn note(&mut self, rejected: &Rejected<'_>) {
         let noted = |reasons: &HashMap<(String, Rejection), String>| {
-            reasons.keys().any(|(source, rejection)| source == rejected.source && *rejection == rejected.rejection)
+            reasons.keys().any(|(source, rejection)| {
+                source == rejected.source && *rejection == rejected.rejection
+            })
         };
         if !noted(&self.0) {
             let key = (rejected.source.to_owned(), rejected.rejection);
-            self.0.insert(key, format!("record {}: {}", rejected.offset, rejected.reason));
+            self.0.insert(
+                key,
+                format!("record {}: {}", rejected.offset, rejected.reason),
+            );
         }
     }
 
@@ -151,7 +201,11 @@ impl Reasons {
     pub fn counts(&self, name: &str, counts: Counts) -> SourceCounts {
         let reason = |rejection| self.0.get(&(name.to_owned(), rejection)).cloned();
         SourceCounts {
-            name: if name == "-" { "stdin".to_owned() } else { name.to_owned() },
+            name: if name == "-" {
+                "stdin".to_owned()
+            } else {
+                name.to_owned()
+            },
             read: counts.read,
             processed: counts.processed,
             late: counts.late,

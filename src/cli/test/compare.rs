@@ -41,17 +41,31 @@ impl Difference<'_> {
 pub fn compare<'a>(expected: &'a [Expected], got: &'a [Got]) -> Difference<'a> {
     let fits: Vec<Vec<usize>> = expected
         .iter()
-        .map(|want| (0..got.len()).filter(|&at| differing(want, &got[at]) == Some(0)).collect())
+        .map(|want| {
+            (0..got.len())
+                .filter(|&at| differing(want, &got[at]) == Some(0))
+                .collect()
+        })
         .collect();
     let mut taken_by: Vec<Option<usize>> = vec![None; got.len()];
     for want in 0..expected.len() {
         augment(want, &fits, &mut taken_by, &mut vec![false; got.len()]);
     }
     let found = |want: usize| taken_by.contains(&Some(want));
-    let mut missing: Vec<&Expected> = (0..expected.len()).filter(|&w| !found(w)).map(|w| &expected[w]).collect();
-    let mut unexpected: Vec<&Got> = (0..got.len()).filter(|&g| taken_by[g].is_none()).map(|g| &got[g]).collect();
+    let mut missing: Vec<&Expected> = (0..expected.len())
+        .filter(|&w| !found(w))
+        .map(|w| &expected[w])
+        .collect();
+    let mut unexpected: Vec<&Got> = (0..got.len())
+        .filter(|&g| taken_by[g].is_none())
+        .map(|g| &got[g])
+        .collect();
     let near = pair_nearest(&mut missing, &mut unexpected);
-    Difference { near, missing, unexpected }
+    Difference {
+        near,
+        missing,
+        unexpected,
+    }
 }
 
 /// True when the value is the one that is wanted. Floats may differ by a billionth: sums depend on their order.
@@ -63,13 +77,22 @@ pub fn same(want: &Value, got: &Value) -> bool {
         (Value::Int(want), Value::Decimal(got)) => rust_decimal::Decimal::from(*want) == *got,
         (Value::Decimal(want), Value::Int(got)) => *want == rust_decimal::Decimal::from(*got),
         (Value::List(want), Value::List(got)) => {
-            want.len() == got.len() && want.iter().zip(got.iter()).all(|(want, got)| same(want, got))
+            want.len() == got.len()
+                && want
+                    .iter()
+                    .zip(got.iter())
+                    .all(|(want, got)| same(want, got))
         }
         (want, got) => want == got,
     }
 }
 
-fn augment(want: usize, fits: &[Vec<usize>], taken_by: &mut [Option<usize>], seen: &mut [bool]) -> bool {
+fn augment(
+    want: usize,
+    fits: &[Vec<usize>],
+    taken_by: &mut [Option<usize>],
+    seen: &mut [bool],
+) -> bool {
     for &row in &fits[want] {
         if seen[row] {
             continue;
@@ -98,7 +121,10 @@ fn differing(want: &Expected, got: &Got) -> Option<usize> {
 }
 
 /// Takes out of both lists those that belong together, nearest first.
-fn pair_nearest<'a>(missing: &mut Vec<&'a Expected>, unexpected: &mut Vec<&'a Got>) -> Vec<(&'a Expected, &'a Got)> {
+fn pair_nearest<'a>(
+    missing: &mut Vec<&'a Expected>,
+    unexpected: &mut Vec<&'a Got>,
+) -> Vec<(&'a Expected, &'a Got)> {
     let mut near = Vec::new();
     loop {
         let mut best: Option<(usize, i64, usize, usize)> = None;
@@ -130,7 +156,10 @@ mod tests {
         Expected {
             at: Timestamp(at),
             stream: EventTypeId(0),
-            fields: fields.iter().map(|&(f, v)| (FieldId(f), Value::Int(v))).collect(),
+            fields: fields
+                .iter()
+                .map(|&(f, v)| (FieldId(f), Value::Int(v)))
+                .collect(),
             span: Span::default(),
         }
     }
@@ -145,18 +174,34 @@ mod tests {
 
     fn check(expected: &[Expected], rows: &[Got], near: usize, missing: usize, unexpected: usize) {
         let difference = compare(expected, rows);
-        let counts = (difference.near.len(), difference.missing.len(), difference.unexpected.len());
+        let counts = (
+            difference.near.len(),
+            difference.missing.len(),
+            difference.unexpected.len(),
+        );
         assert_eq!(counts, (near, missing, unexpected));
     }
 
     #[test]
     fn order_of_writing_does_not_matter() {
-        check(&[want(2, &[]), want(1, &[(0, 7)])], &[got(1, [7, 0]), got(2, [8, 0])], 0, 0, 0);
+        check(
+            &[want(2, &[]), want(1, &[(0, 7)])],
+            &[got(1, [7, 0]), got(2, [8, 0])],
+            0,
+            0,
+            0,
+        );
     }
 
     #[test]
     fn a_vague_row_leaves_the_only_fit_to_a_precise_one() {
-        check(&[want(1, &[]), want(1, &[(1, 5)])], &[got(1, [0, 5]), got(1, [0, 6])], 0, 0, 0);
+        check(
+            &[want(1, &[]), want(1, &[(1, 5)])],
+            &[got(1, [0, 5]), got(1, [0, 6])],
+            0,
+            0,
+            0,
+        );
     }
 
     #[test]

@@ -23,7 +23,12 @@ pub fn document(cases: &[Case]) -> String {
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let _ = writeln!(out, "<testsuites name=\"leitmotif\" {}>", counts(cases));
     for suite in cases.chunk_by(|a, b| a.file == b.file) {
-        let _ = writeln!(out, "  <testsuite name=\"{}\" {}>", escaped(&suite[0].file), counts(suite));
+        let _ = writeln!(
+            out,
+            "  <testsuite name=\"{}\" {}>",
+            escaped(&suite[0].file),
+            counts(suite)
+        );
         for case in suite {
             let _ = write!(
                 out,

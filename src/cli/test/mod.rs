@@ -34,9 +34,15 @@ use junit::Case;
 /// # Errors
 /// When a file can't be read or the report can't be written.
 pub fn run(args: &TestArgs) -> Result<Outcome> {
-    let Some((files, program)) = program::load(&args.program)?.usable()? else { return Ok(Outcome::Findings) };
+    let Some((files, program)) = program::load(&args.program)?.usable()? else {
+        return Ok(Outcome::Findings);
+    };
     let program = Arc::new(program);
-    let wanted = |test: &&Test| args.filter.as_ref().is_none_or(|text| test.name.contains(text.as_str()));
+    let wanted = |test: &&Test| {
+        args.filter
+            .as_ref()
+            .is_none_or(|text| test.name.contains(text.as_str()))
+    };
     let tests: Vec<&Test> = program.tests.iter().filter(wanted).collect();
     let mut out = io::stdout().lock();
     let mut cases = Vec::with_capacity(tests.len());
@@ -61,11 +67,19 @@ pub fn run(args: &TestArgs) -> Result<Outcome> {
     }
     let failed = cases.iter().filter(|case| case.failure.is_some()).count();
     writeln!(out, "{} passed, {failed} failed", cases.len() - failed)?;
-    Ok(if failed > 0 { Outcome::Findings } else { Outcome::Fine })
+    Ok(if failed > 0 {
+        Outcome::Findings
+    } else {
+        Outcome::Fine
+    })
 }
 
 /// What the patterns of the test's file emit.
-fn rows(program: &Arc<Program>, test: &Test, reached: &mut BTreeSet<EventTypeId>) -> Result<Vec<Got>> {
+fn rows(
+    program: &Arc<Program>,
+    test: &Test,
+    reached: &mut BTreeSet<EventTypeId>,
+) -> Result<Vec<Got>> {
     let mut events = test.given.clone();
     // Stable: at equal times the order of writing is the order of arrival.
     events.sort_by_key(|event| event.time);
@@ -75,11 +89,18 @@ fn rows(program: &Arc<Program>, test: &Test, reached: &mut BTreeSet<EventTypeId>
     let mut engine = Engine::new(Arc::clone(program), &tables(program, test)?)?;
     let mut rows: Vec<Row> = Vec::new();
     engine.advance(&events, Watermark::FINAL, &mut rows);
-    let got = rows.into_iter().filter(|row| test.patterns.contains(&row.pattern)).filter_map(|row| match row.stream {
-        Stream::Match(stream) | Stream::Timeout(stream) => Some(Got { at: row.at, stream, values: row.values }),
-        // No stream of the file: `bound` is about memory, not about what a pattern means.
-        Stream::Evicted => None,
-    });
+    let got = rows
+        .into_iter()
+        .filter(|row| test.patterns.contains(&row.pattern))
+        .filter_map(|row| match row.stream {
+            Stream::Match(stream) | Stream::Timeout(stream) => Some(Got {
+                at: row.at,
+                stream,
+                values: row.values,
+            }),
+            // No stream of the file: `bound` is about memory, not about what a pattern means.
+            Stream::Evicted => None,
+        });
     let got: Vec<Got> = got.collect();
     reached.extend(got.iter().map(|row| row.stream));
     Ok(got)
@@ -93,7 +114,11 @@ fn tables(program: &Program, test: &Test) -> Result<Tables> {
         let mut rows = TableData::new(declared.key);
         for (_, row) in test.rows.iter().filter(|(table, _)| *table == id) {
             if !rows.insert(row.clone().into()) {
-                bail!("test \"{}\": table `{}` has two rows with the same key; keep one", test.name, declared.name);
+                bail!(
+                    "test \"{}\": table `{}` has two rows with the same key; keep one",
+                    test.name,
+                    declared.name
+                );
             }
         }
         tables.load(id, rows);
@@ -119,16 +144,26 @@ fn untested(program: &Program, reached: &BTreeSet<EventTypeId>) -> Result<()> {
     let mut err = io::stderr().lock();
     for pattern in &program.patterns {
         let streams = pattern.emits.iter().map(|emit| emit.stream);
-        let streams: BTreeSet<EventTypeId> = streams.chain(pattern.timeout.iter().map(|timeout| timeout.stream)).collect();
+        let streams: BTreeSet<EventTypeId> = streams
+            .chain(pattern.timeout.iter().map(|timeout| timeout.stream))
+            .collect();
         for stream in streams.difference(reached) {
             let name = &program.schema.get(*stream).name;
-            writeln!(err, "warning: no test makes pattern `{}` emit `{name}`", pattern.name)?;
+            writeln!(
+                err,
+                "warning: no test makes pattern `{}` emit `{name}`",
+                pattern.name
+            )?;
         }
     }
     Ok(())
 }
 
 fn write_junit(path: &PathBuf, cases: &[Case]) -> Result<()> {
-    fs::write(path, junit::document(cases))
-        .with_context(|| format!("--junit \"{}\" can't be written; check that its folder exists", path.display()))
+    fs::write(path, junit::document(cases)).with_context(|| {
+        format!(
+            "--junit \"{}\" can't be written; check that its folder exists",
+            path.display()
+        )
+    })
 }

@@ -38,31 +38,66 @@ pub fn difference(program: &Program, difference: &Difference<'_>) -> String {
     }
     for want in &difference.missing {
         let ty = program.schema.get(want.stream);
-        let fields = want.fields.iter().map(|(field, value)| (field_name(program, want, *field), value));
-        let _ = writeln!(out, "missing     {} {} {}", CLOCK.show(want.at), ty.name, literal::record(fields, CLOCK));
+        let fields = want
+            .fields
+            .iter()
+            .map(|(field, value)| (field_name(program, want, *field), value));
+        let _ = writeln!(
+            out,
+            "missing     {} {} {}",
+            CLOCK.show(want.at),
+            ty.name,
+            literal::record(fields, CLOCK)
+        );
     }
     for got in &difference.unexpected {
         let ty = program.schema.get(got.stream);
-        let fields = ty.fields.iter().map(|field| field.name.as_str()).zip(got.values.iter());
-        let _ = writeln!(out, "unexpected  {} {} {}", CLOCK.show(got.at), ty.name, literal::record(fields, CLOCK));
+        let fields = ty
+            .fields
+            .iter()
+            .map(|field| field.name.as_str())
+            .zip(got.values.iter());
+        let _ = writeln!(
+            out,
+            "unexpected  {} {} {}",
+            CLOCK.show(got.at),
+            ty.name,
+            literal::record(fields, CLOCK)
+        );
     }
     out
 }
 
 fn field_name<'a>(program: &'a Program, want: &Expected, field: FieldId) -> &'a str {
     let ty = program.schema.get(want.stream);
-    ty.fields.get(usize::from(field.0)).map_or("?", |field| field.name.as_str())
+    ty.fields
+        .get(usize::from(field.0))
+        .map_or("?", |field| field.name.as_str())
 }
 
 /// A table with a line for the time and for each field; those that differ are marked.
 fn side_by_side(out: &mut String, program: &Program, want: &Expected, got: &Got) {
     let ty = program.schema.get(got.stream);
-    let mut lines = vec![(String::from("at"), CLOCK.show(want.at), CLOCK.show(got.at), want.at == got.at)];
+    let mut lines = vec![(
+        String::from("at"),
+        CLOCK.show(want.at),
+        CLOCK.show(got.at),
+        want.at == got.at,
+    )];
     for (number, field) in ty.fields.iter().enumerate() {
         let value = got.values.get(number).unwrap_or(&Value::Null);
         let shown = literal::show(value, CLOCK);
-        match want.fields.iter().find(|(id, _)| usize::from(id.0) == number) {
-            Some((_, wanted)) => lines.push((field.name.clone(), literal::show(wanted, CLOCK), shown, same(wanted, value))),
+        match want
+            .fields
+            .iter()
+            .find(|(id, _)| usize::from(id.0) == number)
+        {
+            Some((_, wanted)) => lines.push((
+                field.name.clone(),
+                literal::show(wanted, CLOCK),
+                shown,
+                same(wanted, value),
+            )),
             // Not compared, but it helps to see what the row is.
             None => lines.push((field.name.clone(), "any".to_owned(), shown, true)),
         }
