@@ -13,6 +13,7 @@ use nom::{IResult, Parser};
 use super::ast::Comment;
 use super::diagnostic::Diagnostic;
 use super::diagnostic::codes_syntax as codes;
+use super::parser::DIAGNOSTICS_MAX;
 use super::span::{FileId, Span};
 use super::syntax_error::error;
 use super::token::{Tok, Token};
@@ -40,8 +41,8 @@ pub(crate) fn lex(file: FileId, text: &str, tokens_max: usize) -> Lexed {
         lexer.at = '\u{feff}'.len_utf8();
     }
     while lexer.token() {
-        if lexer.out.tokens.len() > tokens_max {
-            let last = lexer.out.tokens.pop().map_or(Span::default(), |t| t.span);
+        if lexer.out.tokens.len() + lexer.out.comments.len() > tokens_max {
+            let last = lexer.out.tokens.last().map_or(Span::default(), |t| t.span);
             lexer.out.diagnostics.push(
                 error(
                     codes::TOO_MANY_TOKENS,
@@ -95,7 +96,10 @@ impl<'a> Lexer<'a> {
     }
 
     fn report(&mut self, diagnostic: Diagnostic) {
-        self.out.diagnostics.push(diagnostic);
+        // The parser says that there are more.
+        if self.out.diagnostics.len() <= DIAGNOSTICS_MAX {
+            self.out.diagnostics.push(diagnostic);
+        }
     }
 
     fn comment(&mut self, sign: usize) {

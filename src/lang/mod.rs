@@ -3,12 +3,15 @@
 //! `lexer` -> `parser` (generated) -> `ast` -> `check` -> `pattern`; `print` goes back from the tree to text.
 
 pub mod ast;
+mod brackets;
 mod check;
 pub mod diagnostic;
 pub(crate) mod lexer;
+mod mistake;
 pub mod parser;
 pub mod pattern;
 pub mod print;
+mod recover;
 pub mod scalar;
 pub mod span;
 mod syntax_error;

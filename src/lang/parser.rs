@@ -1,11 +1,23 @@
 //! From text to the syntax tree.
+//!
+//! The lexer makes tokens, the generated parser (`grammar/motif.lalrpop`) a tree. If a file has a mistake, `recover` cuts it
+//! into pieces that are parsed by themselves, and `mistake` says what is wrong with them.
+//!
+//! ```
+//! use leitmotif::lang::{parser::parse, span::FileId};
+//!
+//! let (file, mistakes) = parse(FileId(0), "param limit: int = 5");
+//! assert_eq!((file.items.len(), mistakes.len()), (1, 0));
+//! ```
 
 use lalrpop_util::ParseError;
 
 use super::ast;
+use super::brackets;
 use super::diagnostic::Diagnostic;
 use super::diagnostic::codes_syntax as codes;
 use super::lexer;
+use super::recover::recover;
 use super::span::{FileId, Span};
 use super::syntax_error::error;
 use super::token::{Start, Tok, Token};
@@ -22,59 +34,70 @@ pub const FILE_BYTES_MAX: usize = 8 << 20;
 /// The most words and signs of one file.
 pub const TOKENS_MAX: usize = 2_000_000;
 
+/// The most mistakes of one file that are reported; one more says that there are others.
+pub const DIAGNOSTICS_MAX: usize = 100;
+
 /// Reads a pattern file. What could be read is in the tree even when something else is wrong; the tree is
-/// complete if there are no diagnostics.
+/// complete if there are no diagnostics. Linear in the length of the text, which is held to [`FILE_BYTES_MAX`];
+/// nothing in the tree is nested deeper than a recursive walk can take.
 #[must_use]
 pub fn parse(file: FileId, text: &str) -> (ast::File, Vec<Diagnostic>) {
-    let mut out = ast::File::default();
     if text.len() > FILE_BYTES_MAX {
-        return (
-            out,
-            vec![error(
-                codes::FILE_TOO_LARGE,
-                file,
-                Span::default(),
-                "file too large",
-                "",
-            )],
-        );
+        return (ast::File::default(), vec![too_large(file, text)]);
     }
     let lexed = lexer::lex(file, text, TOKENS_MAX);
     let mut diagnostics = lexed.diagnostics;
-    out.comments = lexed.comments;
     let mut tree = Tree::new(file, text);
-    match read(&mut tree, Start::File, &lexed.tokens) {
-        Ok(Piece::File(items)) => out.items = items,
-        Ok(_) => {}
-        Err(ParseError::UnrecognizedToken { token, expected }) => {
-            let span = Span {
-                start: token.0,
-                end: token.2,
-            };
-            diagnostics.push(error(
-                codes::UNEXPECTED,
-                file,
-                span,
-                format!(
-                    "unexpected `{}`",
-                    &text[span.start as usize..span.end as usize]
-                ),
-                format!("expected one of {}", expected.join(" ")),
-            ));
+    let shallow = brackets::too_deep(file, &lexed.tokens).is_none();
+    let whole = shallow.then(|| read(&mut tree, Start::File, &lexed.tokens));
+    let items = match whole {
+        Some(Ok(Piece::File(items))) => {
+            diagnostics.extend(tree.too_deep);
+            items
         }
-        Err(_) => {
-            let end = Span::new(text.len(), text.len());
-            diagnostics.push(error(
-                codes::UNEXPECTED,
-                file,
-                end,
-                "the file ends too early",
-                "more was expected",
-            ));
+        _ => {
+            let (items, more) = recover(file, text, &lexed.tokens, &diagnostics);
+            diagnostics.extend(more);
+            items
         }
+    };
+    diagnostics.sort_by_key(|d| d.primary.span.start);
+    if diagnostics.len() > DIAGNOSTICS_MAX {
+        diagnostics.truncate(DIAGNOSTICS_MAX);
+        diagnostics.push(too_many(file, &diagnostics));
     }
-    diagnostics.extend(tree.too_deep);
-    (out, diagnostics)
+    let comments = lexed.comments;
+    (ast::File { items, comments }, diagnostics)
+}
+
+fn too_large(file: FileId, text: &str) -> Diagnostic {
+    error(
+        codes::FILE_TOO_LARGE,
+        file,
+        Span::default(),
+        format!(
+            "this file has {} bytes; {FILE_BYTES_MAX} are the most that are read",
+            text.len()
+        ),
+        "nothing of it was read",
+    )
+    .help(
+        "split it into several files; reference data belongs into a table that is loaded at start",
+    )
+}
+
+fn too_many(file: FileId, diagnostics: &[Diagnostic]) -> Diagnostic {
+    let last = diagnostics
+        .last()
+        .map_or(Span::default(), |d| d.primary.span);
+    error(
+        codes::TOO_MANY_MISTAKES,
+        file,
+        last,
+        format!("more than {DIAGNOSTICS_MAX} mistakes in this file"),
+        "the others come after this",
+    )
+    .help("mend these first; the others may follow from them")
 }
 
 /// What the generated parser stumbles over.
@@ -94,45 +117,4 @@ pub(crate) fn read(tree: &mut Tree<'_>, start: Start, tokens: &[Token]) -> Resul
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_sample_is_read() {
-        let text = r#"
-event Txn { at: timestamp time, card: string, amount: decimal, merchant: string, status: string, key: int?, timeout: int }
-param probe_max: decimal = 5.00
-table Known { card: string, note: string from "a.b" } key card
-fn twice(a: int, b: decimal): int = a * 2 + b
-@severity("high")
-pattern probe_then_drain {
-  from Txn, Beat
-  key card, k = A.x | B.match
-  match probe: Txn where amount < probe_max and timeout > 5
-   then any after 5s within 10m drain: Txn+? consecutive where amount > 500 and merchant != probe.merchant and not a in [1, 2] until Txn where x
-   then not Txn where true for 5m
-   next last: (a: A{3,} | b: B{2}? gap 30m) {1,2}
-   then all(a: X, b: Y)
-   then A??
-  within 10m
-  having count(probe) > 3 or first(drain.key) not in Known[card].match
-  skip to last
-  limit 5 per 1h by card, -x.y
-  bound 100 evict oldest
-  emit each { card, spent: drain.amount, waited: drain.at - probe.at ?? 5 }
-  emit each fraud { then, where: where, not: not true, }
-  timeout watchlist { card, probe: probe.amount }
-}
-test "probe then drain fires once" {
-  given {
-    0s  Txn { card: "c1", amount: 1.00, merchant: "m1", status: "ok" }
-    30s Txn { card: "c1", amount: 900.00, merchant: "m2", status: "ok" }
-  }
-  expect { 30s fraud { card: "c1", spent: 900.00, waited: 30s } }
-}
-"#;
-        let (file, diagnostics) = parse(FileId(0), text);
-        assert_eq!(diagnostics, vec![]);
-        assert_eq!(file.items.len(), 6);
-    }
-}
+mod tests;

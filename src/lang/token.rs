@@ -50,9 +50,16 @@ macro_rules! tokens {
                 }
             }
 
-            /// Every keyword.
-            #[cfg(test)]
-            pub(crate) const KEYWORDS: &'static [&'static str] = &[$($text,)*];
+            /// One of each kind, with its name in the grammar.
+            pub(crate) const KINDS: &'static [(Tok, &'static str)] = &[
+                (Tok::Word, "word"),
+                (Tok::Int(1), "int"),
+                (Tok::Number, "number"),
+                (Tok::Duration(1), "duration"),
+                (Tok::Text, "text"),
+                $((Tok::$name, $text),)*
+                $((Tok::$sign, $sign_text),)*
+            ];
         }
     };
 }

@@ -3,9 +3,7 @@
 //! Here expressions are held to a depth, so that whoever walks a tree may recurse. The parser itself keeps its
 //! stack on the heap and would build a tree as deep as the file is long.
 
-use super::ast::{
-    self, BinaryOp, Expr, ExprKind, FieldDecl, Ident, Item, Key, Sequence, Step, TestRow, UnaryOp,
-};
+use super::ast::{self, BinaryOp, Expr, ExprKind, Ident, Item, Key, Sequence, UnaryOp};
 use super::diagnostic::Diagnostic;
 use super::diagnostic::codes_syntax as codes;
 use super::lexer::unescape;
@@ -20,10 +18,8 @@ pub(crate) const EXPR_DEPTH_MAX: u32 = 200;
 pub(crate) enum Piece {
     File(Vec<Item>),
     Clause(Clause),
-    Field(FieldDecl),
-    Step(Option<ast::Connector>, Step),
-    Row(TestRow),
-    Entry((Ident, Option<Expr>)),
+    /// Only read for its mistakes.
+    Part,
 }
 
 /// One clause of a pattern.
