@@ -36,8 +36,7 @@ pub(crate) fn run(history: &History<'_>) -> Option<Vec<Decision>> {
 /// The state of a key while its candidates are considered.
 struct Choice<'h, 'a> {
     history: &'h History<'a>,
-    /// Two paths with the same takes that complete together are one candidate.
-    considered: HashSet<(Moment, Rc<[Take]>)>,
+    considered: HashSet<Rc<[Take]>>,
     matched: Vec<bool>,
     /// When each start was removed.
     removed: Vec<Option<Moment>>,
@@ -58,11 +57,7 @@ impl<'h, 'a> Choice<'h, 'a> {
     }
 
     fn consider(&mut self, start: usize, candidate: &Candidate) {
-        if self.removed[start].is_some()
-            || !self
-                .considered
-                .insert((candidate.moment, candidate.takes.clone()))
-        {
+        if self.removed[start].is_some() || !self.considered.insert(candidate.takes.clone()) {
             return;
         }
         let history = self.history;
