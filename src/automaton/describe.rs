@@ -160,9 +160,10 @@ impl Nfa {
             rules.push(format!("no {} for {span}", self.names_of(steps)));
         }
         if from.is_none() {
-            let leading = self.leading.iter();
+            let leading = self.leading.iter().enumerate();
+            let leading = leading.filter(|(at, _)| way.leading & (1 << at) != 0);
             rules.extend(
-                leading.map(|(step, span)| {
+                leading.map(|(_, (step, span))| {
                     format!("no `{}` in the {span} before", self.name_of(*step))
                 }),
             );

@@ -336,10 +336,13 @@ impl Pass<'_> {
         let time = incoming.event.time;
         let empty = nfa.registers.empty();
         let mut eyes = Judge::new(nfa, incoming, None, &empty, self.key);
-        let mut remembered = absent.iter().zip(&nfa.leading);
-        let silent =
-            remembered.all(|(seen, (_, span))| seen.is_none_or(|seen| seen <= time.minus(*span)));
-        if silent && incoming.fits.0 & nfa.starters.0 != 0 {
+        let mut broken = 0u64;
+        for (at, (seen, (_, span))) in absent.iter().zip(&nfa.leading).enumerate() {
+            if seen.is_some_and(|seen| seen > time.minus(*span)) {
+                broken |= 1 << at;
+            }
+        }
+        if incoming.fits.0 & nfa.starters.0 != 0 {
             for way in &nfa.positions[0].ways {
                 let Target::Position(target) = way.target else {
                     continue;
@@ -347,7 +350,8 @@ impl Pass<'_> {
                 let step = nfa.positions[usize::from(target)]
                     .step
                     .expect("the start is no target");
-                let binds = eyes.satisfies(step)
+                let binds = way.leading & broken == 0
+                    && eyes.satisfies(step)
                     && !eyes.wanted(&way.wanted, None)
                     && way.unless.is_none_or(|until| !eyes.satisfies(until));
                 if binds {

@@ -95,6 +95,8 @@ pub(crate) struct Way {
     pub closes: Option<Completion>,
     /// Begins the closed loop: its first event is the anchor of `for`.
     pub anchors: bool,
+    /// From the start: which absences of [`Nfa::leading`] rule before the first event; one bit each.
+    pub leading: u64,
 }
 
 /// What a way on leads to.

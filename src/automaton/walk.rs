@@ -54,11 +54,11 @@ pub(crate) fn walks(body: &Sequence) -> Result<Walks, TooComplex> {
     let mut start = Walk {
         ways: Vec::new(),
         walked: 0,
-        leading: Vec::new(),
+        leading: Some(Vec::new()),
         tree: &tree,
     };
     start.enter(root, Draft::default())?;
-    let leading = start.leading;
+    let leading = start.leading.unwrap_or_default();
     positions.push(position(None, start.ways));
     for &leaf in &tree.leaves {
         let Part::Step(step, _) = tree.nodes[leaf].part else {
@@ -67,7 +67,7 @@ pub(crate) fn walks(body: &Sequence) -> Result<Walks, TooComplex> {
         let mut walk = Walk {
             ways: Vec::new(),
             walked: 0,
-            leading: Vec::new(),
+            leading: None,
             tree: &tree,
         };
         walk.follow(leaf, Draft::default())?;
@@ -78,6 +78,16 @@ pub(crate) fn walks(body: &Sequence) -> Result<Walks, TooComplex> {
         counters: tree.counters,
         leading,
     })
+}
+
+/// The bit of an absence among those that rule before the first event. Each stands in the outermost sequence, so there are as few as steps.
+fn lead(leading: &mut Vec<(StepId, Span)>, absence: (StepId, Span)) -> u64 {
+    let known = leading.iter().position(|known| *known == absence);
+    let at = known.unwrap_or(leading.len());
+    if known.is_none() {
+        leading.push(absence);
+    }
+    1 << at
 }
 
 fn position(step: Option<StepId>, ways: Vec<Way>) -> Position {
@@ -305,6 +315,7 @@ struct Draft {
     closer: Option<Completion>,
     closes: Option<Completion>,
     anchors: bool,
+    leading: u64,
 }
 
 impl Default for Draft {
@@ -328,6 +339,7 @@ impl Default for Draft {
             closer: None,
             closes: None,
             anchors: false,
+            leading: 0,
         }
     }
 }
@@ -336,7 +348,8 @@ struct Walk<'a> {
     tree: &'a Tree,
     ways: Vec<Way>,
     walked: usize,
-    leading: Vec<(StepId, Span)>,
+    /// Before the first event nothing is bound: `not x for` looks back from the event that starts.
+    leading: Option<Vec<(StepId, Span)>>,
 }
 
 impl Walk<'_> {
@@ -482,10 +495,10 @@ impl Walk<'_> {
                 match absence.reach {
                     Reach::Between => draft.between.add(absence.step),
                     Reach::Adjacent => draft.adjacent.add(absence.step),
-                    Reach::For(span) if at == self.tree.root && number == 0 => {
-                        self.leading.push((absence.step, span))
-                    }
-                    Reach::For(span) => draft.hold = Some((StepMask::of(absence.step), span)),
+                    Reach::For(span) => match &mut self.leading {
+                        Some(leading) => draft.leading |= lead(leading, (absence.step, span)),
+                        None => draft.hold = Some((StepMask::of(absence.step), span)),
+                    },
                 }
                 self.element(at, number + 1, draft)
             }
@@ -530,6 +543,7 @@ impl Walk<'_> {
             until: draft.until,
             closes: draft.closes,
             anchors: draft.anchors,
+            leading: draft.leading,
         });
         Ok(())
     }
