@@ -156,8 +156,8 @@ impl Nfa {
                 self.names_of(way.adjacent)
             ));
         }
-        if let Some((steps, span)) = way.hold {
-            rules.push(format!("no {} for {span}", self.names_of(steps)));
+        for (steps, span) in &way.holds {
+            rules.push(format!("no {} for {span}", self.names_of(*steps)));
         }
         if from.is_none() {
             let leading = self.leading.iter().enumerate();

@@ -159,20 +159,20 @@ struct Verdict {
 fn judge(nfa: &Nfa, way: &Way, run: &Run, judge: &mut Judge<'_>) -> Verdict {
     let time = judge.incoming.event.time;
     // Before this time the connector minds nothing, and nothing is bound.
-    let counts_from = way
-        .hold
-        .map_or(Timestamp::MIN, |(_, span)| run.last_time.plus(span));
+    let longest = way.holds.iter().map(|(_, span)| *span).max();
+    let counts_from = longest.map_or(Timestamp::MIN, |span| run.last_time.plus(span));
     let ended = way.until.is_some_and(|until| run.ended >> until.0 & 1 == 1);
     let forbidden = judge.satisfies_any(way.between)
         || run.fresh && judge.satisfies_any(way.adjacent)
         || way
-            .hold
-            .is_some_and(|(steps, _)| time < counts_from && judge.satisfies_any(steps));
+            .holds
+            .iter()
+            .any(|(steps, span)| time < run.last_time.plus(*span) && judge.satisfies_any(*steps));
     let target = match way.target {
         Target::End(completion) => {
-            let closes = ended && way.hold.is_none();
+            let closes = ended && way.holds.is_empty();
             // What `within` no longer allows the loop cannot take.
-            let allowed = way.hold.is_some()
+            let allowed = !way.holds.is_empty()
                 || completion == Completion::Within
                 || completion == Completion::NextEvent
                 || nfa

@@ -3,6 +3,8 @@
 //! A way on is a walk through the tree from one bound step to the next (`docs/semantics.md`). The tree is laid out flat with parents, `all` is
 //! unfolded into the orders it allows, and from each step every walk is followed depth first, in order of preference.
 
+use smallvec::SmallVec;
+
 use super::expression::StepMask;
 use super::nfa::{Completion, Counting, Position, Target, Wanted, Way};
 use crate::lang::pattern::{
@@ -302,7 +304,7 @@ struct Draft {
     connector: Connector,
     between: StepMask,
     adjacent: StepMask,
-    hold: Option<(StepMask, Span)>,
+    holds: SmallVec<[(StepMask, Span); 1]>,
     wanted: Vec<Wanted>,
     guards: Vec<(u8, u32, u32)>,
     counting: Vec<(u8, Counting)>,
@@ -328,7 +330,7 @@ impl Default for Draft {
             },
             between: StepMask::default(),
             adjacent: StepMask::default(),
-            hold: None,
+            holds: SmallVec::new(),
             wanted: Vec::new(),
             guards: Vec::new(),
             counting: Vec::new(),
@@ -497,7 +499,7 @@ impl Walk<'_> {
                     Reach::Adjacent => draft.adjacent.add(absence.step),
                     Reach::For(span) => match &mut self.leading {
                         Some(leading) => draft.leading |= lead(leading, (absence.step, span)),
-                        None => draft.hold = Some((StepMask::of(absence.step), span)),
+                        None => draft.holds.push((StepMask::of(absence.step), span)),
                     },
                 }
                 self.element(at, number + 1, draft)
@@ -506,9 +508,9 @@ impl Walk<'_> {
     }
 
     fn end(&mut self, draft: Draft) -> Result<(), TooComplex> {
-        let completion = match (draft.closer, draft.hold) {
+        let completion = match (draft.closer, draft.holds.iter().map(|(_, span)| *span).max()) {
             (Some(closer), _) => closer,
-            (None, Some((_, span))) => Completion::Since(span),
+            (None, Some(span)) => Completion::Since(span),
             (None, None) if !draft.between.is_empty() => Completion::Within,
             (None, None) if !draft.adjacent.is_empty() => Completion::NextEvent,
             (None, None) => Completion::AtOnce,
@@ -535,7 +537,7 @@ impl Walk<'_> {
             gap: draft.connector.within.filter(|_| !to_end),
             between: draft.between,
             adjacent: draft.adjacent,
-            hold: draft.hold,
+            holds: draft.holds,
             wanted: draft.wanted,
             guards: draft.guards,
             counting: draft.counting,
