@@ -21,7 +21,9 @@ const SHRINK_BUDGET: usize = 30_000;
 
 fn setting(name: &str, default: u64) -> u64 {
     match std::env::var(name) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is `{text}`, which is no number")),
+        Ok(text) => text
+            .parse()
+            .unwrap_or_else(|_| panic!("{name} is `{text}`, which is no number")),
         Err(_) => default,
     }
 }
@@ -47,7 +49,10 @@ impl Case {
     fn verdict(&self) -> Verdict {
         let text = generate::program_text(&mut Choices::from_bytes(&self.of_file));
         match compile(&text) {
-            Ok(program) => judge(&Arc::new(program), &mut Choices::from_bytes(&self.of_events)),
+            Ok(program) => judge(
+                &Arc::new(program),
+                &mut Choices::from_bytes(&self.of_events),
+            ),
             Err(_) => Verdict::Discarded,
         }
     }
@@ -60,10 +65,20 @@ impl Case {
         let mut case = self;
         for _ in 0..2 {
             let Case { of_file, of_events } = case;
-            let of_events =
-                shrink(&of_events, SHRINK_BUDGET / 4, |bytes| Case { of_file: of_file.clone(), of_events: bytes.to_vec() }.fails());
-            let of_file =
-                shrink(&of_file, SHRINK_BUDGET / 4, |bytes| Case { of_file: bytes.to_vec(), of_events: of_events.clone() }.fails());
+            let of_events = shrink(&of_events, SHRINK_BUDGET / 4, |bytes| {
+                Case {
+                    of_file: of_file.clone(),
+                    of_events: bytes.to_vec(),
+                }
+                .fails()
+            });
+            let of_file = shrink(&of_file, SHRINK_BUDGET / 4, |bytes| {
+                Case {
+                    of_file: bytes.to_vec(),
+                    of_events: of_events.clone(),
+                }
+                .fails()
+            });
             case = Case { of_file, of_events };
         }
         case
@@ -82,7 +97,9 @@ fn run_file(seed: u64, tally: &Tally) -> Option<Case> {
     let program = Arc::new(program);
     for list in 0..LISTS {
         let mut of_events = Choices::from_seed(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ list);
-        let verdict = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| judge(&program, &mut of_events)));
+        let verdict = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            judge(&program, &mut of_events)
+        }));
         tally.cases.fetch_add(1, Ordering::Relaxed);
         match verdict {
             Ok(Verdict::Same(rows)) => {
@@ -92,7 +109,10 @@ fn run_file(seed: u64, tally: &Tally) -> Option<Case> {
                 tally.discarded.fetch_add(1, Ordering::Relaxed);
             }
             Ok(Verdict::Different(_)) | Err(_) => {
-                return Some(Case { of_file: of_file.taken().to_vec(), of_events: of_events.taken().to_vec() });
+                return Some(Case {
+                    of_file: of_file.taken().to_vec(),
+                    of_events: of_events.taken().to_vec(),
+                });
             }
         }
     }
@@ -142,14 +162,24 @@ fn engine_finds_what_the_reference_finds() {
             Ok(other) => format!("{other:?}"),
             Err(_) => "panicked".to_owned(),
         };
-        let saved = Golden::of(&text, &case.of_events).map(|golden| golden.save(&format!("seed_{seed}")));
+        let saved =
+            Golden::of(&text, &case.of_events).map(|golden| golden.save(&format!("seed_{seed}")));
         report.push_str(&format!("seed {seed}, saved as {saved:?}\n{text}\n{how}\n"));
     }
     assert!(failures.is_empty(), "{report}");
     // A generator that mostly makes invalid or silent patterns tests nothing.
-    assert!(count(&tally.rejected) * 4 <= count(&tally.files), "too many files are rejected");
-    assert!(count(&tally.discarded) * 10 <= count(&tally.cases), "too many cases are discarded");
-    assert!(count(&tally.rows) * 2 >= count(&tally.cases), "too few rows");
+    assert!(
+        count(&tally.rejected) * 4 <= count(&tally.files),
+        "too many files are rejected"
+    );
+    assert!(
+        count(&tally.discarded) * 10 <= count(&tally.cases),
+        "too many cases are discarded"
+    );
+    assert!(
+        count(&tally.rows) * 2 >= count(&tally.cases),
+        "too few rows"
+    );
 }
 
 #[test]

@@ -36,7 +36,11 @@ pub fn judge(program: &Arc<Program>, choices: &mut Choices) -> Verdict {
     let Some(wanted) = reference::run(program, &Vec::new(), &events, end, PARTIALS_MAX) else {
         return Verdict::Discarded;
     };
-    let cuts = [Vec::new(), cuts(choices, &events), events.iter().map(|event| event.time).collect()];
+    let cuts = [
+        Vec::new(),
+        cuts(choices, &events),
+        events.iter().map(|event| event.time).collect(),
+    ];
     compare(program, &events, end, &wanted, &cuts)
 }
 
@@ -55,13 +59,26 @@ pub fn compare(
             Ok(rows) => rows,
             Err(_) => return Verdict::Discarded,
         };
-        let same = rows.len() == wanted.len() && rows.iter().zip(wanted).all(|(a, b)| same_but_id(a, b));
+        let same =
+            rows.len() == wanted.len() && rows.iter().zip(wanted).all(|(a, b)| same_but_id(a, b));
         let same_as_whole = whole.as_ref().is_none_or(|whole| *whole == rows);
         if !same || !same_as_whole {
             let mut text = format!("engine, cut at {cut:?}:\n");
             shown_rows(&mut text, program, &rows);
-            text.push_str(if same { "\nuncut, match ids differ:\n" } else { "\nreference:\n" });
-            shown_rows(&mut text, program, if same { whole.as_deref().unwrap_or_default() } else { wanted });
+            text.push_str(if same {
+                "\nuncut, match ids differ:\n"
+            } else {
+                "\nreference:\n"
+            });
+            shown_rows(
+                &mut text,
+                program,
+                if same {
+                    whole.as_deref().unwrap_or_default()
+                } else {
+                    wanted
+                },
+            );
             return Verdict::Different(text);
         }
         whole.get_or_insert(rows);
@@ -88,7 +105,12 @@ fn run_engine(
     let mut engine = Engine::new(Arc::clone(program), &Tables::empty(program))?;
     let mut rows = Vec::new();
     let mut rest = events;
-    for cut in cuts.iter().copied().filter(|cut| *cut < end.0).chain([end.0]) {
+    for cut in cuts
+        .iter()
+        .copied()
+        .filter(|cut| *cut < end.0)
+        .chain([end.0])
+    {
         let (now, later) = rest.split_at(rest.partition_point(|event| event.time < cut));
         engine.advance(now, Watermark(cut), &mut rows);
         rest = later;
@@ -107,8 +129,9 @@ fn end_of_time(choices: &mut Choices, events: &[Event]) -> Watermark {
 
 fn cuts(choices: &mut Choices, events: &[Event]) -> Vec<Timestamp> {
     let last = events.last().map_or(0, |event| event.time.0);
-    let mut times: Vec<Timestamp> =
-        (0..choices.below(5)).map(|_| Timestamp(choices.below(usize::try_from(last).unwrap_or(0) + 4) as i64)).collect();
+    let mut times: Vec<Timestamp> = (0..choices.below(5))
+        .map(|_| Timestamp(choices.below(usize::try_from(last).unwrap_or(0) + 4) as i64))
+        .collect();
     times.sort();
     times
 }
@@ -119,7 +142,9 @@ fn cuts(choices: &mut Choices, events: &[Event]) -> Vec<Timestamp> {
 ///
 /// If the engine and the reference matcher differ.
 pub fn matcher_vs_reference(data: &[u8]) {
-    let Some((first, rest)) = data.split_first() else { return };
+    let Some((first, rest)) = data.split_first() else {
+        return;
+    };
     let (of_pattern, of_events) = rest.split_at(usize::from(*first).min(rest.len()));
     let text = generate::program_text(&mut Choices::from_bytes(of_pattern));
     let Ok(program) = compile(&text) else { return };
@@ -146,8 +171,13 @@ pub fn shown_row(program: &Program, row: &Row) -> String {
     };
     let stream = ty.map_or("evicted", |ty| ty.name.as_str());
     let key: Vec<String> = row.key.iter().map(shown_value).collect();
-    let mut line =
-        format!("{stream} at {} from {} to {} key [{}]", row.at.0, row.from.0, row.to.0, key.join(", "));
+    let mut line = format!(
+        "{stream} at {} from {} to {} key [{}]",
+        row.at.0,
+        row.from.0,
+        row.to.0,
+        key.join(", ")
+    );
     for (field, value) in ty.map_or(&[][..], |ty| &ty.fields).iter().zip(&row.values) {
         // A string takes any text.
         let _ = write!(line, " {}: {}", field.name, shown_value(value));

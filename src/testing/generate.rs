@@ -221,7 +221,9 @@ impl<'c> Writer<'c> {
             14 => text.push_str(&format!(" next not {}", self.negated())),
             _ => {}
         }
-        let word = *self.choices.weighted(&[(6, " then"), (3, " next"), (3, " then any")]);
+        let word = *self
+            .choices
+            .weighted(&[(6, " then"), (3, " next"), (3, " then any")]);
         text.push_str(word);
         if self.choices.chance(1, 14) {
             text.push_str(&format!(" after {}", self.span()));

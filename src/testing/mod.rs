@@ -21,7 +21,10 @@ pub fn compile(text: &str) -> Result<Program, String> {
     sources.add("generated.motif", text);
     let compiled = lang::compile(&sources, &Params::default());
     compiled.program.ok_or_else(|| {
-        let lines = compiled.diagnostics.iter().map(|mistake| format!("{}: {}", mistake.code.0, mistake.message));
+        let lines = compiled
+            .diagnostics
+            .iter()
+            .map(|mistake| format!("{}: {}", mistake.code.0, mistake.message));
         lines.collect::<Vec<_>>().join("\n")
     })
 }

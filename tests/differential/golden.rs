@@ -41,27 +41,50 @@ impl Golden {
         };
         let shown = |event: &Event| {
             let name = program.schema.get(event.ty).name.clone();
-            (name, event.time.0, event.values.iter().map(number).collect())
+            (
+                name,
+                event.time.0,
+                event.values.iter().map(number).collect(),
+            )
         };
-        let rows = reference::run(&program, &Vec::new(), &events, Watermark::FINAL, PARTIALS_MAX)?;
+        let rows = reference::run(
+            &program,
+            &Vec::new(),
+            &events,
+            Watermark::FINAL,
+            PARTIALS_MAX,
+        )?;
         let content = Content {
             events: events.iter().map(shown).collect(),
             rows: rows.iter().map(|row| shown_row(&program, row)).collect(),
         };
-        Some(Golden { name: String::new(), text: text.to_owned(), content })
+        Some(Golden {
+            name: String::new(),
+            text: text.to_owned(),
+            content,
+        })
     }
 
     /// Every saved one.
     pub fn all() -> Vec<Golden> {
-        let entries = std::fs::read_dir(folder()).map(|entries| entries.flatten().collect()).unwrap_or(Vec::new());
+        let entries = std::fs::read_dir(folder())
+            .map(|entries| entries.flatten().collect())
+            .unwrap_or(Vec::new());
         let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
-        paths.retain(|path| path.extension().is_some_and(|extension| extension == "motif"));
+        paths.retain(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "motif")
+        });
         paths.sort();
         let read = |path: &PathBuf| {
             let text = std::fs::read_to_string(path).expect("a pattern file");
             let content = std::fs::read_to_string(path.with_extension("json")).expect("its events");
             let content = serde_json::from_str(&content).expect("events and rows");
-            Golden { name: path.display().to_string(), text, content }
+            Golden {
+                name: path.display().to_string(),
+                text,
+                content,
+            }
         };
         paths.iter().map(read).collect()
     }
@@ -80,12 +103,27 @@ impl Golden {
     pub fn check(&self) {
         let program = compile(&self.text).unwrap_or_else(|error| panic!("{}: {error}", self.name));
         let program = Arc::new(program);
-        let events: Vec<Event> =
-            self.content.events.iter().enumerate().map(|(offset, event)| saved_event(&program, event, offset)).collect();
-        let rows = reference::run(&program, &Vec::new(), &events, Watermark::FINAL, PARTIALS_MAX);
+        let events: Vec<Event> = self
+            .content
+            .events
+            .iter()
+            .enumerate()
+            .map(|(offset, event)| saved_event(&program, event, offset))
+            .collect();
+        let rows = reference::run(
+            &program,
+            &Vec::new(),
+            &events,
+            Watermark::FINAL,
+            PARTIALS_MAX,
+        );
         let rows = rows.expect("a saved case is small");
         let shown: Vec<String> = rows.iter().map(|row| shown_row(&program, row)).collect();
-        assert_eq!(shown, self.content.rows, "{}: the reference differs from what was saved", self.name);
+        assert_eq!(
+            shown, self.content.rows,
+            "{}: the reference differs from what was saved",
+            self.name
+        );
         let cuts = [Vec::new(), events.iter().map(|event| event.time).collect()];
         let verdict = compare(&program, &events, Watermark::FINAL, &rows, &cuts);
         if let Verdict::Different(how) = verdict {
@@ -105,6 +143,14 @@ fn saved_event(program: &Program, of: &(String, i64, Vec<Option<i64>>), offset: 
         Some(n) => Value::Int(*n),
         None => Value::Null,
     };
-    let position = Position { offset: offset as u64, ..Position::default() };
-    Event { ty, time: Timestamp(*time), position, values: values.iter().enumerate().map(value).collect() }
+    let position = Position {
+        offset: offset as u64,
+        ..Position::default()
+    };
+    Event {
+        ty,
+        time: Timestamp(*time),
+        position,
+        values: values.iter().enumerate().map(value).collect(),
+    }
 }

@@ -49,12 +49,7 @@ pub fn run(
     }
     // Stable: what one pattern decided stays in its order.
     decisions.sort_by_key(|decision| (decision.row.at, decision.phase, decision.row.pattern));
-    Some(
-        decisions
-            .into_iter()
-            .map(|decision| decision.row)
-            .collect(),
-    )
+    Some(decisions.into_iter().map(|decision| decision.row).collect())
 }
 
 /// The event that a row is for the patterns that read its stream.
@@ -198,6 +193,10 @@ fn run_pattern(
 /// The key of an event; `None` when the pattern does not read its type or a part of the key is null.
 fn key_of(pattern: &Pattern, event: &Event) -> Option<Vec<Value>> {
     let input = pattern.inputs.iter().find(|input| input.ty == event.ty)?;
-    let key: Vec<Value> = input.key.iter().map(|&field| event.get(field).clone()).collect();
+    let key: Vec<Value> = input
+        .key
+        .iter()
+        .map(|&field| event.get(field).clone())
+        .collect();
     key.iter().all(|part| !part.is_null()).then_some(key)
 }

@@ -388,7 +388,10 @@ impl<'p> Walk<'p> {
         let out = |walk: &mut Walk<'p>| {
             if count >= of.min {
                 let mut rules = rules.clone();
-                let closed = of.closer.is_some().then_some(Closed { of, takes_before_loop });
+                let closed = of.closer.is_some().then_some(Closed {
+                    of,
+                    takes_before_loop,
+                });
                 if of.appetite == Appetite::Greedy && !full && closed.is_none() {
                     rules.left.push(of);
                 }
