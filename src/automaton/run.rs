@@ -154,7 +154,7 @@ impl Run {
         self.ended = 0;
         self.alive = 0;
         for (at, way) in position.ways.iter().enumerate() {
-            if way.target != Target::End(Completion::AtOnce) && self.allows(way) {
+            if self.allows(way) && !self.completes(nfa, way) {
                 self.alive |= 1 << at;
             }
         }
@@ -167,6 +167,15 @@ impl Run {
             let count = self.counters[usize::from(counter)];
             least <= count && count < less_than
         })
+    }
+
+    /// True if the way on leads to the end and nothing is left to wait for after the last bound event.
+    pub(crate) fn completes(&self, nfa: &Nfa, way: &Way) -> bool {
+        match way.target {
+            Target::Position(_) => false,
+            Target::End(Completion::AtOnce) => true,
+            Target::End(_) => self.deadline(nfa, way) <= self.last_time,
+        }
     }
 
     /// The instant at which the way on completes (to the end) or expires (to a step).

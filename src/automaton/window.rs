@@ -525,6 +525,7 @@ impl View<'_> {
     ) {
         let (time, step) = (incoming.event.time, self.plan.step);
         if let Some(until) = until {
+            let open = panes.len();
             let mut at = 0;
             while at < panes.len() {
                 if !self.fits(Some(&panes[at]), None, until, incoming) {
@@ -538,7 +539,7 @@ impl View<'_> {
                     );
                 }
             }
-            if self.fits(None, None, until, incoming) {
+            if panes.len() < open || self.fits(None, None, until, incoming) {
                 return;
             }
         }

@@ -83,8 +83,10 @@ struct Writer<'c> {
     keyed: bool,
     /// Variables written so far, with their types.
     variables: Vec<(String, String)>,
-    /// How many of them were there before the current alternative of a group, which the others cannot read.
+    /// How many elements were written.
     steps: usize,
+    /// The least time that what is written takes, in milliseconds.
+    least: usize,
 }
 
 impl<'c> Writer<'c> {
@@ -95,6 +97,7 @@ impl<'c> Writer<'c> {
             keyed,
             variables: Vec::new(),
             steps: 0,
+            least: 0,
         }
     }
 
@@ -106,18 +109,28 @@ impl<'c> Writer<'c> {
         };
         let (sequence, kind) = self.body();
         let mut text = format!("pattern {name} {{\n{from}  {key}\n  match {sequence}\n");
-        let bounded = kind == Kind::Window || (kind == Kind::Closed && self.choices.chance(1, 2));
-        if !bounded {
+        let unbounded = match kind {
+            Kind::Open => false,
+            Kind::Opened => self.choices.below(3) != 2,
+            Kind::Aligned | Kind::Counted => true,
+        };
+        if !unbounded {
+            let within = self.least + [4, 1, 2, 3, 6, 8, 12][self.choices.below(7)];
             text.push_str(&format!(
-                "  within {}ms\n",
-                [4, 1, 2, 3, 6, 8, 12][self.choices.below(7)]
+                "  within {within}ms
+"
             ));
         }
         if self.choices.chance(1, 5) {
             let having = self.having();
             text.push_str(&format!("  having {having}\n"));
         }
-        if kind != Kind::Window {
+        let skips = match kind {
+            Kind::Open => true,
+            Kind::Opened => self.choices.chance(1, 3),
+            Kind::Aligned | Kind::Counted => false,
+        };
+        if skips {
             text.push_str(&self.skip());
         }
         if self.choices.chance(1, 12) {
@@ -129,14 +142,14 @@ impl<'c> Writer<'c> {
             };
             text.push_str(&format!("  limit {count} per {per}ms{by}\n"));
         }
-        text.push_str(&self.outputs(stream));
+        text.push_str(&self.outputs(stream, kind));
         text.push_str("}\n");
         text
     }
 
     fn body(&mut self) -> (String, Kind) {
         if self.choices.chance(1, 10) {
-            return (self.window(), Kind::Window);
+            return self.window();
         }
         let mut text = String::new();
         if self.choices.chance(1, 16) {
@@ -158,7 +171,7 @@ impl<'c> Writer<'c> {
             };
             let connector = self.connector();
             let last = self.closed_loop(closer);
-            return (format!("{text}{connector}{last}"), Kind::Closed);
+            return (format!("{text}{connector}{last}"), Kind::Open);
         }
         match self.choices.below(16) {
             13 => {
@@ -172,29 +185,45 @@ impl<'c> Writer<'c> {
         (text, Kind::Open)
     }
 
-    fn window(&mut self) -> String {
-        let closer = match self.choices.below(6) {
-            0 => format!("tumble {}ms", 1 + self.choices.below(5)),
+    fn window(&mut self) -> (String, Kind) {
+        let (closer, kind) = match self.choices.below(6) {
+            0 => (
+                format!("tumble {}ms", 1 + self.choices.below(5)),
+                Kind::Aligned,
+            ),
             1 => {
                 let every = 1 + self.choices.below(3);
-                format!("hop {}ms every {every}ms", every + self.choices.below(5))
+                (
+                    format!("hop {}ms every {every}ms", every + self.choices.below(5)),
+                    Kind::Aligned,
+                )
             }
-            2 => format!("tumble {}", 1 + self.choices.below(4)),
+            2 => (
+                format!("tumble {}", 1 + self.choices.below(4)),
+                Kind::Counted,
+            ),
             3 => {
                 let every = 1 + self.choices.below(3);
-                format!("hop {} every {every}", every + self.choices.below(3))
+                (
+                    format!("hop {} every {every}", every + self.choices.below(3)),
+                    Kind::Counted,
+                )
             }
-            4 => return self.closed_loop("gap"),
-            _ => return self.closed_loop("for"),
+            4 => return (self.closed_loop("gap"), Kind::Opened),
+            _ => return (self.closed_loop("for"), Kind::Opened),
         };
-        let quantifier = *self.choices.pick(&["+", "{2,}", "{3,}"]);
+        let quantifier = if kind == Kind::Counted {
+            "+"
+        } else {
+            *self.choices.pick(&["+", "{2,}", "{3,}"])
+        };
         let variable = self.declare();
         let condition = if self.choices.chance(1, 2) {
             format!(" where {}", self.letters())
         } else {
             String::new()
         };
-        format!("{variable}{quantifier} {closer}{condition}")
+        (format!("{variable}{quantifier} {closer}{condition}"), kind)
     }
 
     fn closed_loop(&mut self, closer: &str) -> String {
@@ -225,11 +254,17 @@ impl<'c> Writer<'c> {
             .choices
             .weighted(&[(6, " then"), (3, " next"), (3, " then any")]);
         text.push_str(word);
-        if self.choices.chance(1, 14) {
-            text.push_str(&format!(" after {}", self.span()));
+        let after = if self.choices.chance(1, 14) {
+            1 + self.choices.below(3)
+        } else {
+            0
+        };
+        if after > 0 {
+            self.least += after;
+            text.push_str(&format!(" after {after}ms"));
         }
         if self.choices.chance(1, 10) {
-            text.push_str(&format!(" within {}", self.span()));
+            text.push_str(&format!(" within {}ms", after + 1 + self.choices.below(5)));
         }
         text.push(' ');
         text
@@ -239,17 +274,13 @@ impl<'c> Writer<'c> {
         self.steps += 1;
         let plain = depth == 0 || self.steps > 6;
         match if plain { 0 } else { self.choices.below(16) } {
-            12 => self.group(depth - 1, 1),
-            13 => self.group(depth - 1, 2),
+            12 => self.group(depth - 1, 1, false),
+            13 => self.group(depth - 1, 2, false),
             14 => {
                 let (first, second) = (self.sequence(depth - 1, 2), self.sequence(depth - 1, 2));
                 format!("all({first}, {second})")
             }
-            15 => {
-                let group = self.group(depth - 1, 1);
-                let quantifier = self.quantifier();
-                format!("{group}{quantifier}")
-            }
+            15 => self.group(depth - 1, 1, true),
             _ => self.step(),
         }
     }
@@ -264,7 +295,7 @@ impl<'c> Writer<'c> {
         text
     }
 
-    fn group(&mut self, depth: usize, alternatives: usize) -> String {
+    fn group(&mut self, depth: usize, alternatives: usize, repeated: bool) -> String {
         let mut texts = Vec::new();
         let before = self.variables.len();
         let mut declared = Vec::new();
@@ -274,7 +305,7 @@ impl<'c> Writer<'c> {
             declared.extend(self.variables.split_off(before));
         }
         self.variables.extend(declared);
-        let quantifier = if self.choices.chance(1, 2) {
+        let quantifier = if repeated || self.choices.chance(1, 2) {
             self.quantifier()
         } else {
             String::new()
@@ -440,7 +471,7 @@ impl<'c> Writer<'c> {
         }
     }
 
-    fn outputs(&mut self, stream: &str) -> String {
+    fn outputs(&mut self, stream: &str, kind: Kind) -> String {
         let number = |ty: &str| if ty == "m" || ty == "n" { "v" } else { "i" };
         let collects: Vec<String> = self
             .variables
@@ -466,7 +497,7 @@ impl<'c> Writer<'c> {
                 self.variables[0].0
             ));
         }
-        if self.choices.chance(1, 2) {
+        if kind != Kind::Counted && self.choices.chance(1, 2) {
             fields.push("r: reached()".to_owned());
             text.push_str(&format!(
                 "  timeout {stream}_late {{ {} }}\n",
@@ -477,12 +508,14 @@ impl<'c> Writer<'c> {
     }
 }
 
-/// How a pattern ends, as far as its other clauses depend on it.
+/// What a pattern is, as far as its other clauses depend on it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Open,
-    /// By `gap` or `for`.
-    Closed,
-    /// The whole pattern is a window.
-    Window,
+    /// A window that events open.
+    Opened,
+    /// A window of time.
+    Aligned,
+    /// A window of a number of events.
+    Counted,
 }

@@ -41,7 +41,7 @@ pub fn answer(case: &Case, judge: Judge) -> Result<Answer, String> {
         Judge::Reference => reference::run(&program, &Vec::new(), &events, watermark, 1_000_000)
             .ok_or("too many partial matches")?,
         Judge::Engine => {
-            let mut engine = Engine::new(program.clone(), &Tables::default())
+            let mut engine = Engine::new(program.clone(), &Tables::empty(&program))
                 .map_err(|error| error.to_string())?;
             let mut rows = Vec::new();
             engine.advance(&events, watermark, &mut rows);
@@ -204,16 +204,20 @@ fn event(case: &Case, program: &Program, ts: i64, i: usize, offset: usize) -> Ev
 
 /// Their timeouts, one per live partial match, as ours are: one per start that never matched, with its most advanced binding.
 pub fn timeouts_of_starts(case: &Case) -> BTreeSet<(i64, Vec<(String, Vec<usize>)>)> {
+    let mut names = Vec::new();
+    bound_names(&case.pattern.elements, &mut names);
     let first = |binding: &Binding| binding.values().flatten().copied().min();
+    let advance = |binding: &Binding| {
+        let last = names.iter().rposition(|name| binding.contains_key(*name));
+        (last, binding.values().map(Vec::len).sum::<usize>())
+    };
     let matched: BTreeSet<_> = case.expected.iter().flatten().map(first).collect();
     let mut by_start: BTreeMap<Option<usize>, (i64, &Binding)> = BTreeMap::new();
     for timeout in case.timeouts.iter().flatten() {
-        let size = |binding: &Binding| binding.values().map(Vec::len).sum::<usize>();
-        let start = first(&timeout.binding);
         let best = by_start
-            .entry(start)
+            .entry(first(&timeout.binding))
             .or_insert((timeout.at_ms, &timeout.binding));
-        if (timeout.at_ms, size(&timeout.binding)) > (best.0, size(best.1)) {
+        if (timeout.at_ms, advance(&timeout.binding)) > (best.0, advance(best.1)) {
             *best = (timeout.at_ms, &timeout.binding);
         }
     }

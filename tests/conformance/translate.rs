@@ -15,35 +15,49 @@ pub const EVENT: &str = "event Event { t: timestamp time, i: int, kind: string, 
 
 /// The pattern file of a case.
 pub fn text(case: &Case) -> String {
+    let mut names = Vec::new();
+    bound_names(&case.pattern.elements, &mut names);
     let key = case
         .key
         .as_ref()
         .map_or("unkeyed".to_owned(), |field| format!("key {field}"));
     let pattern = &case.pattern;
-    let sequence = sequence(&pattern.elements);
+    let sequence = sequence(&pattern.elements, &names);
     let within = match pattern.within_ms {
         Some(ms) => format!("{}ms", ms * STRETCH - 1),
         None => UNBOUNDED.to_owned(),
+    };
+    // A last absence without any bound is one of the things that must be rejected.
+    let endless = pattern.within_ms.is_none()
+        && pattern.elements.last().is_some_and(|last| {
+            last.contiguity == "notFollowedBy" && last.within_previous_ms.is_none()
+        });
+    let within = if endless {
+        String::new()
+    } else {
+        format!("\n  within {within}")
     };
     let skip = match &pattern.skip {
         Skip::Word(word) if word == "NO_SKIP" => "none".to_owned(),
         Skip::Word(word) if word == "SKIP_TO_NEXT" => "to next".to_owned(),
         Skip::Word(_) => "past match".to_owned(),
+        // A negation binds nothing: the target is empty in every match.
+        Skip::To(target) if !target.values().all(|name| names.contains(&name.as_str())) => {
+            "none".to_owned()
+        }
         Skip::To(target) => {
             let (kind, name) = target.iter().next().expect("a target has a name");
             let last = if kind == "SKIP_TO_LAST" { "last " } else { "" };
             format!("to {last}{}", variable(name))
         }
     };
-    let mut fields = Vec::new();
-    bound_names(&pattern.elements, &mut fields);
-    let fields: Vec<String> = fields
+    let fields: Vec<String> = names
         .iter()
         .map(|name| format!("{0}: collect({0}.i)", variable(name)))
         .collect();
     let fields = fields.join(", ");
     format!(
-        "{EVENT}\n\npattern p {{\n  {key}\n  match {sequence}\n  within {within}\n  skip {skip}\n  emit m {{ {fields} }}\n  timeout t {{ {fields} }}\n}}\n"
+        "{EVENT}\n\npattern p {{\n  {key}\n  match {sequence}{within}\n  skip {skip}\n  emit m {{ {fields} }}\n  timeout t {{ {fields} }}\n}}\n"
     )
 }
 
@@ -71,7 +85,7 @@ fn is_negation(element: &Element) -> bool {
     element.contiguity.starts_with("not")
 }
 
-fn sequence(elements: &[Element]) -> String {
+fn sequence(elements: &[Element], names: &[&str]) -> String {
     let mut out = String::new();
     for (at, element) in elements.iter().enumerate() {
         if at > 0 {
@@ -84,12 +98,12 @@ fn sequence(elements: &[Element]) -> String {
                 out.push_str(&format!("within {}ms ", ms * STRETCH - 1));
             }
         }
-        out.push_str(&step(element));
+        out.push_str(&step(element, names));
     }
     out
 }
 
-fn step(element: &Element) -> String {
+fn step(element: &Element, names: &[&str]) -> String {
     let (quantifier, around) = quantifier(element);
     let inner = match element.inner.as_str() {
         "next" if element.max != Some(1) => " consecutive",
@@ -97,14 +111,14 @@ fn step(element: &Element) -> String {
         _ => "",
     };
     if let Some(group) = &element.group {
-        let group = format!("({}){quantifier}{inner}", sequence(group));
+        let group = format!("({}){quantifier}{inner}", sequence(group, names));
         return match around {
             Some(around) => format!("({group}){around}"),
             None => group,
         };
     }
     let name = element.name.as_deref().unwrap_or_default();
-    let condition = |text: &String, own: &str| format!(" where {}", expression(text, own));
+    let condition = |text: &String, own: &str| format!(" where {}", expression(text, own, names));
     let condition_text = element
         .condition
         .as_ref()
@@ -147,7 +161,7 @@ fn quantifier(element: &Element) -> (String, Option<&'static str>) {
 }
 
 /// Their expression in our words. `own` is the element it belongs to, whose aggregates leave the candidate out.
-fn expression(text: &str, own: &str) -> String {
+fn expression(text: &str, own: &str, names: &[&str]) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
@@ -164,7 +178,7 @@ fn expression(text: &str, own: &str) -> String {
             match word {
                 "sum" | "avg" | "first" | "last" | "min" | "max" | "count" => {
                     let close = rest.find(')').expect("a closed call");
-                    out.push_str(&aggregate(word, &rest[1..close], own));
+                    out.push_str(&aggregate(word, &rest[1..close], own, names));
                     rest = &rest[close + 1..];
                 }
                 "type" => out.push_str("kind"),
@@ -178,10 +192,12 @@ fn expression(text: &str, own: &str) -> String {
     out
 }
 
-fn aggregate(function: &str, path: &str, own: &str) -> String {
+fn aggregate(function: &str, path: &str, own: &str, names: &[&str]) -> String {
     let (element, field) = path.split_once('.').unwrap_or((path, ""));
     let name = variable(element);
     match (function, element == own) {
+        // Of a negation, which binds nothing.
+        ("sum" | "count", _) if !names.contains(&element) => "0".to_owned(),
         ("count", true) => format!("(count({name}) - 1)"),
         ("count", false) => format!("count({name})"),
         ("sum", true) => format!("(sum({name}.{field}) - {field})"),

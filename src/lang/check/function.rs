@@ -3,7 +3,7 @@
 //! A checked body keeps its arguments as [`Expr::Field`] by number: a function sees no event, so that these cannot be meant otherwise.
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::call;
 use super::catalog::{Catalog, FunctionEntry};
@@ -69,8 +69,9 @@ pub(super) fn all(
 
 fn signature(report: &mut Report, file: FileId, decl: &ast::FnDecl) -> FunctionEntry {
     let mut args: Vec<(String, Ty)> = Vec::new();
+    let mut seen: HashSet<&str> = HashSet::new();
     for (name, ty) in &decl.args {
-        if args.iter().any(|(known, _)| *known == name.name) {
+        if !seen.insert(&name.name) {
             report
                 .add(
                     "E066",

@@ -1,6 +1,7 @@
 //! The key: which field of each input tells a pattern's events apart.
 
 use super::catalog::Catalog;
+use super::declare;
 use super::outline::KeyName;
 use super::report::{Place, Report, listed};
 use super::sequence::event_type;
@@ -9,6 +10,9 @@ use crate::event::{EventTypeId, FieldId};
 use crate::lang::ast;
 use crate::lang::pattern::Input;
 use crate::lang::span::FileId;
+
+/// The most parts of a key.
+const PARTS_MAX: usize = 16;
 
 /// An event type that a pattern reads, with the place that says so first.
 pub(super) type Read = (EventTypeId, Place);
@@ -40,6 +44,10 @@ pub(super) fn check(
     };
     for part in written {
         let place = Place::new(file, part.name.span);
+        if parts.len() >= PARTS_MAX {
+            declare::too_many(report, place, "parts of a key", PARTS_MAX);
+            break;
+        }
         let name = &part.name.name;
         if parts.iter().any(|known| known.name == *name) {
             report

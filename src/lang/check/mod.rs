@@ -49,6 +49,10 @@ use super::diagnostic::Diagnostic;
 use super::pattern::{Pattern, PatternId, Program};
 use super::span::FileId;
 
+/// The most patterns and tests of a run.
+const PATTERNS_MAX: usize = 10_000;
+const TESTS_MAX: usize = 10_000;
+
 /// Checks the files of one run. `files` holds every file of the source map, in its order; `found` is what reading them found.
 /// Gives back a program unless there is an error, and everything found, sorted by place.
 pub(super) fn check(
@@ -143,6 +147,10 @@ fn declared_patterns<'a>(
             continue;
         };
         let place = Place::new(file, decl.name.span);
+        if patterns.len() >= PATTERNS_MAX {
+            declare::too_many(report, place, "patterns", PATTERNS_MAX);
+            break;
+        }
         match names.get(decl.name.name.as_str()) {
             Some(first) => declare::duplicate(report, place, "pattern", &decl.name.name, *first),
             None => {
@@ -202,6 +210,10 @@ fn tests(
                 continue;
             };
             let place = Place::new(*file, decl.name.span);
+            if tests.len() >= TESTS_MAX {
+                declare::too_many(report, place, "tests", TESTS_MAX);
+                return tests;
+            }
             match names.get(decl.name.value.as_str()) {
                 Some(first) => declare::duplicate(report, place, "test", &decl.name.value, *first),
                 None => {

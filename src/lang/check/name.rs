@@ -3,7 +3,7 @@
 use super::catalog::TypeEntry;
 use super::expression::{Checker, Clause, Inside, Site};
 use super::outline::{Outline, Reference, StepSet};
-use super::report::listed;
+use super::report::{either, listed};
 use super::ty::{Ty, Typed};
 use crate::event::{EventTypeId, FieldId};
 use crate::lang::ast::{self, ExprKind};
@@ -157,7 +157,8 @@ impl<'a> Checker<'a, '_> {
         let near = self.near(name, &known);
         let holder = outline
             .referable()
-            .find(|other| self.has_field(outline, other, name));
+            .filter(|other| self.has_field(outline, other, name))
+            .min();
         let place = self.place(span);
         let draft = self
             .report
@@ -209,7 +210,7 @@ impl<'a> Checker<'a, '_> {
                 .iter()
                 .map(|holder| format!("{holder}.{name}"))
                 .collect();
-            let ways = listed(ways.iter().map(String::as_str), 5);
+            let ways = either(ways.iter().map(String::as_str), 5);
             let message = match clause {
                 Clause::Having => "no event is being tested in `having`",
                 Clause::Limit => "no event is being tested in `limit`",
@@ -529,7 +530,7 @@ impl<'a> Checker<'a, '_> {
             )
             .help(format!(
                 "write {}",
-                listed(ways.iter().map(String::as_str), 5)
+                either(ways.iter().map(String::as_str), 5)
             ));
         Typed::unknown(span)
     }

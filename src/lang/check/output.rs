@@ -7,7 +7,7 @@ use super::catalog::Catalog;
 use super::declare;
 use super::expression::{Checker, Clause, Site};
 use super::outline::{Outline, Reference};
-use super::report::{Place, Report, listed};
+use super::report::{Place, Report, either};
 use super::stream;
 use super::ty::{self, Ty};
 use crate::event::{EventTypeId, Value};
@@ -32,11 +32,13 @@ pub(super) fn having(
         clause: Clause::Having,
         each: &[],
     };
+    let found = report.count();
     let mut checker = Checker::new(catalog, outline.file, site, report);
     let checked = checker.condition(expr, "`having`");
     let params_read = checker.params_read;
     if let Some(checked) = &checked
         && !params_read
+        && report.count() == found
     {
         super::lint::never_holds(
             report,
@@ -74,7 +76,7 @@ pub(super) fn skip(
                     "no such step",
                 )
                 .help_maybe(near)
-                .help(format!("name one of {}", listed(known, 12)));
+                .help(format!("name one of {}", either(known, 12)));
             None
         }
     };

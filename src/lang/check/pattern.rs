@@ -1,5 +1,7 @@
 //! One pattern, clause by clause.
 
+use std::collections::HashSet;
+
 use super::bounded;
 use super::catalog::Catalog;
 use super::expression::{Checker, Site};
@@ -28,7 +30,7 @@ pub(super) fn check(
 ) -> Option<Pattern> {
     let mut lowering = Lowering::new(catalog, report, file, &decl.name.name);
     let body = lowering.outermost(&decl.sequence);
-    let full = lowering.full;
+    let (full, closer_mistaken) = (lowering.full, lowering.closer_mistaken);
     let mut outline = lowering.outline;
     if full {
         return None;
@@ -39,7 +41,7 @@ pub(super) fn check(
     check_windows(report, &outline, decl);
     place::check(report, &outline, &body, decl.within.is_some());
     check_gaps(report, &outline, decl);
-    if decl.within.is_none() {
+    if decl.within.is_none() && !closer_mistaken {
         bounded::check(report, &outline, &body, decl.sequence.span);
     }
     let conditions = conditions(catalog, report, &outline, &body);
@@ -55,7 +57,9 @@ pub(super) fn check(
     let bound = output::bound(report, &outline, decl.bound.as_ref());
     let outputs = output::outputs(catalog, report, &outline, decl, &body);
     lint::sequence(report, &outline, &body, &conditions);
-    lint::never_longer(report, &outline, &body, decl, skip);
+    if !closer_mistaken {
+        lint::never_longer(report, &outline, &body, decl, skip);
+    }
     Some(Pattern {
         name: decl.name.name.clone(),
         annotations: annotations(report, file, decl),
@@ -87,12 +91,13 @@ fn reads(
     decl: &ast::PatternDecl,
 ) -> Vec<Read> {
     let mut reads: Vec<Read> = Vec::new();
+    let mut seen: HashSet<EventTypeId> = HashSet::new();
     for event in &decl.from {
         event_type(catalog, report, Place::new(file, event.span), &event.name);
     }
     for event in stream::types_read(decl) {
         if let Some(id) = catalog.find_type(&event.name)
-            && !reads.iter().any(|(known, _)| *known == id)
+            && seen.insert(id)
         {
             reads.push((id, Place::new(file, event.span)));
         }
@@ -106,11 +111,9 @@ fn annotations(
     decl: &ast::PatternDecl,
 ) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = Vec::new();
+    let mut seen: HashSet<&str> = HashSet::new();
     for annotation in &decl.annotations {
-        if found
-            .iter()
-            .any(|(known, _)| *known == annotation.name.name)
-        {
+        if !seen.insert(&annotation.name.name) {
             report
                 .add(
                     "E066",
@@ -131,7 +134,7 @@ fn check_windows(report: &mut Report, outline: &Outline<'_>, decl: &ast::Pattern
     let Some(closed) = &outline.closer else {
         return;
     };
-    if !matches!(closed.closer, Closer::Window(_)) {
+    if !matches!(closed.closer, Closer::Window(_)) || !decl.sequence.rest.is_empty() {
         return;
     }
     let closer = Place::new(outline.file, closed.span);
@@ -202,6 +205,7 @@ fn conditions(
             outline,
             tested: id,
         };
+        let found = report.count();
         let mut checker = Checker::new(catalog, outline.file, site, report);
         let condition = checker.condition(written, "a condition");
         let params_read = checker.params_read;
@@ -211,10 +215,13 @@ fn conditions(
                 check_leading(report, place, condition);
             }
             check_counted(report, outline, id, place, condition);
-            if !params_read {
-                lint::never_holds(report, place, condition, "no event");
+            // What is mistaken has no value yet: nothing is said about it twice.
+            if report.count() == found {
+                if !params_read {
+                    lint::never_holds(report, place, condition, "no event");
+                }
+                lint::first_repeat(report, outline, id, place, condition);
             }
-            lint::first_repeat(report, outline, id, place, condition);
         }
         checked.push(condition);
     }

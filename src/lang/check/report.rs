@@ -84,6 +84,11 @@ impl Report {
         suggest::nearest(name, known).map(|near| format!("did you mean `{near}`?"))
     }
 
+    /// How much has been found so far.
+    pub fn count(&self) -> usize {
+        self.found.len()
+    }
+
     pub fn has_errors(&self) -> bool {
         self.found
             .iter()
@@ -125,20 +130,30 @@ impl Draft<'_> {
     }
 }
 
-/// `a, b or c`, each in backquotes; at most `max` of them.
+/// `a, b and c`, each in backquotes; at most `max` of them.
 pub(super) fn listed<'n>(names: impl IntoIterator<Item = &'n str>, max: usize) -> String {
-    let names: Vec<&str> = names.into_iter().collect();
+    joined(names, max, "and")
+}
+
+/// `a, b or c`, each in backquotes; at most `max` of them.
+pub(super) fn either<'n>(names: impl IntoIterator<Item = &'n str>, max: usize) -> String {
+    joined(names, max, "or")
+}
+
+fn joined<'n>(names: impl IntoIterator<Item = &'n str>, max: usize, word: &str) -> String {
+    let mut names = names.into_iter();
     let mut shown: Vec<String> = names
-        .iter()
+        .by_ref()
         .take(max)
         .map(|name| format!("`{name}`"))
         .collect();
-    if names.len() > max {
-        shown.push(format!("{} more", names.len() - max));
+    let more = names.count();
+    if more > 0 {
+        shown.push(format!("{more} more"));
     }
     match shown.split_last() {
         None => "none".to_owned(),
         Some((last, [])) => last.clone(),
-        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        Some((last, rest)) => format!("{} {word} {last}", rest.join(", ")),
     }
 }

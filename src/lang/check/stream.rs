@@ -57,27 +57,33 @@ pub(super) fn names(catalog: &mut Catalog, report: &mut Report, patterns: &[Decl
 
 /// Numbers of patterns, each after those whose streams it reads, and which of them stand in a circle.
 pub(super) fn order(report: &mut Report, patterns: &[Declared<'_>]) -> (Vec<usize>, Vec<bool>) {
-    let mut emitters: HashMap<&str, Vec<usize>> = HashMap::new();
+    // Streams stand between patterns, so that many readers of many emitters cost their sum and not their product.
+    let mut streams: HashMap<&str, usize> = HashMap::new();
+    let mut needs: Vec<Vec<usize>> = vec![Vec::new(); patterns.len()];
     for (at, (_, pattern)) in patterns.iter().enumerate() {
         for output in &pattern.outputs {
-            emitters.entry(&output.name.name).or_default().push(at);
+            let stream = *streams.entry(&output.name.name).or_insert(needs.len());
+            if stream == needs.len() {
+                needs.push(Vec::new());
+            }
+            needs[stream].push(at);
         }
     }
-    let needs: Vec<Vec<usize>> = patterns
-        .iter()
-        .map(|(_, pattern)| {
-            let mut needs: Vec<usize> = types_read(pattern)
-                .into_iter()
-                .filter_map(|event| emitters.get(event.name.as_str()))
-                .flatten()
-                .copied()
-                .collect();
-            needs.sort_unstable();
-            needs.dedup();
-            needs
-        })
-        .collect();
-    let (order, circles) = circle::sort(&needs);
+    for (at, (_, pattern)) in patterns.iter().enumerate() {
+        let read = types_read(pattern);
+        let mut read: Vec<usize> = read
+            .into_iter()
+            .filter_map(|event| streams.get(event.name.as_str()).copied())
+            .collect();
+        read.sort_unstable();
+        read.dedup();
+        needs[at] = read;
+    }
+    let (mut order, mut circles) = circle::sort(&needs);
+    order.retain(|at| *at < patterns.len());
+    for circle in &mut circles {
+        circle.retain(|at| *at < patterns.len());
+    }
     let mut circular = vec![false; patterns.len()];
     for circle in circles {
         for at in &circle {

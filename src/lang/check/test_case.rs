@@ -188,7 +188,7 @@ impl<'a> Rows<'a, '_> {
                     format!(
                         "this `{}` has no value for {}",
                         row.name.name,
-                        listed(missing.iter().copied(), 8).replace(" or ", " and ")
+                        listed(missing.iter().copied(), 8)
                     ),
                     "incomplete",
                 )

@@ -106,7 +106,7 @@ impl fmt::Display for Ty {
         f.write_str(match self {
             Ty::Unknown => "unknown",
             Ty::Null => "null",
-            Ty::Number => "number",
+            Ty::Number => "decimal",
             Ty::Is(FieldType::Bool) => "bool",
             Ty::Is(FieldType::Int) => "int",
             Ty::Is(FieldType::Float) => "float",

@@ -262,7 +262,7 @@ mod tests {
             Style::Plain,
         );
         assert!(
-            shown.starts_with("error[E107]: this pattern has no time bound\n --> door.motif:2:3\n"),
+            shown.starts_with("error[E107]: this pattern has no time bound\n --> door.motif:2:2\n"),
             "{shown}"
         );
         assert!(shown.contains("can wait for ever"), "{shown}");

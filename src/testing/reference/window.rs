@@ -4,9 +4,7 @@ use super::choose::{Gate, match_rows, row};
 use super::evaluate::{Current, Scope, Take, satisfies};
 use super::{Decision, History, Moment, Phase};
 use crate::automaton::Stream;
-use crate::lang::pattern::{
-    AfterMatch, Closer, Contiguity, Element, Loop, Node, Pattern, StepId, Window,
-};
+use crate::lang::pattern::{AfterMatch, Closer, Element, Loop, Node, Pattern, StepId, Window};
 use crate::lang::scalar;
 use crate::time::{Span, Timestamp};
 
@@ -227,13 +225,6 @@ fn counted(history: &History<'_>, step: StepId, size: usize, every: usize) -> Ve
     windows
 }
 
-/// A window that its first event opened.
-struct Open {
-    takes: Vec<Take>,
-    /// False once the loop's contiguity allows no further repeat.
-    grows: bool,
-}
-
 /// Windows that events open and the passing of time, or `until`, closes.
 fn opened(history: &History<'_>, of: Windowed<'_>) -> Vec<Done> {
     let closing = |takes: &[Take]| {
@@ -255,58 +246,56 @@ fn opened(history: &History<'_>, of: Windowed<'_>) -> Vec<Done> {
         }
     };
     let mut windows = Vec::new();
-    let mut open: Vec<Open> = Vec::new();
+    let mut open: Vec<Vec<Take>> = Vec::new();
     for event in 0..history.events.len() {
         let time = history.time(event);
-        let (due, mut still): (Vec<Open>, Vec<Open>) = open
-            .into_iter()
-            .partition(|open| closing(&open.takes) <= time);
-        for open in due {
-            let moment = Moment::instant(closing(&open.takes));
-            windows.push(done(open.takes, moment));
-        }
         let ended = |takes: &[Take]| {
             of.of
                 .until
                 .is_some_and(|until| satisfies(history, takes, until, event))
         };
-        let (ending, mut going): (Vec<Open>, Vec<Open>) =
-            still.drain(..).partition(|open| ended(&open.takes));
-        let mut spent = !ending.is_empty();
-        for open in ending {
-            windows.push(done(open.takes, history.moment(event)));
-        }
-        for open in &mut going {
-            let first = history.time(open.takes[0].event);
-            let inside = history
-                .pattern
-                .within
-                .is_none_or(|within| time <= first.plus(within));
-            let fits = satisfies(history, &open.takes, of.step, event);
-            if fits && inside && open.grows {
-                open.takes.push(Take {
-                    step: of.step,
-                    event,
-                });
-                spent = true;
-            } else if of.of.contiguity == Contiguity::Strict {
-                open.grows = false;
+        let mut still = Vec::new();
+        let mut closed_by_event = false;
+        for takes in open {
+            if closing(&takes) <= time {
+                let moment = Moment::instant(closing(&takes));
+                windows.push(done(takes, moment));
+            } else if ended(&takes) {
+                closed_by_event = true;
+                windows.push(done(takes, history.moment(event)));
+            } else {
+                still.push(takes);
             }
         }
-        if !spent && satisfies(history, &[], of.step, event) && !ended(&[]) {
-            going.push(Open {
-                takes: vec![Take {
-                    step: of.step,
-                    event,
-                }],
-                grows: true,
-            });
+        open = still;
+        let take = Take {
+            step: of.step,
+            event,
+        };
+        // One at a time may take events; one whose `within` has passed only waits to be closed.
+        let growing = open.iter_mut().find(|takes| {
+            let first = history.time(takes[0].event);
+            history
+                .pattern
+                .within
+                .is_none_or(|within| time <= first.plus(within))
+        });
+        match growing {
+            Some(takes) => {
+                if satisfies(history, takes, of.step, event) {
+                    takes.push(take);
+                }
+            }
+            None => {
+                if !closed_by_event && satisfies(history, &[], of.step, event) && !ended(&[]) {
+                    open.push(vec![take]);
+                }
+            }
         }
-        open = going;
     }
-    for open in open {
-        let moment = Moment::instant(closing(&open.takes));
-        windows.push(done(open.takes, moment));
+    for takes in open {
+        let moment = Moment::instant(closing(&takes));
+        windows.push(done(takes, moment));
     }
     windows
 }
