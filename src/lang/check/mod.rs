@@ -37,6 +37,9 @@ mod test_case;
 mod ty;
 mod visit;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, HashSet};
 
 pub use constant::Params;
