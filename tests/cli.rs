@@ -388,7 +388,7 @@ fn pretty_rows_are_one_line_for_people() {
         .ends(0);
     assert_eq!(
         ended.out,
-        "2023-11-14T22:13:50Z  fraud      c1  spent 900.00, waited 30s\n"
+        "2023-11-14T22:13:50Z      fraud      c1  spent 900.00, waited 30s\n"
     );
 }
 
@@ -652,5 +652,100 @@ fn folders_stand_for_the_files_in_them() {
             .run(&format!("check {folder}"))
             .ends(0)
             .says("1 pattern in 1 file");
+    }
+}
+
+#[test]
+fn explain_prints_conditions_as_they_were_written() {
+    let conditions = [
+        "(a > 1 or b > 1) and not (a == b or b == 2)",
+        "a - (b - 1) > 2 * (a + b)",
+        "a ?? b == 1 and name in [\"x\", \"y\"]",
+        "-a < 1 and lower(name) != \"z\" and matches(name, \"^x+$\")",
+    ];
+    for condition in conditions {
+        let text = format!(
+            "event E {{ at: timestamp time, k: string, a: int?, b: int, name: string }}\n\
+             pattern p {{ key k match e: E where {condition} within 1m emit o {{ k, n: e.a }} }}\n"
+        );
+        let place = Place::new(&[("p.motif", &text)]);
+        let ended = place.run("explain p.motif --format json").ends(0);
+        let facts: Value = serde_json::from_str(&ended.out).expect("JSON");
+        assert_eq!(facts[0]["steps"][0]["where"], *condition);
+    }
+}
+
+#[test]
+fn graphs_hold_every_way_on() {
+    let place = Place::fraud();
+    let dot = place.run("explain fraud.motif --format dot").ends(0).out;
+    for edge in ["p0_start -> p0_1", "p0_1 -> p0_2", "p0_2 -> p0_end"] {
+        assert!(dot.contains(edge), "{edge} is not in:\n{dot}");
+    }
+    let mermaid = place
+        .run("explain fraud.motif --format mermaid")
+        .ends(0)
+        .out;
+    for line in [
+        "p0_1[\"probe: Txn<br>where amount #lt; 5.00\"]",
+        "p0_1 -->|\"skips events that do not fit 'drain'\"| p0_2",
+    ] {
+        assert!(mermaid.contains(line), "{line} is not in:\n{mermaid}");
+    }
+}
+
+#[test]
+fn samples_show_what_contiguity_means() {
+    let text = "event E { at: timestamp time, k: string, kind: string }
+pattern p {
+  key k
+  match a: E where kind == \"a\"
+    next b: E where kind == \"b\"
+    then not E where kind == \"x\"
+    then c: E where kind == \"c\"
+  within 1m
+  emit o { k }
+}
+";
+    let place = Place::new(&[("p.motif", text)]);
+    let ended = place.run("explain p.motif --format json").ends(0);
+    let facts: Value = serde_json::from_str(&ended.out).expect("JSON");
+    let samples = facts[0]["samples"].as_array().expect("samples");
+    let shown: Vec<(String, bool)> = samples
+        .iter()
+        .map(|sample| {
+            let stream = sample["stream"].as_array().expect("a stream");
+            let names: Vec<&str> = stream.iter().filter_map(Value::as_str).collect();
+            (names.join(" "), sample["matches"] == true)
+        })
+        .collect();
+    let expected = [("a b c", true), ("a … b c", false), ("a b E c", false)];
+    let expected = expected.map(|(stream, matches)| (stream.to_owned(), matches));
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn readme_shows_what_happens() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).expect("README.md");
+    let mut lines = readme
+        .lines()
+        .skip_while(|line| !line.starts_with("$ leitmotif run"));
+    let line = lines
+        .next()
+        .expect("an example")
+        .trim_start_matches("$ leitmotif ");
+    let place = Place::new(&[]);
+    for folder in ["patterns", "examples"] {
+        std::os::unix::fs::symlink(root.join(folder), place.path().join(folder)).expect("linked");
+    }
+    let ended = place.run(line).ends(0);
+    assert_eq!(ended.out.trim_end(), lines.next().expect("a row"));
+    for shown in lines.take(2) {
+        assert!(
+            ended.err.contains(shown),
+            "{shown} is not in:\n{}",
+            ended.err
+        );
     }
 }

@@ -122,12 +122,15 @@ impl Intake {
         }
     }
 
-    /// Adds a source; the order of adding is the order of equal times. At most 65,536 sources.
+    /// Adds a source; the order of adding is the order of equal times. At most 65,535: streams that patterns emit come after all of them.
     ///
     /// # Panics
     /// When there are more.
     pub fn add(&mut self, name: String, source: Box<dyn Source>, decoder: Decoder, delay: Span) {
-        let number = u16::try_from(self.inputs.len()).expect("at most 65,536 sources");
+        let number = u16::try_from(self.inputs.len())
+            .ok()
+            .filter(|number| *number < u16::MAX);
+        let number = number.expect("at most 65,535 sources");
         let partition = || Partition {
             time: PartitionTime::new(delay),
             leap: None,
@@ -326,7 +329,13 @@ impl Lane {
     #[cold]
     fn malformed(&mut self, record: Record<'_>, malformed: &Malformed, reject: &mut Reject<'_>) {
         self.counts.malformed += 1;
-        self.reject(Rejection::Malformed, record, &malformed.reason, reject);
+        self.reject(
+            Rejection::Malformed,
+            record,
+            &malformed.reason,
+            None,
+            reject,
+        );
     }
 
     #[cold]
@@ -337,7 +346,7 @@ impl Lane {
         let time = shown(time);
         let reason =
             format!("time {time} is {behind} before the watermark; a larger delay would let it in");
-        self.reject(Rejection::Late, record, &reason, reject);
+        self.reject(Rejection::Late, record, &reason, Some(behind), reject);
     }
 
     fn reject(
@@ -345,6 +354,7 @@ impl Lane {
         rejection: Rejection,
         record: Record<'_>,
         reason: &str,
+        behind: Option<Span>,
         reject: &mut Reject<'_>,
     ) {
         reject(Rejected {
@@ -353,6 +363,7 @@ impl Lane {
             partition: record.partition,
             offset: record.offset,
             reason,
+            behind,
             record: Rejected::cut(record.bytes),
         });
     }

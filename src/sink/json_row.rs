@@ -330,6 +330,7 @@ mod tests {
             partition: 0,
             offset: 17,
             reason: "field \"at\" is missing",
+            behind: None,
             record: b"{\"a\":\"\xff\x01\"}",
         };
         let mut out = Vec::new();

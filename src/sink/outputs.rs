@@ -273,6 +273,7 @@ mod tests {
                 partition: 0,
                 offset: 0,
                 reason: "",
+                behind: None,
                 record: b"",
             })?;
         }

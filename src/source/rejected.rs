@@ -1,5 +1,7 @@
 //! Records that take no part.
 
+use crate::time::Span;
+
 /// How many bytes of a rejected record are kept.
 pub const REJECTED_BYTES_MAX: usize = 1024;
 
@@ -36,6 +38,8 @@ pub struct Rejected<'a> {
     pub offset: u64,
     /// What is wrong with it; lower case, no full stop.
     pub reason: &'a str,
+    /// How far a late record lies before the watermark; so much more delay would have let it in.
+    pub behind: Option<Span>,
     /// Its first bytes, at most [`REJECTED_BYTES_MAX`].
     pub record: &'a [u8],
 }

@@ -48,7 +48,11 @@ pub fn of(pattern: &Pattern) -> Vec<Sample> {
         why: "the shortest match".to_owned(),
     }];
     for at in 0..parts.len() {
-        samples.extend(variation(&parts, at, pattern, ending.as_deref()));
+        // Repeats of a loop say the same thing again.
+        let another = variation(&parts, at, pattern, ending.as_deref());
+        samples.extend(
+            another.filter(|another| samples.iter().all(|sample| sample.why != another.why)),
+        );
     }
     samples
 }

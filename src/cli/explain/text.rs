@@ -109,12 +109,18 @@ fn bound(facts: &Facts) -> Vec<String> {
     } else {
         "per key"
     };
+    let ends: Vec<&str> = bounds.expiry.iter().map(String::as_str).collect();
+    let ends = ends.join(", or ");
+    if facts.class.name == "boundary" {
+        return vec![format!(
+            "the windows of a key that are open; one ends {ends}"
+        )];
+    }
     let mut lines = vec![format!(
         "at most {} partial matches {whose} ({source}); one more evicts the {}, counted and written to `evicted`",
         bounds.per_key_max, bounds.evict
     )];
-    let ends: Vec<&str> = bounds.expiry.iter().map(String::as_str).collect();
-    lines.push(format!("one ends {}", ends.join(", or ")));
+    lines.push(format!("one ends {ends}"));
     lines
 }
 

@@ -108,7 +108,7 @@ impl Run {
         let sources: Vec<SourceCounts> = self
             .intake
             .counts()
-            .map(|(name, counts)| self.reasons.counts(name, counts))
+            .map(|(name, counts)| self.reasons.counts(name, counts, args.delay))
             .collect();
         let program = self.engine.program();
         let patterns =

@@ -6,6 +6,9 @@ use leitmotif::lang::pattern::Program;
 
 use crate::cli::literal::{self, Clock};
 
+/// Width of a time with milliseconds.
+const TIME_WIDTH: usize = 24;
+
 /// How rows are laid out.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout {
@@ -46,15 +49,32 @@ impl Layout {
         };
         let key: Vec<String> = row.key.iter().map(plain).collect();
         let name = format!("{name:<width$}", width = self.name_width);
-        let name = if self.color {
-            format!("\x1b[1;33m{name}\x1b[0m")
-        } else {
-            name
+        let name = match emphasis(program, row) {
+            Some(escape) if self.color => format!("\x1b[{escape}m{name}\x1b[0m"),
+            _ => name,
         };
-        let mut parts = vec![Clock::Calendar.show(row.at), name];
+        let time = Clock::Calendar.show(row.at);
+        let mut parts = vec![format!("{time:<TIME_WIDTH$}"), name];
         parts.extend((!key.is_empty()).then(|| key.join(" ")));
         parts.extend((!fields.is_empty()).then(|| fields.join(", ")));
         format!("{}\n", parts.join("  "))
+    }
+}
+
+/// How a terminal sets the output's name off: by the pattern's `@severity`, and faintly what merely timed out.
+fn emphasis(program: &Program, row: &Row) -> Option<&'static str> {
+    if matches!(row.stream, Stream::Timeout(_)) {
+        return Some("2");
+    }
+    let pattern = &program.patterns[row.pattern.0 as usize];
+    let severity = pattern
+        .annotations
+        .iter()
+        .find(|(name, _)| name == "severity");
+    match severity.map(|(_, value)| value.as_str()) {
+        Some("critical" | "high") => Some("1;31"),
+        Some("medium") => Some("1;33"),
+        _ => Some("1"),
     }
 }
 

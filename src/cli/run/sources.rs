@@ -15,6 +15,7 @@ use leitmotif::event::formats::{Decoder, Format, Kinds};
 use leitmotif::lang::pattern::{Program, TableId};
 use leitmotif::sink::{OutputSpec, Target};
 use leitmotif::source::{Place, Rejected, Rejection, SourceSpec};
+use leitmotif::time::Span;
 
 use crate::cli::args::RunArgs;
 use crate::cli::suggest;
@@ -176,30 +177,34 @@ pub fn tables(args: &RunArgs, program: &Program) -> Result<Tables> {
     Ok(tables)
 }
 
-/// The first reason for each kind of rejection, by source.
+/// What was wrong with the records of each source that took no part.
 #[derive(Default)]
-pub struct Reasons(HashMap<(String, Rejection), String>);
+pub struct Reasons(HashMap<(String, Rejection), Reason>);
+
+/// What was wrong with records.
+struct Reason {
+    /// With the first of them.
+    first: String,
+    /// How far the latest of them lay before the watermark.
+    behind_max: Option<Span>,
+}
 
 impl Reasons {
-    /// Keeps the reason if it is the first.
+    /// Takes note of a record.
     pub fn note(&mut self, rejected: &Rejected<'_>) {
-        let noted = |reasons: &HashMap<(String, Rejection), String>| {
-            reasons.keys().any(|(source, rejection)| {
-                source == rejected.source && *rejection == rejected.rejection
-            })
-        };
-        if !noted(&self.0) {
-            let key = (rejected.source.to_owned(), rejected.rejection);
-            self.0.insert(
-                key,
-                format!("record {}: {}", rejected.offset, rejected.reason),
-            );
-        }
+        let key = (rejected.source.to_owned(), rejected.rejection);
+        let reason = self.0.entry(key).or_insert_with(|| Reason {
+            first: format!("record {}: {}", rejected.offset, rejected.reason),
+            behind_max: None,
+        });
+        reason.behind_max = reason.behind_max.max(rejected.behind);
     }
 
-    /// A source's counts with the reasons noted for it.
-    pub fn counts(&self, name: &str, counts: Counts) -> SourceCounts {
-        let reason = |rejection| self.0.get(&(name.to_owned(), rejection)).cloned();
+    /// A source's counts with the reasons noted for it; `delay` is what was allowed for.
+    pub fn counts(&self, name: &str, counts: Counts, delay: Span) -> SourceCounts {
+        let reason = |rejection| self.0.get(&(name.to_owned(), rejection));
+        let first = |rejection| reason(rejection).map(|reason| reason.first.clone());
+        let behind = reason(Rejection::Late).and_then(|reason| reason.behind_max);
         SourceCounts {
             name: if name == "-" {
                 "stdin".to_owned()
@@ -211,9 +216,9 @@ impl Reasons {
             late: counts.late,
             malformed: counts.malformed,
             filtered: counts.filtered,
-            late_first: reason(Rejection::Late),
-            malformed_first: reason(Rejection::Malformed),
-            delay_needed_ms: None,
+            late_first: first(Rejection::Late),
+            malformed_first: first(Rejection::Malformed),
+            delay_needed_ms: behind.map(|behind| delay.0.saturating_add(behind.0)),
         }
     }
 }
