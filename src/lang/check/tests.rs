@@ -612,3 +612,24 @@ fn hostile_files_cost_no_more_than_their_length() {
         );
     }
 }
+
+#[test]
+fn a_file_of_nothing_but_tests_is_about_all_patterns() {
+    let tests =
+        "test \"t\" { given { 0s A { k: \"x\", n: 1, d: 1, x: 1 } } expect { 0s o { k: \"x\" } } }";
+    let found = compiled(&[&file("a: A", "emit o { k }"), tests], &Params::default());
+    let program = found
+        .program
+        .unwrap_or_else(|| panic!("{:#?}", found.diagnostics));
+    assert_eq!(program.tests[0].patterns, [PatternId(0)]);
+}
+
+#[test]
+fn mistakes_beyond_what_anybody_reads_are_counted() {
+    let emits: String = (0..3_000)
+        .map(|at| format!("emit o{at} {{ m }} "))
+        .collect();
+    let found = codes(&file("a: A", &emits));
+    assert_eq!(found.len(), 2_001);
+    assert!(found.contains(&"E076"));
+}
