@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use leitmotif::lang::diagnostic::codes::{all, explain};
 use leitmotif::lang::diagnostic::render::{Style, render};
 use leitmotif::lang::span::SourceMap;
 use leitmotif::lang::{Compiled, Params, compile};
@@ -91,4 +92,32 @@ fn a_program_is_there_exactly_when_there_is_no_error() {
             .count();
         assert_eq!(compiled.program.is_some(), errors == 0, "{}", name(&path));
     }
+}
+
+/// Codes that no golden file can have: it, or what is said of it, would be larger than anybody reads.
+const TOO_LARGE: [&str; 3] = ["E040", "E043", "E044"];
+
+/// The code that a golden file is about: what its name begins with.
+fn code(path: &Path) -> String {
+    name(path).chars().take(4).collect()
+}
+
+#[test]
+fn every_code_has_a_golden_file_and_every_golden_file_shows_its_code() {
+    let mut shown = BTreeSet::new();
+    for path in cases() {
+        let (compiled, _) = compiled(&path);
+        let code = code(&path);
+        let found = compiled.diagnostics.iter().any(|found| found.code.0 == code);
+        assert!(found, "{} does not show {code}", name(&path));
+        for found in &compiled.diagnostics {
+            assert!(explain(found.code.0).is_some(), "{} is not explained", found.code.0);
+        }
+        shown.insert(code);
+    }
+    let missing: Vec<&str> = all()
+        .map(|info| info.code.0)
+        .filter(|code| !shown.contains(*code) && !TOO_LARGE.contains(code))
+        .collect();
+    assert!(missing.is_empty(), "no golden file for {missing:?}");
 }

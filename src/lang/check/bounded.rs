@@ -14,13 +14,10 @@ pub(super) fn check(report: &mut Report, outline: &Outline<'_>, body: &Sequence,
         return;
     };
     let step = outline.step(wait.step);
-    let event = match outline
-        .variables
-        .iter()
-        .find(|variable| Some(&variable.name) == Some(&step.name) && variable.explicit)
-    {
-        Some(variable) => format!("{}: …", variable.name),
-        None => step.name.clone(),
+    let named = step.variable.map(|variable| outline.variable(variable));
+    let event = match named.filter(|variable| variable.explicit) {
+        Some(variable) => format!("{}: {}", variable.name, step.event),
+        None => step.event.to_owned(),
     };
     let draft = report
         .add(

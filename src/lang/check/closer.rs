@@ -235,7 +235,14 @@ fn extents(
 
 fn number(report: &mut Report, place: Place, count: u64) -> Option<u32> {
     if count == 0 {
-        zero(report, place, "the number of events of a window");
+        report
+            .add(
+                "E116",
+                place,
+                "the number of events of a window must be more than zero",
+                "zero",
+            )
+            .help("write at least 1, such as `tumble 100`");
         return None;
     }
     if count > REPEATS_MAX {

@@ -299,8 +299,10 @@ fn overlap(
     next: &Node,
     conditions: &[Option<Expr>],
 ) {
-    let open =
-        repeat.appetite == Appetite::Greedy && repeat.max.is_none() && repeat.until.is_none();
+    let open = repeat.appetite == Appetite::Greedy
+        && repeat.max.is_none()
+        && repeat.until.is_none()
+        && repeat.closer.is_none();
     let Node::Step(taken) = repeat.body else {
         return;
     };
@@ -381,10 +383,22 @@ pub(super) fn never_longer(
     } else {
         repeat.min
     };
-    if repeat.max == Some(least) {
+    if repeat.max == Some(least) || repeat.appetite == Appetite::Reluctant {
         return;
     }
     let step = outline.step(*step);
+    if repeat.max == Some(1) {
+        report
+            .add(
+                "W206",
+                step.place,
+                "the match is complete before this optional step is waited for",
+                "never bound",
+            )
+            .help("remove the step, or make it required")
+            .help("with `skip none` the match with it is reported, too");
+        return;
+    }
     let label = match least {
         0 => "never bound".to_owned(),
         1 => "never more than 1 event".to_owned(),

@@ -49,6 +49,8 @@ pub(super) struct ClosedLoop {
 #[derive(Debug)]
 pub(super) struct StepOutline<'a> {
     pub name: String,
+    /// The name of its event type.
+    pub event: &'a str,
     pub role: StepRole,
     /// None if there is no such event type.
     pub ty: Option<EventTypeId>,

@@ -30,7 +30,7 @@ pub(super) fn check(
 ) -> Option<Pattern> {
     let mut lowering = Lowering::new(catalog, report, file, &decl.name.name);
     let body = lowering.outermost(&decl.sequence);
-    let full = lowering.full;
+    let (full, closer_mistaken) = (lowering.full, lowering.closer_mistaken);
     let mut outline = lowering.outline;
     if full {
         return None;
@@ -41,7 +41,7 @@ pub(super) fn check(
     check_windows(report, &outline, decl);
     place::check(report, &outline, &body, decl.within.is_some());
     check_gaps(report, &outline, decl);
-    if decl.within.is_none() {
+    if decl.within.is_none() && !closer_mistaken {
         bounded::check(report, &outline, &body, decl.sequence.span);
     }
     let conditions = conditions(catalog, report, &outline, &body);
@@ -57,7 +57,9 @@ pub(super) fn check(
     let bound = output::bound(report, &outline, decl.bound.as_ref());
     let outputs = output::outputs(catalog, report, &outline, decl, &body);
     lint::sequence(report, &outline, &body, &conditions);
-    lint::never_longer(report, &outline, &body, decl, skip);
+    if !closer_mistaken {
+        lint::never_longer(report, &outline, &body, decl, skip);
+    }
     Some(Pattern {
         name: decl.name.name.clone(),
         annotations: annotations(report, file, decl),
@@ -132,7 +134,7 @@ fn check_windows(report: &mut Report, outline: &Outline<'_>, decl: &ast::Pattern
     let Some(closed) = &outline.closer else {
         return;
     };
-    if !matches!(closed.closer, Closer::Window(_)) {
+    if !matches!(closed.closer, Closer::Window(_)) || !decl.sequence.rest.is_empty() {
         return;
     }
     let closer = Place::new(outline.file, closed.span);

@@ -30,6 +30,8 @@ pub(super) struct Lowering<'a, 'r> {
     repeats: HashMap<&'a str, usize>,
     /// True once there are too many steps: nothing is lowered any more.
     pub full: bool,
+    /// True if there is a closer that could not be understood: whether the pattern is bounded cannot be told.
+    pub closer_mistaken: bool,
 }
 
 /// Where a sequence or step stands.
@@ -71,6 +73,7 @@ impl<'a, 'r> Lowering<'a, 'r> {
             step_names: HashSet::new(),
             repeats: HashMap::new(),
             full: false,
+            closer_mistaken: false,
         }
     }
 
@@ -232,13 +235,7 @@ impl<'a, 'r> Lowering<'a, 'r> {
                 name,
                 alternatives,
                 repeat,
-            } => self.group(
-                name.as_ref(),
-                alternatives,
-                repeat.as_ref(),
-                step.span,
-                before,
-            ),
+            } => self.group(name.as_ref(), alternatives, repeat.as_ref(), before),
             StepKind::All(members) => self.all(members, step.span, before),
             // Handled by the caller, who knows the connector.
             StepKind::Not { .. } => (NOTHING, before),
@@ -295,6 +292,7 @@ impl<'a, 'r> Lowering<'a, 'r> {
                 until: atom.until.as_ref().map(|until| self.place(until.span)),
             };
             lowered.closer = closer::check(self, closer, repeat, &closes);
+            self.closer_mistaken |= lowered.closer.is_none();
         }
         (Node::Loop(Box::new(lowered)), bound)
     }
@@ -314,7 +312,6 @@ impl<'a, 'r> Lowering<'a, 'r> {
         name: Option<&'a ast::Ident>,
         alternatives: &'a [ast::Sequence],
         repeat: Option<&'a ast::Loop>,
-        span: Span,
         before: StepSet,
     ) -> (Node, StepSet) {
         let first = self.outline.steps.len();
@@ -327,13 +324,14 @@ impl<'a, 'r> Lowering<'a, 'r> {
         }
         let own = self.positive_since(first);
         if let Some(name) = name {
-            self.group_variable(name, own, span);
+            self.group_variable(name, own);
         }
         let choice = Node::Choice(lowered);
         let Some(repeat) = repeat else {
             return (choice, bound);
         };
         if let Some(closer) = &repeat.closer {
+            self.closer_mistaken = true;
             let place = self.place(closer.span);
             self.report
                 .add(
@@ -501,6 +499,7 @@ impl<'a, 'r> Lowering<'a, 'r> {
         let wanted = name.unwrap_or(event).name.as_str();
         let step = StepOutline {
             name: self.unique(wanted),
+            event: &event.name,
             role,
             ty: self.event_type(event),
             place,
@@ -590,7 +589,7 @@ impl<'a, 'r> Lowering<'a, 'r> {
     }
 
     /// A variable for all events of a group: they must have one type.
-    fn group_variable(&mut self, name: &'a ast::Ident, own: StepSet, span: Span) {
+    fn group_variable(&mut self, name: &'a ast::Ident, own: StepSet) {
         if own.is_empty() {
             return;
         }
@@ -625,7 +624,6 @@ impl<'a, 'r> Lowering<'a, 'r> {
             place: self.place(name.span),
             explicit: true,
         };
-        let _ = span;
         if let Some(id) = self.add_variable(variable) {
             self.name_variable(name, id);
         }

@@ -1,6 +1,9 @@
 //! What is wrong with a pattern file, where, and the way out.
 
 pub mod codes;
+pub mod codes_lint;
+pub mod codes_meaning;
+pub mod codes_names;
 pub mod codes_syntax;
 pub mod render;
 
