@@ -16,6 +16,9 @@ use leitmotif::testing::{compile, generate};
 
 const CASES_DEFAULT: u64 = 100_000;
 
+/// How many failures end a run.
+const FAILURES_MAX: usize = 6;
+
 /// How often a failing case is run while it is shrunk.
 const SHRINK_BUDGET: usize = 30_000;
 
@@ -133,7 +136,8 @@ fn engine_finds_what_the_reference_finds() {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     let done = tally.cases.load(Ordering::Relaxed) as u64;
-                    if done >= cases || !failures.lock().expect("no thread died").is_empty() {
+                    let failed = failures.lock().expect("no thread died").len();
+                    if done >= cases || failed >= FAILURES_MAX {
                         return;
                     }
                     if let Some(case) = run_file(seed, &tally) {

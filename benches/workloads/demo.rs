@@ -103,14 +103,18 @@ fn shopping(morning: &mut Morning) {
             lat + random.below(40) as i64 - 20,
             lon + random.below(40) as i64 - 20,
         );
-        let cents = if random.chance(3) {
+        let cents = if random.below(100) < 3 {
             random.between(280, 500)
         } else {
             random.between(600, 14_000)
         };
-        let status = if random.chance(4) { "declined" } else { "ok" };
+        let status = if random.below(100) < 4 {
+            "declined"
+        } else {
+            "ok"
+        };
         let merchant = MERCHANTS[random.below(12) as usize];
-        let online = random.chance(25);
+        let online = random.below(100) < 25;
         let fields = txn(card, cents, merchant, status, (!online).then_some(place));
         morning.add(random.below(at(180, 0)), "Txn", fields);
     }
@@ -132,11 +136,15 @@ fn banking(morning: &mut Morning) {
                 r#""user":"u{user:02}","ip":"{ip}","device":"phone-{user:02}","known":{known},"ok":{ok}"#
             )
         };
-        if random.chance(20) {
+        if random.below(100) < 20 {
             morning.add(start, "Login", login(true, false));
         }
-        morning.add(start + at(0, 12), "Login", login(random.chance(90), true));
-        if random.chance(60) {
+        morning.add(
+            start + at(0, 12),
+            "Login",
+            login(random.below(100) < 90, true),
+        );
+        if random.below(100) < 60 {
             let fields = format!(
                 r#""user":"u{user:02}","amount":{}.00,"payee":"p{:03}""#,
                 random.between(20, 900),
@@ -144,7 +152,7 @@ fn banking(morning: &mut Morning) {
             );
             morning.add(start + at(2, random.below(60)), "Transfer", fields);
         }
-        if random.chance(40) {
+        if random.below(100) < 40 {
             let fields = format!(
                 r#""account":"a{user:02}","amount":{}.00,"kind":"cash","branch":"b{}""#,
                 random.between(5, 200) * 10,

@@ -29,9 +29,4 @@ impl Random {
     pub fn between(&mut self, start: u64, end: u64) -> u64 {
         start + self.below(end - start)
     }
-
-    /// True `percent` times of a hundred.
-    pub fn chance(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
 }

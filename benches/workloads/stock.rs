@@ -20,7 +20,11 @@ impl Market {
         }
         let mut random = Random::of(seed, number);
         let symbol = random.below(symbols);
-        let kind = if random.chance(50) { "buy" } else { "sell" };
+        let kind = if random.below(100) < 50 {
+            "buy"
+        } else {
+            "sell"
+        };
         let cents = &mut self.cents[symbol as usize];
         *cents = (*cents + random.below(11)).saturating_sub(5).max(100);
         write!(

@@ -84,6 +84,11 @@ impl<'a> Choice<'a> {
         self.matched.contains(&first)
     }
 
+    /// True if a candidate with the run's path was considered at this moment.
+    pub(crate) fn has_considered(&self, run: &Run) -> bool {
+        self.considered.contains(&(run.first, run.path))
+    }
+
     /// Considers a completed candidate. Candidates come by first event, then by preference.
     pub(crate) fn consider(
         &mut self,

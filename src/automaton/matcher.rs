@@ -252,6 +252,7 @@ pub(crate) fn step(
     }
     pass.choice.settle(&mut state.runs);
     if nfa.ambiguous {
+        close_considered(nfa, &pass.choice, &mut state.runs);
         merge(&mut state.runs);
     }
     evict(nfa, state, key, incoming.event.time, out);
@@ -436,6 +437,9 @@ fn pass_instant(
         }
     }
     choice.settle(&mut state.runs);
+    if nfa.ambiguous {
+        close_considered(nfa, &choice, &mut state.runs);
+    }
     for (run, _) in &mut scratch.expired {
         run.matched |= choice.has_matched(run.first);
     }
@@ -479,6 +483,20 @@ fn time_out(nfa: &Nfa, state: &Runs, key: &[Value], scratch: &mut Scratch, out: 
         }
         at += group;
     }
+}
+
+/// A candidate is considered once: where another run with the same path still waits to complete, it no longer does.
+fn close_considered(nfa: &Nfa, choice: &Choice<'_>, runs: &mut Vec<Run>) {
+    runs.retain_mut(|run| {
+        if !choice.has_considered(run) {
+            return true;
+        }
+        let ways = &nfa.positions[usize::from(run.position)].ways;
+        let ends = bits(run.alive).filter(|at| matches!(ways[*at].target, Target::End(_)));
+        run.alive &= !ends.fold(0, |ends, at| ends | 1 << at);
+        run.schedule(nfa);
+        run.alive != 0
+    });
 }
 
 /// Drops runs that differ from an earlier one in nothing that matters.

@@ -122,12 +122,15 @@ impl Intake {
         }
     }
 
-    /// Adds a source; the order of adding is the order of equal times. At most 65,536 sources.
+    /// Adds a source; the order of adding is the order of equal times. At most 65,535: streams that patterns emit come after all of them.
     ///
     /// # Panics
     /// When there are more.
     pub fn add(&mut self, name: String, source: Box<dyn Source>, decoder: Decoder, delay: Span) {
-        let number = u16::try_from(self.inputs.len()).expect("at most 65,536 sources");
+        let number = u16::try_from(self.inputs.len())
+            .ok()
+            .filter(|number| *number < u16::MAX);
+        let number = number.expect("at most 65,535 sources");
         let partition = || Partition {
             time: PartitionTime::new(delay),
             leap: None,

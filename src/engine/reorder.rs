@@ -188,7 +188,7 @@ mod tests {
             for (at, (_, event)) in events.into_iter().enumerate() {
                 newest = newest.max(event.time.0);
                 reorder.push(event);
-                if at % release_every == 0 {
+                if at.is_multiple_of(release_every) {
                     let before = out.len();
                     let watermark = Watermark(Timestamp(newest - DELAY));
                     reorder.release(watermark, &mut out);

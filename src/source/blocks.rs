@@ -63,11 +63,10 @@ impl<R: Read> Blocks<R> {
     pub(super) fn poll(&mut self, take: &mut dyn FnMut(Record<'_>)) -> io::Result<Block> {
         self.make_room();
         let room = self.buffer.len() - self.end;
-        let read = loop {
-            match self.input.read(&mut self.buffer[self.end..]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => break read?,
-            }
+        let read = match self.input.read(&mut self.buffer[self.end..]) {
+            // A signal: perhaps whoever polls wants to stop.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Block::Part),
+            read => read?,
         };
         let first = self.end == 0 && self.line == 1;
         self.end += read;

@@ -5,6 +5,7 @@
 pub mod choices;
 pub mod differential;
 pub mod generate;
+pub mod fuzz;
 pub mod reference;
 
 use crate::lang::pattern::Program;

@@ -14,6 +14,8 @@ struct Lines {
     lines: Vec<String>,
     given: usize,
     at_once: usize,
+    /// What a poll says while there are lines left.
+    says: Polled,
 }
 
 impl Source for Lines {
@@ -27,7 +29,7 @@ impl Source for Lines {
             });
         }
         Ok(if self.given < self.lines.len() {
-            Polled::More
+            self.says
         } else {
             Polled::End
         })
@@ -82,6 +84,7 @@ fn intake(sources: Vec<Vec<String>>, delay: i64, format: Format) -> Intake {
             lines,
             given: 0,
             at_once: 7,
+            says: Polled::More,
         };
         intake.add(format!("s{number}"), Box::new(source), decoder, Span(delay));
     }
@@ -229,6 +232,30 @@ fn a_source_that_is_behind_is_read_first() {
             total: 40_400
         })
     );
+}
+
+#[test]
+fn what_is_complete_is_given_out_before_waiting_for_more() {
+    let schema = schema();
+    let kinds = Kinds::One(EventTypeId(0));
+    let decoder = Decoder::new(&schema, &Projection::all(&schema), Format::Json, &kinds);
+    let source = Lines {
+        lines: (0..4).map(|n| line("A", n * 1_000, n)).collect(),
+        given: 0,
+        at_once: 2,
+        says: Polled::Waiting,
+    };
+    let mut intake = Intake::new();
+    intake.add("live".to_owned(), Box::new(source), decoder, Span(0));
+    let mut batch = Batch::new();
+    let mut poll = |want: Intaken, watermark: Watermark, events: usize| {
+        let polled = intake.poll(&mut batch, &mut |_| ());
+        assert_eq!(polled, Ok(want));
+        assert_eq!((batch.watermark, batch.events.len()), (watermark, events));
+    };
+    poll(Intaken::Waiting, Watermark(Timestamp(START + 1_000)), 1);
+    poll(Intaken::End, Watermark::FINAL, 3);
+    poll(Intaken::End, Watermark::FINAL, 0);
 }
 
 #[test]

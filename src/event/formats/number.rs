@@ -173,15 +173,13 @@ fn parts(text: &str) -> Result<Parts, Misfit> {
                 let factor = 10_u128.checked_pow(zeros + 1);
                 let shifted = factor.and_then(|factor| parts.mantissa.checked_mul(factor));
                 let digit = u128::from(byte - b'0');
-                parts.mantissa = shifted
-                    .and_then(|value| value.checked_add(digit))
-                    .ok_or_else(|| {
-                        if step == 0 {
-                            Misfit::Range
-                        } else {
-                            Misfit::Digits
-                        }
-                    })?;
+                let beyond = if step == 0 {
+                    Misfit::Range
+                } else {
+                    Misfit::Digits
+                };
+                let more = shifted.and_then(|value| value.checked_add(digit));
+                parts.mantissa = more.ok_or(beyond)?;
                 zeros = 0;
             }
             parts.scale += step;
