@@ -298,8 +298,6 @@ struct Draft {
     counting: Vec<(u8, Counting)>,
     /// Loops of which a repeat was begun on this walk and nothing bound in it yet.
     begun: Vec<usize>,
-    /// Sequences that the walk came into from outside.
-    entered: Vec<usize>,
     unless: Option<StepId>,
     until: Option<StepId>,
     closer: Option<Completion>,
@@ -322,7 +320,6 @@ impl Default for Draft {
             guards: Vec::new(),
             counting: Vec::new(),
             begun: Vec::new(),
-            entered: Vec::new(),
             unless: None,
             until: None,
             closer: None,
@@ -351,11 +348,7 @@ impl Walk<'_> {
         }
         match &self.tree.nodes[at].part {
             Part::Step(_, position) => self.arrive(Target::Position(*position), draft),
-            Part::Sequence(_) => {
-                let mut draft = draft;
-                draft.entered.push(at);
-                self.element(at, 0, draft)
-            }
+            Part::Sequence(_) => self.element(at, 0, draft),
             Part::Choice(children) => children
                 .iter()
                 .try_for_each(|child| self.enter(*child, draft.clone())),
@@ -472,8 +465,8 @@ impl Walk<'_> {
         match items.get(number) {
             None => self.follow(at, draft),
             Some(Item::Positive(connector, node)) => {
-                // What stands before a group governs the first event bound in it, whichever element binds that.
-                if !draft.entered.contains(&at) {
+                // What stands before a group governs its first element.
+                if number > 0 {
                     draft.connector = *connector;
                 }
                 self.enter(*node, draft)
