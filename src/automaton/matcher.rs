@@ -321,7 +321,9 @@ impl Pass<'_> {
     /// A run that just bound the event: considered if it completes at once, kept if it can go on.
     fn arrive(&mut self, run: Run, runs: &mut Vec<Run>) {
         let ways = &self.nfa.positions[usize::from(run.position)].ways;
-        let completes = ways.iter().any(|way| run.completes(self.nfa, way) && run.allows(way));
+        let completes = ways
+            .iter()
+            .any(|way| run.completes(self.nfa, way) && run.allows(way));
         if completes {
             self.choice.consider(&run, self.admitted, self.out);
         }

@@ -3,8 +3,8 @@
 //! The parser knows only which tokens would have fitted. Here the mistakes that people make are told apart, by the tokens
 //! around the place; what is none of them is reported as “expected …, found …” with the form of the clause.
 
-mod common;
 mod expected;
+mod habitual;
 
 use super::diagnostic::{CodeInfo, Diagnostic};
 use super::lexer::shorten;
@@ -14,8 +14,8 @@ use super::syntax_error::error;
 use super::token::{Start, Tok, Token};
 use super::tree::Tree;
 
-pub(super) use common::explain;
 pub(super) use expected::{CLAUSES, foreign_clause, unknown_declaration};
+pub(super) use habitual::explain;
 
 /// A token that does not fit, with what is around it.
 pub(super) struct Mistake<'a> {
@@ -120,6 +120,11 @@ impl<'a> Mistake<'a> {
     pub(super) fn place(&self) -> Span {
         let token = self.tokens.get(self.at).or(self.tokens.last());
         token.map_or(Span::default(), |token| token.span)
+    }
+
+    /// Whether something is missing at the end rather than wrong in the middle.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.at >= self.tokens.len()
     }
 
     /// The token before it.
