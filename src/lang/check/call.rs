@@ -68,7 +68,7 @@ fn names() -> impl Iterator<Item = &'static str> {
 /// What a function takes, as messages tell it.
 fn signature(function: Function) -> (&'static str, usize, usize) {
     match function {
-        Function::Abs => ("abs(number or duration)", 1, 1),
+        Function::Abs => ("abs(number)", 1, 1),
         Function::Round => ("round(number) or round(number, digits)", 1, 2),
         Function::Floor => ("floor(number)", 1, 1),
         Function::Ceil => ("ceil(number)", 1, 1),
@@ -288,20 +288,15 @@ impl Checker<'_, '_> {
     fn unfit(&mut self, function: Function, place: super::report::Place, found: Ty, wants: &str) {
         let (usage, _, _) = signature(function);
         let name = usage.split('(').next().unwrap_or_default();
-        let ways: Vec<String> = usage
-            .split(" or ")
-            .filter(|way| way.contains('('))
-            .map(|way| format!("`{way}`"))
-            .collect();
-        let draft = self.report.add(
-            "E084",
-            place,
-            format!("`{name}` wants {wants} here, not {}", a(found)),
-            format!("this is {}", a(found)),
-        );
-        if ways.len() == usage.split(" or ").count() {
-            draft.help(format!("write {}", ways.join(" or ")));
-        }
+        let ways: Vec<String> = usage.split(" or ").map(|way| format!("`{way}`")).collect();
+        self.report
+            .add(
+                "E084",
+                place,
+                format!("`{name}` wants {wants} here, not {}", a(found)),
+                format!("this is {}", a(found)),
+            )
+            .help(format!("write {}", ways.join(" or ")));
     }
 
     /// A function of one argument whose result has the argument's type.
@@ -379,9 +374,10 @@ impl Checker<'_, '_> {
                         format!("{} cannot be compared with {}", a(common), a(argument.ty)),
                         format!("this is {}", a(argument.ty)),
                     );
-                    if clash == Clash::Inexact {
-                        draft.help(MIXED);
-                    }
+                    draft.help(match clash {
+                        Clash::Inexact => MIXED,
+                        Clash::Different => "give values of one type, or numbers",
+                    });
                     return Typed::unknown(span);
                 }
             }
@@ -496,12 +492,14 @@ impl Checker<'_, '_> {
         let found = text.ty;
         let text = text.fit(ty::STRING);
         if text.is_none() {
-            self.report.add(
-                "E084",
-                place,
-                format!("`matches` wants a string here, not {}", a(found)),
-                format!("this is {}", a(found)),
-            );
+            self.report
+                .add(
+                    "E084",
+                    place,
+                    format!("`matches` wants a string here, not {}", a(found)),
+                    format!("this is {}", a(found)),
+                )
+                .help("write `matches(string, \"regular expression\")`");
         }
         let place = self.place(regex.span);
         let Some(pattern) = regex.literal_text() else {
