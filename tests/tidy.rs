@@ -172,7 +172,7 @@ fn names(source: &Source) -> Vec<String> {
 }
 
 fn doc_first(source: &Source) -> Vec<String> {
-    if source.text.starts_with("//!") {
+    if source.is_test() || source.text.starts_with("//!") {
         return Vec::new();
     }
     vec!["begins without `//!`".to_owned()]

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Read as _, Write};
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use leitmotif::lang::span::SourceMap;
 use leitmotif::lang::{parser, print};
 use similar::TextDiff;
@@ -28,6 +28,9 @@ pub fn run(args: &FmtArgs) -> Result<Outcome> {
         .iter()
         .any(|path| path.as_os_str() == OsStr::new(STDIN))
     {
+        if args.patterns.len() > 1 {
+            bail!("- stands for stdin and stands alone; lay out files in a command of their own");
+        }
         return stdin(args);
     }
     let mut outcome = Outcome::Fine;
@@ -63,7 +66,7 @@ fn stdin(args: &FmtArgs) -> Result<Outcome> {
         .read_to_end(&mut bytes)
         .context("stdin can't be read")?;
     if bytes.len() as u64 > files::FILE_BYTES_MAX {
-        anyhow::bail!(
+        bail!(
             "stdin has more than {} bytes; split the patterns into several files",
             files::FILE_BYTES_MAX
         );

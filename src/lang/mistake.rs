@@ -3,8 +3,8 @@
 //! The parser knows only which tokens would have fitted. Here the mistakes that people make are told apart, by the tokens
 //! around the place; what is none of them is reported as “expected …, found …” with the form of the clause.
 
-mod common;
 mod expected;
+mod habitual;
 
 use super::diagnostic::{CodeInfo, Diagnostic};
 use super::lexer::shorten;
@@ -14,8 +14,8 @@ use super::syntax_error::error;
 use super::token::{Start, Tok, Token};
 use super::tree::Tree;
 
-pub(super) use common::explain;
 pub(super) use expected::{CLAUSES, foreign_clause, unknown_declaration};
+pub(super) use habitual::explain;
 
 /// A token that does not fit, with what is around it.
 pub(super) struct Mistake<'a> {

@@ -12,7 +12,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-//use codes;
+use leitmotif::lang::diagnostic::Severity;
+use leitmotif::lang::diagnostic::codes;
 
 use super::Outcome;
 use super::args::{ExplainArgs, ExplainFormat, ProgramArgs};
@@ -29,10 +30,15 @@ pub fn run(args: &ExplainArgs) -> Result<Outcome> {
     let mut out = io::stdout().lock();
     for code in asked {
         let code = code.to_string_lossy();
-        match None::<String> {
-            Some(text) => writeln!(out, "{}", text.trim_end())?,
-            None => bail!("no code {code}; codes are shown in brackets, as in error[E107]"),
-        }
+        let Some(info) = codes::explain(&code.to_uppercase()) else {
+            bail!("no code {code}; codes are shown in brackets, as in error[E107]");
+        };
+        let severity = match info.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        writeln!(out, "{severity}[{}]: {}\n", info.code.0, info.title)?;
+        writeln!(out, "{}", info.explanation.trim())?;
     }
     if patterns.is_empty() {
         return Ok(Outcome::Fine);

@@ -13,6 +13,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use leitmotif::engine::Engine;
 use leitmotif::engine::intake::{Batch, Intake, Intaken};
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::Outcome;
 use super::args::{RunArgs, SummaryFormat};
@@ -144,14 +145,15 @@ impl Run {
     }
 }
 
-/// True once Ctrl-C was pressed; pressed again it ends the process at once.
+/// True once the process was asked to end, by Ctrl-C or from outside; asked again it ends at once.
 fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
     const INTERRUPTED: i32 = 130;
     let stop = Arc::new(AtomicBool::new(false));
-    let interrupt = signal_hook::consts::SIGINT;
-    // This order: the first signal finds the flag unset, sets it, and the second one finds it set.
-    signal_hook::flag::register_conditional_shutdown(interrupt, INTERRUPTED, Arc::clone(&stop))
-        .and_then(|_| signal_hook::flag::register(interrupt, Arc::clone(&stop)))
-        .context("Ctrl-C can't be watched")?;
+    for signal in [SIGINT, SIGTERM] {
+        // This order: the first signal finds the flag unset, sets it, and the second one finds it set.
+        signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED, Arc::clone(&stop))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
+            .context("Ctrl-C can't be watched")?;
+    }
     Ok(stop)
 }

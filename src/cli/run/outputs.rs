@@ -19,9 +19,17 @@ pub struct Outputs {
     program: Arc<Program>,
     specs: Vec<OutputSpec>,
     sinks: sink::Outputs,
-    /// With `--pretty`: how rows to stdout are written.
-    pretty: Option<Layout>,
+    pretty: Option<Pretty>,
+    keeps_evicted: bool,
     written: u64,
+}
+
+/// With `--pretty`: how rows to stdout are written, and which these are.
+struct Pretty {
+    layout: Layout,
+    /// By event type: true for streams whose rows go to stdout.
+    streams: Vec<bool>,
+    evicted: bool,
 }
 
 impl Outputs {
@@ -33,11 +41,19 @@ impl Outputs {
         check_names(specs, program)?;
         let color = io::stdout().is_terminal()
             && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let pretty = args.pretty.then(|| Pretty {
+            layout: Layout::of(program, color),
+            streams: (program.schema.types.iter())
+                .map(|ty| *target(specs, &ty.name) == Target::Stdout)
+                .collect(),
+            evicted: bound(specs, "evicted") == Some(&Target::Stdout),
+        });
         Ok(Outputs {
             program: Arc::clone(program),
             specs: specs.to_vec(),
             sinks: sink::Outputs::open(program, specs)?,
-            pretty: args.pretty.then(|| Layout::of(program, color)),
+            pretty,
+            keeps_evicted: bound(specs, "evicted").is_some(),
             written: 0,
         })
     }
@@ -48,17 +64,14 @@ impl Outputs {
     /// When a sink can't be written.
     pub fn write(&mut self, rows: &[Row]) -> Result<()> {
         for row in rows {
-            let Some(target) = self.target(row.stream) else {
-                continue;
-            };
-            match self.pretty.filter(|_| *target == Target::Stdout) {
-                Some(layout) => {
-                    let line = layout.line(&self.program, row);
+            match self.pretty.as_ref().filter(|pretty| pretty.takes(row)) {
+                Some(pretty) => {
+                    let line = pretty.layout.line(&self.program, row);
                     io::stdout().lock().write_all(line.as_bytes())?;
                 }
                 None => self.sinks.write(row)?,
             }
-            self.written += 1;
+            self.written += u64::from(row.stream != Stream::Evicted || self.keeps_evicted);
         }
         Ok(())
     }
@@ -83,45 +96,45 @@ impl Outputs {
 
     /// True if the output of this name is bound by name.
     pub fn keeps(&self, output: &str) -> bool {
-        self.specs
-            .iter()
-            .any(|spec| spec.name.as_deref() == Some(output))
+        bound(&self.specs, output).is_some()
     }
 
     /// True if rows are drawn on the terminal.
     pub fn draw_on_terminal(&self) -> bool {
-        let to_stdout =
-            |stream| self.target_of(&self.program.schema.get(stream).name) == &Target::Stdout;
-        io::stdout().is_terminal() && streams(&self.program).any(to_stdout)
+        let name = |stream| &self.program.schema.get(stream).name;
+        io::stdout().is_terminal()
+            && streams(&self.program)
+                .any(|stream| *target(&self.specs, name(stream)) == Target::Stdout)
     }
 
     /// Rows written so far.
     pub fn written(&self) -> u64 {
         self.written
     }
+}
 
-    /// Where rows of a stream go; `None` for a side output that nobody asked for.
-    fn target(&self, stream: Stream) -> Option<&Target> {
-        match stream {
-            Stream::Match(ty) | Stream::Timeout(ty) => {
-                Some(self.target_of(&self.program.schema.get(ty).name))
-            }
-            Stream::Evicted => self
-                .specs
-                .iter()
-                .find(|spec| spec.name.as_deref() == Some("evicted"))
-                .map(|spec| &spec.target),
+impl Pretty {
+    fn takes(&self, row: &Row) -> bool {
+        match row.stream {
+            Stream::Match(ty) | Stream::Timeout(ty) => self.streams[usize::from(ty.0)],
+            Stream::Evicted => self.evicted,
         }
     }
+}
 
-    fn target_of(&self, stream: &str) -> &Target {
-        let named = self
-            .specs
-            .iter()
-            .find(|spec| spec.name.as_deref() == Some(stream));
-        let spec = named.or_else(|| self.specs.iter().find(|spec| spec.name.is_none()));
-        spec.map_or(&Target::Stdout, |spec| &spec.target)
-    }
+/// Where rows of a stream go.
+fn target<'a>(specs: &'a [OutputSpec], stream: &str) -> &'a Target {
+    let all = || specs.iter().find(|spec| spec.name.is_none());
+    let unnamed = || all().map_or(&Target::Stdout, |spec| &spec.target);
+    bound(specs, stream).unwrap_or_else(unnamed)
+}
+
+/// What an output is bound to by its name.
+fn bound<'a>(specs: &'a [OutputSpec], output: &str) -> Option<&'a Target> {
+    let named = specs
+        .iter()
+        .find(|spec| spec.name.as_deref() == Some(output));
+    named.map(|spec| &spec.target)
 }
 
 fn check_names(specs: &[OutputSpec], program: &Program) -> Result<()> {

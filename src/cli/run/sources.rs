@@ -1,6 +1,5 @@
 //! What is read: the sources of events and the tables, as they were named.
 
-use std::collections::HashMap;
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
@@ -177,12 +176,14 @@ pub fn tables(args: &RunArgs, program: &Program) -> Result<Tables> {
     Ok(tables)
 }
 
-/// What was wrong with the records of each source that took no part.
+/// What was wrong with the records that took no part. Few sources, so a list will do.
 #[derive(Default)]
-pub struct Reasons(HashMap<(String, Rejection), Reason>);
+pub struct Reasons(Vec<Reason>);
 
-/// What was wrong with records.
+/// What was wrong with the late or the malformed records of one source.
 struct Reason {
+    source: String,
+    rejection: Rejection,
     /// With the first of them.
     first: String,
     /// How far the latest of them lay before the watermark.
@@ -192,17 +193,25 @@ struct Reason {
 impl Reasons {
     /// Takes note of a record.
     pub fn note(&mut self, rejected: &Rejected<'_>) {
-        let key = (rejected.source.to_owned(), rejected.rejection);
-        let reason = self.0.entry(key).or_insert_with(|| Reason {
-            first: format!("record {}: {}", rejected.offset, rejected.reason),
-            behind_max: None,
-        });
-        reason.behind_max = reason.behind_max.max(rejected.behind);
+        let mut known = self.0.iter_mut();
+        match known.find(|reason| reason.is_about(rejected.source, rejected.rejection)) {
+            Some(reason) => reason.behind_max = reason.behind_max.max(rejected.behind),
+            None => self.0.push(Reason {
+                source: rejected.source.to_owned(),
+                rejection: rejected.rejection,
+                first: format!("record {}: {}", rejected.offset, rejected.reason),
+                behind_max: rejected.behind,
+            }),
+        }
     }
 
     /// A source's counts with the reasons noted for it; `delay` is what was allowed for.
     pub fn counts(&self, name: &str, counts: Counts, delay: Span) -> SourceCounts {
-        let reason = |rejection| self.0.get(&(name.to_owned(), rejection));
+        let reason = |rejection| {
+            self.0
+                .iter()
+                .find(|reason| reason.is_about(name, rejection))
+        };
         let first = |rejection| reason(rejection).map(|reason| reason.first.clone());
         let behind = reason(Rejection::Late).and_then(|reason| reason.behind_max);
         SourceCounts {
@@ -220,5 +229,11 @@ impl Reasons {
             malformed_first: first(Rejection::Malformed),
             delay_needed_ms: behind.map(|behind| delay.0.saturating_add(behind.0)),
         }
+    }
+}
+
+impl Reason {
+    fn is_about(&self, source: &str, rejection: Rejection) -> bool {
+        self.rejection == rejection && self.source == source
     }
 }

@@ -75,43 +75,49 @@ fn field_name<'a>(program: &'a Program, want: &Expected, field: FieldId) -> &'a 
         .map_or("?", |field| field.name.as_str())
 }
 
+/// One line of the comparison.
+struct Line<'a> {
+    name: &'a str,
+    wanted: String,
+    got: String,
+    differs: bool,
+}
+
 /// A table with a line for the time and for each field; those that differ are marked.
 fn side_by_side(out: &mut String, program: &Program, want: &Expected, got: &Got) {
     let ty = program.schema.get(got.stream);
-    let mut lines = vec![(
-        String::from("at"),
-        CLOCK.show(want.at),
-        CLOCK.show(got.at),
-        want.at == got.at,
-    )];
+    let mut lines = vec![Line {
+        name: "at",
+        wanted: CLOCK.show(want.at),
+        got: CLOCK.show(got.at),
+        differs: want.at != got.at,
+    }];
     for (number, field) in ty.fields.iter().enumerate() {
         let value = got.values.get(number).unwrap_or(&Value::Null);
-        let shown = literal::show(value, CLOCK);
-        match want
-            .fields
-            .iter()
-            .find(|(id, _)| usize::from(id.0) == number)
-        {
-            Some((_, wanted)) => lines.push((
-                field.name.clone(),
-                literal::show(wanted, CLOCK),
-                shown,
-                same(wanted, value),
-            )),
-            // Not compared, but it helps to see what the row is.
-            None => lines.push((field.name.clone(), "any".to_owned(), shown, true)),
-        }
+        let mut wanted = want.fields.iter();
+        let wanted = wanted.find(|(id, _)| usize::from(id.0) == number);
+        lines.push(Line {
+            name: &field.name,
+            // What is not compared is shown too: it helps to see which row it is.
+            wanted: wanted.map_or("any".to_owned(), |(_, wanted)| literal::show(wanted, CLOCK)),
+            got: literal::show(value, CLOCK),
+            differs: wanted.is_some_and(|(_, wanted)| !same(wanted, value)),
+        });
     }
-    let width = |of: &dyn Fn(&(String, String, String, bool)) -> usize, least: usize| {
-        lines.iter().map(of).max().unwrap_or(0).max(least)
+    let widest = |width: fn(&Line<'_>) -> usize, title: &str| {
+        let lines = lines.iter().map(width);
+        lines.max().unwrap_or(0).max(title.chars().count())
     };
-    let name = width(&|line| line.0.chars().count(), ty.name.chars().count());
-    let wanted = width(&|line| line.1.chars().count(), "expected".len());
-    let shown = width(&|line| line.2.chars().count(), "got".len());
+    let name = widest(|line| line.name.chars().count(), &ty.name);
+    let wanted = widest(|line| line.wanted.chars().count(), "expected");
+    let shown = widest(|line| line.got.chars().count(), "got");
     let _ = writeln!(out, "{:<name$}  {:<wanted$}  got", ty.name, "expected");
-    for (field, want, got, equal) in &lines {
-        let mark = if *equal { "" } else { "  <- differs" };
-        let line = format!("{field:<name$}  {want:<wanted$}  {got:<shown$}{mark}");
-        let _ = writeln!(out, "{}", line.trim_end());
+    for line in &lines {
+        let mark = if line.differs { "  <- differs" } else { "" };
+        let text = format!(
+            "{:<name$}  {:<wanted$}  {:<shown$}{mark}",
+            line.name, line.wanted, line.got
+        );
+        let _ = writeln!(out, "{}", text.trim_end());
     }
 }

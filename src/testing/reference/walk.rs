@@ -16,13 +16,11 @@ pub(crate) enum Frame<'p> {
     Sequence {
         sequence: &'p Sequence,
         next: usize,
-        entry: Entry,
         rest: Rest<'p>,
     },
     /// Inside `all`; these are left.
     All {
         left: Vec<&'p Sequence>,
-        entry: Entry,
         rest: Rest<'p>,
     },
     /// Inside a repeat of a loop.
@@ -38,17 +36,10 @@ pub(crate) enum Frame<'p> {
     },
 }
 
-/// How a construct was entered, in case that nothing of it is bound: then it was passed over, and so was its connector.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry {
-    takes: usize,
-    connector: Option<Connector>,
-}
-
 /// What governs the wait at the end of a walk.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rules<'p> {
-    /// Of the outermost element in which the next step is first.
+    /// The connector before the element last entered; a group's first element has that of the group.
     pub(crate) connector: Option<Connector>,
     /// Negations crossed.
     pub(crate) absences: Vec<&'p Absence>,
@@ -135,32 +126,20 @@ impl<'p> Walk<'p> {
             Frame::Sequence {
                 sequence,
                 next,
-                entry,
                 rest,
             } => {
                 if *next < sequence.elements.len() {
-                    self.enter_element(sequence, *next, *entry, rules, rest.clone());
+                    self.enter_element(sequence, *next, rules, rest.clone());
                 } else {
-                    let rules = self.forget_if_passed_over(*entry, rules);
                     self.leave(rest.clone(), rules, closed);
                 }
             }
-            Frame::All { left, entry, rest } => {
+            Frame::All { left, rest } => {
                 if left.is_empty() {
-                    let rules = self.forget_if_passed_over(*entry, rules);
                     self.leave(rest.clone(), rules, None);
                 } else {
-                    // Once something is bound, what is left is an element of its own, that can be passed over.
-                    let connector = rules.connector;
-                    let entry = if entry.takes == self.takes {
-                        *entry
-                    } else {
-                        Entry {
-                            takes: self.takes,
-                            connector,
-                        }
-                    };
-                    self.enter_all(left, entry, rules, rest);
+                    let connector = Some(plain(Contiguity::SkipTillNext));
+                    self.enter_all(left, Rules { connector, ..rules }, rest);
                 }
             }
             Frame::Repeat {
@@ -178,37 +157,20 @@ impl<'p> Walk<'p> {
         }
     }
 
-    fn forget_if_passed_over(&self, entry: Entry, rules: Rules<'p>) -> Rules<'p> {
-        if entry.takes == self.takes {
-            Rules {
-                connector: entry.connector,
-                ..rules
-            }
-        } else {
-            rules
-        }
-    }
-
     fn enter_sequence(&mut self, sequence: &'p Sequence, rules: Rules<'p>, rest: Rest<'p>) {
-        let entry = Entry {
-            takes: self.takes,
-            connector: rules.connector,
-        };
-        self.enter_element(sequence, 0, entry, rules, rest);
+        self.enter_element(sequence, 0, rules, rest);
     }
 
     fn enter_element(
         &mut self,
         sequence: &'p Sequence,
         at: usize,
-        entry: Entry,
         rules: Rules<'p>,
         rest: Rest<'p>,
     ) {
         let after = Some(Rc::new(Frame::Sequence {
             sequence,
             next: at + 1,
-            entry,
             rest,
         }));
         match &sequence.elements[at] {
@@ -225,7 +187,7 @@ impl<'p> Walk<'p> {
         }
     }
 
-    /// `own` governs unless something further out already does.
+    /// `own` is the connector before the node; without one, what governs already.
     fn enter_node(
         &mut self,
         node: &'p Node,
@@ -233,9 +195,8 @@ impl<'p> Walk<'p> {
         rules: Rules<'p>,
         rest: Rest<'p>,
     ) {
-        let before = rules.connector;
         let governed = Rules {
-            connector: before.or(own),
+            connector: own.or(rules.connector),
             ..rules
         };
         match node {
@@ -251,28 +212,19 @@ impl<'p> Walk<'p> {
             }
             Node::Choice(alternatives) => {
                 for sequence in alternatives {
-                    let entry = Entry {
-                        takes: self.takes,
-                        connector: before,
-                    };
-                    self.enter_element(sequence, 0, entry, governed.clone(), rest.clone());
+                    self.enter_sequence(sequence, governed.clone(), rest.clone());
                 }
             }
             Node::All(members) => {
-                let entry = Entry {
-                    takes: self.takes,
-                    connector: before,
-                };
-                self.enter_all(&members.iter().collect::<Vec<_>>(), entry, governed, &rest);
+                self.enter_all(&members.iter().collect::<Vec<_>>(), governed, &rest);
             }
-            Node::Loop(of) => self.enter_loop(of, before, governed, &rest),
+            Node::Loop(of) => self.enter_loop(of, governed, &rest),
         }
     }
 
     fn enter_all(
         &mut self,
         left: &[&'p Sequence],
-        entry: Entry,
         rules: Rules<'p>,
         rest: &Rest<'p>,
     ) {
@@ -281,35 +233,22 @@ impl<'p> Walk<'p> {
             others.remove(at);
             let after = Some(Rc::new(Frame::All {
                 left: others,
-                entry,
                 rest: rest.clone(),
             }));
-            let connector = rules.connector.or(Some(plain(Contiguity::SkipTillNext)));
-            self.enter_sequence(
-                member,
-                Rules {
-                    connector,
-                    ..rules.clone()
-                },
-                after,
-            );
+            self.enter_sequence(member, rules.clone(), after);
         }
     }
 
     fn enter_loop(
         &mut self,
         of: &'p Loop,
-        before: Option<Connector>,
         governed: Rules<'p>,
         rest: &Rest<'p>,
     ) {
         let takes_before_loop = self.takes;
         let pass_over = |walk: &mut Walk<'p>| {
             if of.min == 0 {
-                let mut rules = Rules {
-                    connector: before,
-                    ..governed.clone()
-                };
+                let mut rules = governed.clone();
                 if of.appetite == Appetite::Greedy {
                     rules.left.push(of);
                 }
@@ -377,7 +316,7 @@ impl<'p> Walk<'p> {
         let full = of.max.is_some_and(|max| count >= max);
         let again = |walk: &mut Walk<'p>| {
             if !full {
-                let connector = rules.connector.or(Some(plain(of.contiguity)));
+                let connector = Some(plain(of.contiguity));
                 let rules = Rules {
                     connector,
                     ..rules.clone()
