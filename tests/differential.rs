@@ -6,13 +6,12 @@
 #[path = "differential/golden.rs"]
 mod golden;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use golden::Golden;
 use leitmotif::testing::choices::{Choices, shrink};
-use leitmotif::testing::differential::{LISTS, Verdict, judge};
-use leitmotif::testing::{compile, generate};
+use leitmotif::testing::differential::{LISTS, Subject, Verdict};
+use leitmotif::testing::generate;
 
 const CASES_DEFAULT: u64 = 100_000;
 
@@ -51,11 +50,8 @@ struct Case {
 impl Case {
     fn verdict(&self) -> Verdict {
         let text = generate::program_text(&mut Choices::from_bytes(&self.of_file));
-        match compile(&text) {
-            Ok(program) => judge(
-                &Arc::new(program),
-                &mut Choices::from_bytes(&self.of_events),
-            ),
+        match Subject::new(&text) {
+            Ok(subject) => subject.judge(&mut Choices::from_bytes(&self.of_events)),
             Err(_) => Verdict::Discarded,
         }
     }
@@ -93,15 +89,14 @@ fn run_file(seed: u64, tally: &Tally) -> Option<Case> {
     let mut of_file = Choices::from_seed(seed);
     let text = generate::program_text(&mut of_file);
     tally.files.fetch_add(1, Ordering::Relaxed);
-    let Ok(program) = compile(&text) else {
+    let Ok(subject) = Subject::new(&text) else {
         tally.rejected.fetch_add(1, Ordering::Relaxed);
         return None;
     };
-    let program = Arc::new(program);
     for list in 0..LISTS {
         let mut of_events = Choices::from_seed(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ list);
         let verdict = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            judge(&program, &mut of_events)
+            subject.judge(&mut of_events)
         }));
         tally.cases.fetch_add(1, Ordering::Relaxed);
         match verdict {

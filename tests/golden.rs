@@ -108,10 +108,17 @@ fn every_code_has_a_golden_file_and_every_golden_file_shows_its_code() {
     for path in cases() {
         let (compiled, _) = compiled(&path);
         let code = code(&path);
-        let found = compiled.diagnostics.iter().any(|found| found.code.0 == code);
+        let found = compiled
+            .diagnostics
+            .iter()
+            .any(|found| found.code.0 == code);
         assert!(found, "{} does not show {code}", name(&path));
         for found in &compiled.diagnostics {
-            assert!(explain(found.code.0).is_some(), "{} is not explained", found.code.0);
+            assert!(
+                explain(found.code.0).is_some(),
+                "{} is not explained",
+                found.code.0
+            );
         }
         shown.insert(code);
     }

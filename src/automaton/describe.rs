@@ -156,13 +156,14 @@ impl Nfa {
                 self.names_of(way.adjacent)
             ));
         }
-        if let Some((steps, span)) = way.hold {
-            rules.push(format!("no {} for {span}", self.names_of(steps)));
+        for (steps, span) in &way.holds {
+            rules.push(format!("no {} for {span}", self.names_of(*steps)));
         }
         if from.is_none() {
-            let leading = self.leading.iter();
+            let leading = self.leading.iter().enumerate();
+            let leading = leading.filter(|(at, _)| way.leading & (1 << at) != 0);
             rules.extend(
-                leading.map(|(step, span)| {
+                leading.map(|(_, (step, span))| {
                     format!("no `{}` in the {span} before", self.name_of(*step))
                 }),
             );

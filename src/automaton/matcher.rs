@@ -159,20 +159,20 @@ struct Verdict {
 fn judge(nfa: &Nfa, way: &Way, run: &Run, judge: &mut Judge<'_>) -> Verdict {
     let time = judge.incoming.event.time;
     // Before this time the connector minds nothing, and nothing is bound.
-    let counts_from = way
-        .hold
-        .map_or(Timestamp::MIN, |(_, span)| run.last_time.plus(span));
+    let longest = way.holds.iter().map(|(_, span)| *span).max();
+    let counts_from = longest.map_or(Timestamp::MIN, |span| run.last_time.plus(span));
     let ended = way.until.is_some_and(|until| run.ended >> until.0 & 1 == 1);
     let forbidden = judge.satisfies_any(way.between)
         || run.fresh && judge.satisfies_any(way.adjacent)
         || way
-            .hold
-            .is_some_and(|(steps, _)| time < counts_from && judge.satisfies_any(steps));
+            .holds
+            .iter()
+            .any(|(steps, span)| time < run.last_time.plus(*span) && judge.satisfies_any(*steps));
     let target = match way.target {
         Target::End(completion) => {
-            let closes = ended && way.hold.is_none();
+            let closes = ended && way.holds.is_empty();
             // What `within` no longer allows the loop cannot take.
-            let allowed = way.hold.is_some()
+            let allowed = !way.holds.is_empty()
                 || completion == Completion::Within
                 || completion == Completion::NextEvent
                 || nfa
@@ -321,7 +321,9 @@ impl Pass<'_> {
     /// A run that just bound the event: considered if it completes at once, kept if it can go on.
     fn arrive(&mut self, run: Run, runs: &mut Vec<Run>) {
         let ways = &self.nfa.positions[usize::from(run.position)].ways;
-        let completes = ways.iter().any(|way| run.completes(self.nfa, way) && run.allows(way));
+        let completes = ways
+            .iter()
+            .any(|way| run.completes(self.nfa, way) && run.allows(way));
         if completes {
             self.choice.consider(&run, self.admitted, self.out);
         }
@@ -336,10 +338,13 @@ impl Pass<'_> {
         let time = incoming.event.time;
         let empty = nfa.registers.empty();
         let mut eyes = Judge::new(nfa, incoming, None, &empty, self.key);
-        let mut remembered = absent.iter().zip(&nfa.leading);
-        let silent =
-            remembered.all(|(seen, (_, span))| seen.is_none_or(|seen| seen <= time.minus(*span)));
-        if silent && incoming.fits.0 & nfa.starters.0 != 0 {
+        let mut broken = 0u64;
+        for (at, (seen, (_, span))) in absent.iter().zip(&nfa.leading).enumerate() {
+            if seen.is_some_and(|seen| seen > time.minus(*span)) {
+                broken |= 1 << at;
+            }
+        }
+        if incoming.fits.0 & nfa.starters.0 != 0 {
             for way in &nfa.positions[0].ways {
                 let Target::Position(target) = way.target else {
                     continue;
@@ -347,7 +352,8 @@ impl Pass<'_> {
                 let step = nfa.positions[usize::from(target)]
                     .step
                     .expect("the start is no target");
-                let binds = eyes.satisfies(step)
+                let binds = way.leading & broken == 0
+                    && eyes.satisfies(step)
                     && !eyes.wanted(&way.wanted, None)
                     && way.unless.is_none_or(|until| !eyes.satisfies(until));
                 if binds {

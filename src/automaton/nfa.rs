@@ -4,6 +4,8 @@
 //! the end, each with all that rules the wait. A partial match therefore is a position, a word of ways still open, a few counters and
 //! the registers; what it waits for needs no further state. `docs/semantics.md` defines ways on.
 
+use smallvec::SmallVec;
+
 use super::expression::{Compiled, StepMask, StepPlan};
 use super::register::RegisterSet;
 use crate::event::{EventTypeId, FieldId};
@@ -82,7 +84,7 @@ pub(crate) struct Way {
     /// The event right after does not satisfy one of these, if it lies strictly between.
     pub adjacent: StepMask,
     /// No event less than the span later satisfies the steps, and the target waits for so long.
-    pub hold: Option<(StepMask, Span)>,
+    pub holds: SmallVec<[(StepMask, Span); 1]>,
     pub wanted: Vec<Wanted>,
     /// Counters that must lie in a range: (counter, least, less than).
     pub guards: Vec<(u8, u32, u32)>,
@@ -95,6 +97,8 @@ pub(crate) struct Way {
     pub closes: Option<Completion>,
     /// Begins the closed loop: its first event is the anchor of `for`.
     pub anchors: bool,
+    /// From the start: which absences of [`Nfa::leading`] rule before the first event; one bit each.
+    pub leading: u64,
 }
 
 /// What a way on leads to.

@@ -3,6 +3,8 @@
 //! A way on is a walk through the tree from one bound step to the next (`docs/semantics.md`). The tree is laid out flat with parents, `all` is
 //! unfolded into the orders it allows, and from each step every walk is followed depth first, in order of preference.
 
+use smallvec::SmallVec;
+
 use super::expression::StepMask;
 use super::nfa::{Completion, Counting, Position, Target, Wanted, Way};
 use crate::lang::pattern::{
@@ -54,11 +56,11 @@ pub(crate) fn walks(body: &Sequence) -> Result<Walks, TooComplex> {
     let mut start = Walk {
         ways: Vec::new(),
         walked: 0,
-        leading: Vec::new(),
+        leading: Some(Vec::new()),
         tree: &tree,
     };
     start.enter(root, Draft::default())?;
-    let leading = start.leading;
+    let leading = start.leading.unwrap_or_default();
     positions.push(position(None, start.ways));
     for &leaf in &tree.leaves {
         let Part::Step(step, _) = tree.nodes[leaf].part else {
@@ -67,7 +69,7 @@ pub(crate) fn walks(body: &Sequence) -> Result<Walks, TooComplex> {
         let mut walk = Walk {
             ways: Vec::new(),
             walked: 0,
-            leading: Vec::new(),
+            leading: None,
             tree: &tree,
         };
         walk.follow(leaf, Draft::default())?;
@@ -78,6 +80,16 @@ pub(crate) fn walks(body: &Sequence) -> Result<Walks, TooComplex> {
         counters: tree.counters,
         leading,
     })
+}
+
+/// The bit of an absence among those that rule before the first event. Each stands in the outermost sequence, so there are as few as steps.
+fn lead(leading: &mut Vec<(StepId, Span)>, absence: (StepId, Span)) -> u64 {
+    let known = leading.iter().position(|known| *known == absence);
+    let at = known.unwrap_or(leading.len());
+    if known.is_none() {
+        leading.push(absence);
+    }
+    1 << at
 }
 
 fn position(step: Option<StepId>, ways: Vec<Way>) -> Position {
@@ -292,7 +304,7 @@ struct Draft {
     connector: Connector,
     between: StepMask,
     adjacent: StepMask,
-    hold: Option<(StepMask, Span)>,
+    holds: SmallVec<[(StepMask, Span); 1]>,
     wanted: Vec<Wanted>,
     guards: Vec<(u8, u32, u32)>,
     counting: Vec<(u8, Counting)>,
@@ -303,6 +315,7 @@ struct Draft {
     closer: Option<Completion>,
     closes: Option<Completion>,
     anchors: bool,
+    leading: u64,
 }
 
 impl Default for Draft {
@@ -315,7 +328,7 @@ impl Default for Draft {
             },
             between: StepMask::default(),
             adjacent: StepMask::default(),
-            hold: None,
+            holds: SmallVec::new(),
             wanted: Vec::new(),
             guards: Vec::new(),
             counting: Vec::new(),
@@ -325,6 +338,7 @@ impl Default for Draft {
             closer: None,
             closes: None,
             anchors: false,
+            leading: 0,
         }
     }
 }
@@ -333,7 +347,8 @@ struct Walk<'a> {
     tree: &'a Tree,
     ways: Vec<Way>,
     walked: usize,
-    leading: Vec<(StepId, Span)>,
+    /// Before the first event nothing is bound: `not x for` looks back from the event that starts.
+    leading: Option<Vec<(StepId, Span)>>,
 }
 
 impl Walk<'_> {
@@ -475,10 +490,10 @@ impl Walk<'_> {
                 match absence.reach {
                     Reach::Between => draft.between.add(absence.step),
                     Reach::Adjacent => draft.adjacent.add(absence.step),
-                    Reach::For(span) if at == self.tree.root && number == 0 => {
-                        self.leading.push((absence.step, span))
-                    }
-                    Reach::For(span) => draft.hold = Some((StepMask::of(absence.step), span)),
+                    Reach::For(span) => match &mut self.leading {
+                        Some(leading) => draft.leading |= lead(leading, (absence.step, span)),
+                        None => draft.holds.push((StepMask::of(absence.step), span)),
+                    },
                 }
                 self.element(at, number + 1, draft)
             }
@@ -486,9 +501,9 @@ impl Walk<'_> {
     }
 
     fn end(&mut self, draft: Draft) -> Result<(), TooComplex> {
-        let completion = match (draft.closer, draft.hold) {
+        let completion = match (draft.closer, draft.holds.iter().map(|(_, span)| *span).max()) {
             (Some(closer), _) => closer,
-            (None, Some((_, span))) => Completion::Since(span),
+            (None, Some(span)) => Completion::Since(span),
             (None, None) if !draft.between.is_empty() => Completion::Within,
             (None, None) if !draft.adjacent.is_empty() => Completion::NextEvent,
             (None, None) => Completion::AtOnce,
@@ -515,7 +530,7 @@ impl Walk<'_> {
             gap: draft.connector.within.filter(|_| !to_end),
             between: draft.between,
             adjacent: draft.adjacent,
-            hold: draft.hold,
+            holds: draft.holds,
             wanted: draft.wanted,
             guards: draft.guards,
             counting: draft.counting,
@@ -523,6 +538,7 @@ impl Walk<'_> {
             until: draft.until,
             closes: draft.closes,
             anchors: draft.anchors,
+            leading: draft.leading,
         });
         Ok(())
     }

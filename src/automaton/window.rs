@@ -524,8 +524,8 @@ impl View<'_> {
         incoming: Incoming<'_>,
     ) {
         let (time, step) = (incoming.event.time, self.plan.step);
+        let open_before = panes.len();
         if let Some(until) = until {
-            let open = panes.len();
             let mut at = 0;
             while at < panes.len() {
                 if !self.fits(Some(&panes[at]), None, until, incoming) {
@@ -539,10 +539,8 @@ impl View<'_> {
                     );
                 }
             }
-            if panes.len() < open || self.fits(None, None, until, incoming) {
-                return;
-            }
         }
+        let closed = panes.len() < open_before;
         let within = self.nfa.within;
         let open = panes
             .back_mut()
@@ -551,7 +549,10 @@ impl View<'_> {
             if self.fits(Some(pane), None, step, incoming) {
                 pane.add(self.nfa, step, incoming.event, self.key);
             }
-        } else if self.fits(None, None, step, incoming) {
+        } else if !closed
+            && self.fits(None, None, step, incoming)
+            && !until.is_some_and(|until| self.fits(None, None, until, incoming))
+        {
             let mut pane = Pane::new(self.nfa, 0, incoming.event);
             pane.add(self.nfa, step, incoming.event, self.key);
             panes.push_back(pane);

@@ -48,6 +48,11 @@ impl Keyed {
         }
     }
 
+    /// The same pattern without any state.
+    pub(crate) fn anew(&self) -> Keyed {
+        Keyed::new(self.nfa.clone(), self.id)
+    }
+
     pub(crate) fn id(&self) -> PatternId {
         self.id
     }

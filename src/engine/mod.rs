@@ -87,6 +87,17 @@ impl Engine {
         })
     }
 
+    /// Another engine of the same automata, without any state. Cheaper than [`Engine::new`], which builds them.
+    #[must_use]
+    pub fn anew(&self) -> Engine {
+        Engine {
+            program: Arc::clone(&self.program),
+            patterns: self.patterns.iter().map(Keyed::anew).collect(),
+            watermark: Watermark::NONE,
+            batch: Vec::new(),
+        }
+    }
+
     /// The program it runs.
     #[must_use]
     pub fn program(&self) -> &Arc<Program> {

@@ -2,6 +2,7 @@
 
 use super::diagnostic::codes_syntax as codes;
 use super::diagnostic::{Diagnostic, Label};
+use super::parser::DIAGNOSTICS_MAX;
 use super::span::FileId;
 use super::syntax_error::error;
 use super::token::{Tok, Token};
@@ -60,6 +61,10 @@ pub(crate) fn unbalanced(file: FileId, text: &str, tokens: &[Token]) -> Vec<Diag
     // missing, it most likely is that pair's.
     let mut suspect: Option<Token> = None;
     for token in tokens {
+        // Each closing bracket looks through those that are open: not for ever.
+        if faults.len() > DIAGNOSTICS_MAX {
+            return faults;
+        }
         if opens(token.tok) {
             open.push(*token);
         } else if closes(token.tok) {

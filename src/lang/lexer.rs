@@ -11,8 +11,8 @@ use nom::sequence::pair;
 use nom::{IResult, Parser};
 
 use super::ast::Comment;
-use super::diagnostic::Diagnostic;
 use super::diagnostic::codes_syntax as codes;
+use super::diagnostic::{CodeInfo, Diagnostic};
 use super::parser::DIAGNOSTICS_MAX;
 use super::span::{FileId, Span};
 use super::syntax_error::error;
@@ -136,10 +136,11 @@ impl<'a> Lexer<'a> {
                     error(*code, self.file, place, *message, "not of this language").help(*help),
                 );
                 match meant {
-                    Some(tok) => {
+                    Meant::Sign(tok) => {
                         self.push(*tok, written.len());
                     }
-                    None => self.comment(written.len()),
+                    Meant::Comment => self.comment(written.len()),
+                    Meant::Nothing => self.at += written.len(),
                 }
                 return;
             }
@@ -329,76 +330,77 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// Signs of other languages: as written, the token meant (`None`: a comment), code, message, way out.
-type Foreign = (
-    &'static str,
-    Option<Tok>,
-    super::diagnostic::CodeInfo,
-    &'static str,
-    &'static str,
-);
+/// What a sign of another language is taken for.
+enum Meant {
+    Sign(Tok),
+    Comment,
+    Nothing,
+}
+
+/// Signs of other languages: as written, what is meant, code, message, way out.
+type Foreign = (&'static str, Meant, CodeInfo, &'static str, &'static str);
 
 /// Longest first where one starts another.
 static FOREIGN: &[Foreign] = &[
     (
         "//",
-        None,
+        Meant::Comment,
         codes::FOREIGN_COMMENT,
         "comments start with `#`",
         "write `# …`",
     ),
     (
         "/*",
-        None,
+        Meant::Comment,
         codes::FOREIGN_COMMENT,
         "comments start with `#`",
         "write `# …` on every line of the comment",
     ),
     (
         "&&",
-        Some(Tok::And),
+        Meant::Sign(Tok::And),
         codes::FOREIGN_OPERATOR,
         "`&&` is no operator",
         "write `and`",
     ),
     (
         "||",
-        Some(Tok::Or),
+        Meant::Sign(Tok::Or),
         codes::FOREIGN_OPERATOR,
         "`||` is no operator",
         "write `or`",
     ),
     (
         "&",
-        Some(Tok::And),
+        Meant::Sign(Tok::And),
         codes::FOREIGN_OPERATOR,
         "`&` is no operator",
         "write `and`",
     ),
     (
         "<>",
-        Some(Tok::NotEqual),
+        Meant::Sign(Tok::NotEqual),
         codes::FOREIGN_OPERATOR,
         "`<>` is no operator",
         "write `!=`",
     ),
     (
         "===",
-        Some(Tok::Equal),
+        Meant::Sign(Tok::Equal),
         codes::FOREIGN_OPERATOR,
         "`===` is no operator",
         "write `==`",
     ),
     (
         "!",
-        Some(Tok::Not),
+        Meant::Sign(Tok::Not),
         codes::FOREIGN_OPERATOR,
         "`!` is no operator",
         "write `not`",
     ),
     (
         ";",
-        Some(Tok::Comma),
+        Meant::Nothing,
         codes::FOREIGN_OPERATOR,
         "`;` separates nothing",
         "clauses follow each other without a sign, fields are separated by `,`",

@@ -122,6 +122,11 @@ impl<'a> Mistake<'a> {
         token.map_or(Span::default(), |token| token.span)
     }
 
+    /// Whether something is missing at the end rather than wrong in the middle.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.at >= self.tokens.len()
+    }
+
     /// The token before it.
     pub(super) fn previous(&self) -> Option<Token> {
         self.back(1)

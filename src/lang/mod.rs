@@ -14,9 +14,12 @@ pub mod print;
 mod recover;
 pub mod scalar;
 pub mod span;
+mod spoilt;
 mod syntax_error;
 pub(crate) mod token;
 mod tree;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod tree_eq;
 
 pub use check::Params;
 
@@ -56,7 +59,9 @@ pub fn compile(sources: &SourceMap, params: &Params) -> Compiled {
         diagnostics.extend(found);
         files.push((file, tree));
     }
-    let (program, diagnostics) = check::check(&files, diagnostics, params);
+    let spoilt = spoilt::Spoilt::find(sources, &files, &diagnostics);
+    let (program, mut diagnostics) = check::check(&files, diagnostics, params);
+    diagnostics.retain(|found| !spoilt.hides(found, sources));
     Compiled {
         program,
         diagnostics,

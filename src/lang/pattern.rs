@@ -476,7 +476,7 @@ pub struct Test {
     pub file: super::span::FileId,
     /// Its place.
     pub span: super::span::Span,
-    /// The patterns of its file, by number: their outputs are compared.
+    /// The patterns of its file, by number (all of the run for a file without patterns): their outputs are compared.
     pub patterns: Vec<PatternId>,
     /// Events in order of arrival. Their times are offsets on the test's clock, which starts at [`TEST_EPOCH`].
     pub given: Vec<crate::event::Event>,

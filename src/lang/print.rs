@@ -9,6 +9,8 @@
 mod clause;
 mod expr;
 mod layout;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 
@@ -81,7 +83,11 @@ impl<'a> Printer<'a> {
     }
 
     fn line(&mut self, keep: Keep) {
-        self.put_gap(Gap::Line(Blank::No), keep);
+        let blank = match keep {
+            Keep::ForceBlank if !self.commands.is_empty() => Blank::Yes,
+            _ => Blank::No,
+        };
+        self.put_gap(Gap::Line(blank), keep);
     }
 
     fn open(&mut self) {
@@ -203,7 +209,9 @@ impl<'a> Printer<'a> {
         };
         let mut lines = Vec::with_capacity(before.len());
         for comment in before {
-            let place = if self.starts_line(comment.span.start) {
+            // Two comments cannot share a line, even where they now end the same one.
+            let own_line = !lines.is_empty() || self.starts_line(comment.span.start);
+            let place = if own_line {
                 CommentPlace::OwnLine(blank(self, comment.span.start))
             } else {
                 CommentPlace::Trailing

@@ -141,6 +141,13 @@ impl Recovery<'_> {
             .is_some_and(|between| between.contains('\n'))
     }
 
+    /// The end of the line that holds byte `place`.
+    fn line_end(&self, place: u32) -> u32 {
+        let rest = self.text.get(place as usize..).unwrap_or_default();
+        let length = memchr::memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len());
+        place.saturating_add(u32::try_from(length).unwrap_or(u32::MAX))
+    }
+
     /// Adds a mistake unless something was already said about this place.
     fn report(&mut self, diagnostic: Diagnostic) {
         let place = diagnostic.primary.span;
@@ -174,7 +181,13 @@ impl Recovery<'_> {
             let (diagnostic, mend) = mistake::explain(&found);
             let place = diagnostic.primary.span;
             let before = found.previous().map_or(place.start, |last| last.span.start);
-            if !self.known_between(before.min(place.start), place.end) {
+            // Past the last token, whatever the lexer left out there is what is missing.
+            let after = if found.is_at_end() {
+                self.line_end(place.end)
+            } else {
+                place.end
+            };
+            if !self.known_between(before.min(place.start), after) {
                 self.report(diagnostic);
             }
             let stuck = Stuck(found.place().start);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::choices::Choices;
 use super::{compile, generate, reference};
-use crate::automaton::{Row, Stream, Tables};
+use crate::automaton::{Row, Stream};
 use crate::engine::Engine;
 use crate::event::{Event, Value};
 use crate::lang::pattern::Program;
@@ -28,62 +28,123 @@ pub enum Verdict {
     Different(String),
 }
 
-/// The events of one list: event bytes first, then where input is cut.
-#[must_use]
-pub fn judge(program: &Arc<Program>, choices: &mut Choices) -> Verdict {
-    let events = generate::events(choices, program);
-    let end = end_of_time(choices, &events);
-    let Some(wanted) = reference::run(program, &Vec::new(), &events, end, PARTIALS_MAX) else {
-        return Verdict::Discarded;
-    };
-    let cuts = [
-        Vec::new(),
-        cuts(choices, &events),
-        events.iter().map(|event| event.time).collect(),
-    ];
-    compare(program, &events, end, &wanted, &cuts)
+/// A pattern file ready to be judged.
+pub struct Subject {
+    program: Arc<Program>,
+    /// Without state.
+    engine: Engine,
+    rows: reference::Tables,
 }
 
-/// Runs the engine on the whole and on each way to cut it, and compares every run with the rows wanted.
-#[must_use]
-pub fn compare(
-    program: &Arc<Program>,
-    events: &[Event],
-    end: Watermark,
-    wanted: &[Row],
-    cuts: &[Vec<Timestamp>],
-) -> Verdict {
-    let mut whole: Option<Vec<Row>> = None;
-    for cut in cuts {
-        let rows = match run_engine(program, events, end, cut) {
-            Ok(rows) => rows,
-            Err(_) => return Verdict::Discarded,
-        };
-        let same =
-            rows.len() == wanted.len() && rows.iter().zip(wanted).all(|(a, b)| same_but_id(a, b));
-        let same_as_whole = whole.as_ref().is_none_or(|whole| *whole == rows);
-        if !same || !same_as_whole {
-            let mut text = format!("engine, cut at {cut:?}:\n");
-            shown_rows(&mut text, program, &rows);
-            text.push_str(if same {
-                "\nuncut, match ids differ:\n"
-            } else {
-                "\nreference:\n"
-            });
-            shown_rows(
-                &mut text,
-                program,
-                if same {
-                    whole.as_deref().unwrap_or_default()
-                } else {
-                    wanted
-                },
-            );
-            return Verdict::Different(text);
-        }
-        whole.get_or_insert(rows);
+impl Subject {
+    /// Compiles a pattern file that declares what generated files declare.
+    ///
+    /// # Errors
+    ///
+    /// The mistakes, if there are any.
+    pub fn new(text: &str) -> Result<Subject, String> {
+        let program = Arc::new(compile(text)?);
+        let (rows, tables) = generate::tables(&program);
+        let engine =
+            Engine::new(Arc::clone(&program), &tables).map_err(|error| error.to_string())?;
+        Ok(Subject {
+            program,
+            engine,
+            rows,
+        })
     }
-    Verdict::Same(wanted.len())
+
+    /// The checked file.
+    #[must_use]
+    pub fn program(&self) -> &Arc<Program> {
+        &self.program
+    }
+
+    /// The rows that the reference matcher finds; `None` if there are too many partial matches.
+    #[must_use]
+    pub fn wanted(&self, events: &[Event], end: Watermark) -> Option<Vec<Row>> {
+        reference::run(&self.program, &self.rows, events, end, PARTIALS_MAX)
+    }
+
+    /// The events of a list and how far time goes.
+    #[must_use]
+    pub fn case(&self, choices: &mut Choices) -> (Vec<Event>, Watermark) {
+        let events = generate::events(choices, &self.program);
+        let end = end_of_time(choices, &events);
+        (events, end)
+    }
+
+    /// Judges one list: its events come first, then how far time goes and where input is cut.
+    #[must_use]
+    pub fn judge(&self, choices: &mut Choices) -> Verdict {
+        let (events, end) = self.case(choices);
+        let cuts = [
+            Vec::new(),
+            cuts(choices, &events),
+            events.iter().map(|event| event.time).collect(),
+        ];
+        match self.wanted(&events, end) {
+            Some(wanted) => self.compare(&events, end, &wanted, &cuts),
+            None => Verdict::Discarded,
+        }
+    }
+
+    /// Runs the engine once for each way to cut the input, and compares every run with the rows wanted.
+    #[must_use]
+    pub fn compare(
+        &self,
+        events: &[Event],
+        end: Watermark,
+        wanted: &[Row],
+        cuts: &[Vec<Timestamp>],
+    ) -> Verdict {
+        let mut whole: Option<Vec<Row>> = None;
+        for cut in cuts {
+            let rows = self.run_engine(events, end, cut);
+            let same = rows.len() == wanted.len()
+                && rows.iter().zip(wanted).all(|(a, b)| same_but_id(a, b));
+            let same_as_whole = whole.as_ref().is_none_or(|whole| *whole == rows);
+            if !same || !same_as_whole {
+                let mut text = format!("engine, cut at {cut:?}:\n");
+                shown_rows(&mut text, &self.program, &rows);
+                text.push_str(if same {
+                    "\nuncut, match ids differ:\n"
+                } else {
+                    "\nreference:\n"
+                });
+                shown_rows(
+                    &mut text,
+                    &self.program,
+                    if same {
+                        whole.as_deref().unwrap_or_default()
+                    } else {
+                        wanted
+                    },
+                );
+                return Verdict::Different(text);
+            }
+            whole.get_or_insert(rows);
+        }
+        Verdict::Same(wanted.len())
+    }
+
+    /// The engine's rows when time stops at these times on the way.
+    fn run_engine(&self, events: &[Event], end: Watermark, cuts: &[Timestamp]) -> Vec<Row> {
+        let mut engine = self.engine.anew();
+        let mut rows = Vec::new();
+        let mut rest = events;
+        for cut in cuts
+            .iter()
+            .copied()
+            .filter(|cut| *cut < end.0)
+            .chain([end.0])
+        {
+            let (now, later) = rest.split_at(rest.partition_point(|event| event.time < cut));
+            engine.advance(now, Watermark(cut), &mut rows);
+            rest = later;
+        }
+        rows
+    }
 }
 
 fn same_but_id(a: &Row, b: &Row) -> bool {
@@ -93,29 +154,6 @@ fn same_but_id(a: &Row, b: &Row) -> bool {
         && a.key == b.key
         && (a.from, a.to) == (b.from, b.to)
         && a.values == b.values
-}
-
-/// The engine's rows when time stops at these times on the way.
-fn run_engine(
-    program: &Arc<Program>,
-    events: &[Event],
-    end: Watermark,
-    cuts: &[Timestamp],
-) -> Result<Vec<Row>, crate::engine::Error> {
-    let mut engine = Engine::new(Arc::clone(program), &Tables::empty(program))?;
-    let mut rows = Vec::new();
-    let mut rest = events;
-    for cut in cuts
-        .iter()
-        .copied()
-        .filter(|cut| *cut < end.0)
-        .chain([end.0])
-    {
-        let (now, later) = rest.split_at(rest.partition_point(|event| event.time < cut));
-        engine.advance(now, Watermark(cut), &mut rows);
-        rest = later;
-    }
-    Ok(rows)
 }
 
 /// How far time goes: to its end, or to a while around the last event.
@@ -147,9 +185,10 @@ pub fn matcher_vs_reference(data: &[u8]) {
     };
     let (of_pattern, of_events) = rest.split_at(usize::from(*first).min(rest.len()));
     let text = generate::program_text(&mut Choices::from_bytes(of_pattern));
-    let Ok(program) = compile(&text) else { return };
-    let program = Arc::new(program);
-    if let Verdict::Different(how) = judge(&program, &mut Choices::from_bytes(of_events)) {
+    let Ok(subject) = Subject::new(&text) else {
+        return;
+    };
+    if let Verdict::Different(how) = subject.judge(&mut Choices::from_bytes(of_events)) {
         panic!("{text}\n{how}");
     }
 }
@@ -185,7 +224,9 @@ pub fn shown_row(program: &Program, row: &Row) -> String {
     line
 }
 
-fn shown_value(value: &Value) -> String {
+/// A value as text.
+#[must_use]
+pub fn shown_value(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
         Value::Bool(b) => b.to_string(),

@@ -1,5 +1,10 @@
 //! Bodies of the fuzz targets: what must hold whatever the bytes are.
 
+mod text;
+
+pub use super::differential::matcher_vs_reference;
+pub use text::{compile, parse, roundtrip};
+
 use serde_json::Value as Json;
 
 use crate::event::formats::{Decoded, Decoder, Flaw, Format, Kinds, Projection, RECORD_BYTES_MAX};

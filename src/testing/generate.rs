@@ -3,14 +3,27 @@
 //! Patterns go out as text, so that everything from the lexer on takes part. Few letters and short times make matches, ties and
 //! collisions between rules frequent. Whatever the checker turns down is drawn again by the caller.
 
+use rust_decimal::Decimal;
+
 use super::choices::Choices;
+use super::reference;
+use crate::automaton::Tables;
+use crate::event::formats::table::TableData;
 use crate::event::{Event, Position, Value};
-use crate::lang::pattern::Program;
+use crate::lang::pattern::{Program, TableId};
 use crate::time::Timestamp;
 
-/// The event types of every generated file.
-const EVENTS: &str = "event A { t: timestamp time, k: int, v: int, i: int, o: int? }\n\
-                      event B { t: timestamp time, k: int, v: int, i: int }\n";
+/// The event types and the table of every generated file.
+const DECLARATIONS: &str =
+    "event A { t: timestamp time, k: int, v: int, i: int, o: int?, d: decimal, f: float }
+\
+                            event B { t: timestamp time, k: int, v: int, i: int }
+\
+                            table T { v: int, w: int } key v
+";
+
+/// The rows of the table; the last letter has none.
+const ROWS: [(i64, i64); 3] = [(0, 2), (1, 0), (2, 1)];
 
 /// The greatest value of `v`; letters of the alphabet, so to say.
 const LETTERS: usize = 4;
@@ -21,13 +34,31 @@ pub const EVENTS_MAX: usize = 14;
 /// A pattern file with one pattern, sometimes a second one that reads the first.
 #[must_use]
 pub fn program_text(choices: &mut Choices) -> String {
-    let mut text = String::from(EVENTS);
-    let keyed = choices.chance(1, 4);
-    text.push_str(&Writer::new(choices, &["A", "B"], keyed).pattern("p", "m"));
+    let mut text = String::from(DECLARATIONS);
+    let key = *choices.weighted(&[(8, Key::None), (3, Key::Field), (1, Key::Alias)]);
+    text.push_str(&Writer::new(choices, &["A", "B"], key).pattern("p", "m"));
     if choices.chance(1, 12) {
-        text.push_str(&Writer::new(choices, &["m", "A"], keyed).pattern("q", "n"));
+        text.push_str(&Writer::new(choices, &["m", "A"], key).pattern("q", "n"));
     }
     text
+}
+
+/// The rows of the table of every generated file, for the reference and for the engine.
+#[must_use]
+pub fn tables(program: &Program) -> (reference::Tables, Tables) {
+    let rows = || ROWS.map(|(v, w)| Box::<[Value]>::from([Value::Int(v), Value::Int(w)]));
+    let mut tables = Tables::empty(program);
+    for (at, table) in program.tables.iter().enumerate() {
+        let mut loaded = TableData::new(table.key);
+        for row in rows() {
+            loaded.insert(row);
+        }
+        tables.load(TableId(u16::try_from(at).expect("one table")), loaded);
+    }
+    (
+        program.tables.iter().map(|_| rows().to_vec()).collect(),
+        tables,
+    )
 }
 
 /// Up to [`EVENTS_MAX`] events of the types in the file, sorted, with numbers in `i`.
@@ -51,6 +82,9 @@ pub fn events(choices: &mut Choices, program: &Program) -> Vec<Event> {
             "k" => int(k),
             "v" => int(v),
             "i" => int(i),
+            // Quarters, so that sums of floats are exact in any order.
+            "d" => Value::Decimal(Decimal::new(o as i64 * 25, 2)),
+            "f" => Value::Float(o as f64 / 4.0 - 0.5),
             _ if o == LETTERS => Value::Null,
             _ => int(o),
         };
@@ -80,7 +114,7 @@ pub fn events(choices: &mut Choices, program: &Program) -> Vec<Event> {
 struct Writer<'c> {
     choices: &'c mut Choices,
     types: &'c [&'c str],
-    keyed: bool,
+    key: Key,
     /// Variables written so far, with their types.
     variables: Vec<(String, String)>,
     /// How many elements were written.
@@ -90,11 +124,11 @@ struct Writer<'c> {
 }
 
 impl<'c> Writer<'c> {
-    fn new(choices: &'c mut Choices, types: &'c [&'c str], keyed: bool) -> Writer<'c> {
+    fn new(choices: &'c mut Choices, types: &'c [&'c str], key: Key) -> Writer<'c> {
         Writer {
             choices,
             types,
-            keyed,
+            key,
             variables: Vec::new(),
             steps: 0,
             least: 0,
@@ -102,9 +136,15 @@ impl<'c> Writer<'c> {
     }
 
     fn pattern(mut self, name: &str, stream: &str) -> String {
-        let key = if self.keyed { "key k" } else { "unkeyed" };
+        let key = match self.key {
+            Key::None => "unkeyed",
+            Key::Alias if self.types == ["A", "B"] => "key k = A.o | B.k",
+            Key::Field | Key::Alias => "key k",
+        };
+        let both = self.types.contains(&"B");
         let from = match self.choices.below(8) {
-            7 if self.types.contains(&"B") => "  from B\n",
+            _ if both && self.key == Key::Alias => "  from A, B\n",
+            7 if both => "  from B\n",
             _ => "",
         };
         let (sequence, kind) = self.body();
@@ -159,7 +199,13 @@ impl<'c> Writer<'c> {
         let elements = 1 + self.choices.below(3) + self.choices.below(2);
         for at in 0..elements {
             if at > 0 {
-                text.push_str(&self.connector());
+                if self.choices.chance(1, 24) {
+                    let (step, span) = (self.negated(), self.span());
+                    text.push_str(&format!(" then not {step} for {span}"));
+                    text.push_str(&self.plain_connector());
+                } else {
+                    text.push_str(&self.connector());
+                }
             }
             text.push_str(&self.element(2));
         }
@@ -250,6 +296,12 @@ impl<'c> Writer<'c> {
             14 => text.push_str(&format!(" next not {}", self.negated())),
             _ => {}
         }
+        text.push_str(&self.plain_connector());
+        text
+    }
+
+    fn plain_connector(&mut self) -> String {
+        let mut text = String::new();
         let word = *self
             .choices
             .weighted(&[(6, " then"), (3, " next"), (3, " then any")]);
@@ -292,6 +344,11 @@ impl<'c> Writer<'c> {
             text.push_str(&connector);
             text.push_str(&self.element(depth));
         }
+        match self.choices.below(24) {
+            22 => text.push_str(&format!(" then not {}", self.negated())),
+            23 => text.push_str(&format!(" next not {}", self.negated())),
+            _ => {}
+        }
         text
     }
 
@@ -304,13 +361,21 @@ impl<'c> Writer<'c> {
             // The other alternative is not bound when this one is.
             declared.extend(self.variables.split_off(before));
         }
+        let one_type = declared.iter().all(|(_, ty)| *ty == declared[0].1);
+        let name = if one_type && self.choices.chance(1, 6) {
+            let name = format!("g{}_{}", self.steps, declared.len());
+            declared.push((name.clone(), declared[0].1.clone()));
+            format!("{name}: ")
+        } else {
+            String::new()
+        };
         self.variables.extend(declared);
         let quantifier = if repeated || self.choices.chance(1, 2) {
             self.quantifier()
         } else {
             String::new()
         };
-        format!("({}){quantifier}", texts.join(" | "))
+        format!("{name}({}){quantifier}", texts.join(" | "))
     }
 
     fn step(&mut self) -> String {
@@ -395,10 +460,12 @@ impl<'c> Writer<'c> {
 
     fn letters(&mut self) -> String {
         let letter = self.choices.below(LETTERS);
-        match self.choices.below(5) {
-            0 | 1 => format!("v == {letter}"),
-            2 => format!("v <= {letter}"),
-            3 => format!("v != {letter}"),
+        match self.choices.below(12) {
+            0..=4 => format!("v == {letter}"),
+            5 | 6 => format!("v <= {letter}"),
+            7 | 8 => format!("v != {letter}"),
+            9 => format!("v not in [{letter}, 1]"),
+            10 => format!("(T[v].w ?? 1) == {letter}"),
             _ => format!("v in [{letter}, {}]", (letter + 1) % LETTERS),
         }
     }
@@ -408,12 +475,14 @@ impl<'c> Writer<'c> {
         let comparison = *self.choices.pick(&["<=", ">=", "==", "!="]);
         if own == Some(true) && (others == 0 || self.choices.chance(1, 2)) {
             let own = &self.variables[others].0;
-            return match self.choices.below(6) {
+            return match self.choices.below(8) {
                 0 => format!("v {comparison} (prev(v) ?? 1)"),
                 1 => format!("count({own}) <= 2"),
                 2 => format!("sum({own}.v) <= 4"),
                 3 => format!("v >= first({own}.v)"),
                 4 => format!("min({own}.v) {comparison} 1"),
+                5 => "match_end() - match_start() <= 3ms".to_owned(),
+                6 => format!("avg({own}.v) {comparison} 1.5"),
                 _ => format!("distinct({own}.v) == count({own})"),
             };
         }
@@ -421,12 +490,14 @@ impl<'c> Writer<'c> {
             return self.letters();
         }
         let other = self.choices.below(others);
-        let other = &self.variables[other].0;
-        match self.choices.below(6) {
+        let (other, ty) = &self.variables[other];
+        match self.choices.below(8) {
             0 | 1 => format!("v {comparison} {other}.v"),
             2 => format!("count({other}) {comparison} 1"),
             3 => format!("sum({other}.v) {comparison} 2"),
             4 => format!("v {comparison} ({other}.v ?? 1)"),
+            5 => format!("(T[{other}.v].w ?? 1) {comparison} v"),
+            6 if ty == "A" => format!("{other}.o {comparison} v"),
             _ => format!("(max({other}.v) ?? 0) + v {comparison} 3"),
         }
     }
@@ -457,8 +528,8 @@ impl<'c> Writer<'c> {
 
     fn output_value(&mut self) -> String {
         let at = self.choices.below(self.variables.len());
-        let name = self.variables[at].0.clone();
-        match self.choices.below(9) {
+        let (name, ty) = self.variables[at].clone();
+        match self.choices.below(if ty == "A" { 20 } else { 9 }) {
             0 => format!("{name}.v"),
             1 => format!("sum({name}.v)"),
             2 => format!("first({name}.v)"),
@@ -467,7 +538,18 @@ impl<'c> Writer<'c> {
             5 => format!("distinct({name}.v)"),
             6 => "match_end() - match_start()".to_owned(),
             7 => format!("min({name}.v) ?? -1"),
-            _ => format!("count({name})"),
+            8 => format!("count({name})"),
+            9 => format!("sum({name}.o)"),
+            10 => format!("avg({name}.o)"),
+            11 => format!("min({name}.o)"),
+            12 => format!("first({name}.o)"),
+            13 => format!("collect({name}.o)"),
+            14 => format!("{name}.o"),
+            15 => format!("sum({name}.d)"),
+            16 => format!("avg({name}.d)"),
+            17 => format!("sum({name}.f)"),
+            18 => format!("max({name}.t) - first({name}.t)"),
+            _ => format!("distinct({name}.o)"),
         }
     }
 
@@ -479,7 +561,7 @@ impl<'c> Writer<'c> {
             .map(|(name, ty)| format!("{name}: collect({name}.{})", number(ty)))
             .collect();
         let mut fields = vec!["v: count(".to_owned() + &self.variables[0].0 + ")"];
-        if self.keyed {
+        if self.key != Key::None {
             fields.push("k: key()".to_owned());
         }
         fields.extend(collects);
@@ -506,6 +588,15 @@ impl<'c> Writer<'c> {
         }
         text
     }
+}
+
+/// What the patterns of a file are keyed by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Key {
+    None,
+    Field,
+    /// Of one type a field that may be null.
+    Alias,
 }
 
 /// What a pattern is, as far as its other clauses depend on it.

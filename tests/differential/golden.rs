@@ -1,13 +1,11 @@
 //! Failures as files: a pattern file, and beside it the events and the rows wanted.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use leitmotif::event::{Event, Position, Value};
+use leitmotif::event::{Event, FieldType, Position, Value};
 use leitmotif::lang::pattern::Program;
 use leitmotif::testing::choices::Choices;
-use leitmotif::testing::differential::{PARTIALS_MAX, Verdict, compare, shown_row};
-use leitmotif::testing::{compile, generate, reference};
+use leitmotif::testing::differential::{Subject, Verdict, shown_row, shown_value};
 use leitmotif::time::{Timestamp, Watermark};
 use serde::{Deserialize, Serialize};
 
@@ -20,8 +18,10 @@ pub struct Golden {
 
 #[derive(Serialize, Deserialize)]
 struct Content {
-    /// Type, time and fields of each, in order.
-    events: Vec<(String, i64, Vec<Option<i64>>)>,
+    /// The last watermark; `null` ends time.
+    end: Option<i64>,
+    /// Time, type, then names and values of fields, in order: `5 A t 5 v 1 o null`.
+    events: Vec<String>,
     rows: Vec<String>,
 }
 
@@ -30,33 +30,19 @@ fn folder() -> PathBuf {
 }
 
 impl Golden {
-    /// Of a file and the bytes of its events; `None` if the file is rejected.
+    /// Of a file and the bytes of its events; `None` if it cannot be judged.
     pub fn of(text: &str, of_events: &[u8]) -> Option<Golden> {
-        let program = compile(text).ok()?;
-        let events = generate::events(&mut Choices::from_bytes(of_events), &program);
-        let number = |value: &Value| match value {
-            Value::Int(n) => Some(*n),
-            Value::Timestamp(at) => Some(at.0),
-            _ => None,
-        };
-        let shown = |event: &Event| {
-            let name = program.schema.get(event.ty).name.clone();
-            (
-                name,
-                event.time.0,
-                event.values.iter().map(number).collect(),
-            )
-        };
-        let rows = reference::run(
-            &program,
-            &Vec::new(),
-            &events,
-            Watermark::FINAL,
-            PARTIALS_MAX,
-        )?;
+        let subject = Subject::new(text).ok()?;
+        let (events, end) = subject.case(&mut Choices::from_bytes(of_events));
+        let rows = subject.wanted(&events, end)?;
+        let program = subject.program();
         let content = Content {
-            events: events.iter().map(shown).collect(),
-            rows: rows.iter().map(|row| shown_row(&program, row)).collect(),
+            end: (end != Watermark::FINAL).then_some(end.0.0),
+            events: events
+                .iter()
+                .map(|event| shown_event(program, event))
+                .collect(),
+            rows: rows.iter().map(|row| shown_row(program, row)).collect(),
         };
         Some(Golden {
             name: String::new(),
@@ -101,56 +87,64 @@ impl Golden {
 
     /// Compares the rows of the reference and of the engine, however it is fed, with those saved.
     pub fn check(&self) {
-        let program = compile(&self.text).unwrap_or_else(|error| panic!("{}: {error}", self.name));
-        let program = Arc::new(program);
-        let events: Vec<Event> = self
-            .content
-            .events
-            .iter()
-            .enumerate()
-            .map(|(offset, event)| saved_event(&program, event, offset))
+        let subject =
+            Subject::new(&self.text).unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        let program = subject.program();
+        let lines = self.content.events.iter().enumerate();
+        let events: Vec<Event> = lines
+            .map(|(offset, line)| saved_event(program, line, offset))
             .collect();
-        let rows = reference::run(
-            &program,
-            &Vec::new(),
-            &events,
-            Watermark::FINAL,
-            PARTIALS_MAX,
-        );
-        let rows = rows.expect("a saved case is small");
-        let shown: Vec<String> = rows.iter().map(|row| shown_row(&program, row)).collect();
+        let end = self
+            .content
+            .end
+            .map_or(Watermark::FINAL, |end| Watermark(Timestamp(end)));
+        let rows = subject.wanted(&events, end).expect("a saved case is small");
+        let shown: Vec<String> = rows.iter().map(|row| shown_row(program, row)).collect();
         assert_eq!(
             shown, self.content.rows,
             "{}: the reference differs from what was saved",
             self.name
         );
         let cuts = [Vec::new(), events.iter().map(|event| event.time).collect()];
-        let verdict = compare(&program, &events, Watermark::FINAL, &rows, &cuts);
-        if let Verdict::Different(how) = verdict {
+        if let Verdict::Different(how) = subject.compare(&events, end, &rows, &cuts) {
             panic!("{}\n{}\n{how}", self.name, self.text);
         }
     }
 }
 
-fn saved_event(program: &Program, of: &(String, i64, Vec<Option<i64>>), offset: usize) -> Event {
-    let (name, time, values) = of;
-    let ty = program.schema.find(name).expect("a declared type");
-    let fields = &program.schema.get(ty);
-    let value = |(at, value): (usize, &Option<i64>)| match value {
-        Some(at_time) if fields.time.is_some_and(|field| usize::from(field.0) == at) => {
-            Value::Timestamp(Timestamp(*at_time))
+fn shown_event(program: &Program, event: &Event) -> String {
+    let ty = program.schema.get(event.ty);
+    let fields = ty.fields.iter().zip(&event.values);
+    let fields: Vec<String> = fields
+        .map(|(field, value)| format!("{} {}", field.name, shown_value(value)))
+        .collect();
+    format!("{} {} {}", event.time.0, ty.name, fields.join(" "))
+}
+
+fn saved_event(program: &Program, line: &str, offset: usize) -> Event {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let time = Timestamp(words[0].parse().expect("a time"));
+    let ty = program.schema.find(words[1]).expect("a declared type");
+    let value = |field: &leitmotif::event::schema::Field| {
+        let saved = words[2..].chunks(2).find(|pair| pair[0] == field.name);
+        let word = saved.unwrap_or_else(|| panic!("`{line}` has no `{}`", field.name))[1];
+        match field.ty {
+            _ if word == "null" => Value::Null,
+            FieldType::Int => Value::Int(word.parse().expect("an int")),
+            FieldType::Float => Value::Float(word.parse().expect("a float")),
+            FieldType::Decimal => Value::Decimal(word.parse().expect("a decimal")),
+            FieldType::Timestamp(_) => Value::Timestamp(Timestamp(word.parse().expect("a time"))),
+            ty => panic!("events of saved cases have no {ty:?}"),
         }
-        Some(n) => Value::Int(*n),
-        None => Value::Null,
     };
-    let position = Position {
-        offset: offset as u64,
-        ..Position::default()
-    };
+    let values = program.schema.get(ty).fields.iter().map(value).collect();
     Event {
         ty,
-        time: Timestamp(*time),
-        position,
-        values: values.iter().enumerate().map(value).collect(),
+        time,
+        position: Position {
+            offset: offset as u64,
+            ..Position::default()
+        },
+        values,
     }
 }

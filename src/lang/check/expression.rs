@@ -63,6 +63,8 @@ pub(super) struct Checker<'a, 'r> {
     pub inside: Option<Inside<'a>>,
     /// True once a param was read: what it makes constant is no mistake.
     pub params_read: bool,
+    /// True once the type of a part was not known: the whole says nothing certain.
+    pub vague: bool,
 }
 
 impl<'a, 'r> Checker<'a, 'r> {
@@ -74,6 +76,7 @@ impl<'a, 'r> Checker<'a, 'r> {
             report,
             inside: None,
             params_read: false,
+            vague: false,
         }
     }
 
@@ -91,6 +94,12 @@ impl<'a, 'r> Checker<'a, 'r> {
 
     /// Checks an expression.
     pub fn expression(&mut self, expr: &ast::Expr) -> Typed {
+        let typed = self.any(expr);
+        self.vague |= typed.ty == Ty::Unknown;
+        typed
+    }
+
+    fn any(&mut self, expr: &ast::Expr) -> Typed {
         let span = expr.span;
         let constant = |value, ty| Typed::new(Expr::Const(value), ty, span);
         match &expr.kind {

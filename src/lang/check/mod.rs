@@ -37,6 +37,9 @@ mod test_case;
 mod ty;
 mod visit;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, HashSet};
 
 pub use constant::Params;
@@ -49,9 +52,11 @@ use super::diagnostic::Diagnostic;
 use super::pattern::{Pattern, PatternId, Program};
 use super::span::FileId;
 
-/// The most patterns and tests of a run.
+/// The most patterns of a run.
 const PATTERNS_MAX: usize = 10_000;
-const TESTS_MAX: usize = 10_000;
+
+/// The most tests of a run, each counted as often as there are patterns that it judges.
+const JUDGED_MAX: usize = 10_000_000;
 
 /// Checks the files of one run. `files` holds every file of the source map, in its order; `found` is what reading them found.
 /// Gives back a program unless there is an error, and everything found, sorted by place.
@@ -188,15 +193,19 @@ fn tests(
 ) -> Vec<super::pattern::Test> {
     let mut tests = Vec::new();
     for (file, tree) in files {
-        let own = || {
-            patterns
-                .iter()
-                .enumerate()
-                .filter(|(_, (of, _))| of == file)
+        let own: Vec<usize> = (0..patterns.len())
+            .filter(|at| patterns[*at].0 == *file)
+            .collect();
+        // A file of nothing but tests is about all patterns of the run.
+        let judged = if own.is_empty() {
+            (0..patterns.len()).collect()
+        } else {
+            own
         };
-        let numbers: Vec<PatternId> = own().map(|(at, _)| pattern_id(at)).collect();
-        let streams: HashSet<&str> = own()
-            .flat_map(|(_, (_, pattern))| &pattern.outputs)
+        let numbers: Vec<PatternId> = judged.iter().map(|at| pattern_id(*at)).collect();
+        let streams: HashSet<&str> = judged
+            .iter()
+            .flat_map(|at| &patterns[*at].1.outputs)
             .map(|output| output.name.name.as_str())
             .collect();
         let subject = test_case::Subject {
@@ -210,8 +219,9 @@ fn tests(
                 continue;
             };
             let place = Place::new(*file, decl.name.span);
-            if tests.len() >= TESTS_MAX {
-                declare::too_many(report, place, "tests", TESTS_MAX);
+            let most = JUDGED_MAX / numbers.len().max(1);
+            if tests.len() >= most {
+                declare::too_many(report, place, "tests", most);
                 return tests;
             }
             match names.get(decl.name.value.as_str()) {

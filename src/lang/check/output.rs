@@ -35,9 +35,10 @@ pub(super) fn having(
     let found = report.count();
     let mut checker = Checker::new(catalog, outline.file, site, report);
     let checked = checker.condition(expr, "`having`");
-    let params_read = checker.params_read;
+    let (params_read, vague) = (checker.params_read, checker.vague);
     if let Some(checked) = &checked
         && !params_read
+        && !vague
         && report.count() == found
     {
         super::lint::never_holds(

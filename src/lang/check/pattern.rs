@@ -208,7 +208,7 @@ fn conditions(
         let found = report.count();
         let mut checker = Checker::new(catalog, outline.file, site, report);
         let condition = checker.condition(written, "a condition");
-        let params_read = checker.params_read;
+        let (params_read, vague) = (checker.params_read, checker.vague);
         let place = Place::new(outline.file, written.span);
         if let Some(condition) = &condition {
             if leading == Some(id) {
@@ -216,7 +216,7 @@ fn conditions(
             }
             check_counted(report, outline, id, place, condition);
             // What is mistaken has no value yet: nothing is said about it twice.
-            if report.count() == found {
+            if report.count() == found && !vague {
                 if !params_read {
                     lint::never_holds(report, place, condition, "no event");
                 }

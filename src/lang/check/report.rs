@@ -7,6 +7,9 @@ use super::suggest;
 use crate::lang::diagnostic::{Code, Diagnostic, Label, Severity};
 use crate::lang::span::{FileId, Span};
 
+/// How many mistakes of one run are kept; those beyond are counted.
+const FOUND_MAX: usize = 2_000;
+
 /// How many unknown names of one run get a spelling suggestion.
 const SUGGESTIONS_MAX: u32 = 200;
 
@@ -35,6 +38,9 @@ impl Place {
 #[derive(Debug)]
 pub(super) struct Report {
     found: Vec<Diagnostic>,
+    /// The last one beyond those that are kept.
+    beyond: Option<Diagnostic>,
+    beyond_count: usize,
     suggestions_left: u32,
 }
 
@@ -45,6 +51,8 @@ impl Report {
     pub fn new(found: Vec<Diagnostic>) -> Report {
         Report {
             found,
+            beyond: None,
+            beyond_count: 0,
             suggestions_left: SUGGESTIONS_MAX,
         }
     }
@@ -62,15 +70,20 @@ impl Report {
         } else {
             Severity::Error
         };
-        let at = self.found.len();
-        self.found.push(Diagnostic {
+        let diagnostic = Diagnostic {
             code: Code(code),
             severity,
             message: message.into(),
             primary: place.label(label.into()),
             secondary: Vec::new(),
             help: Vec::new(),
-        });
+        };
+        if self.found.len() >= FOUND_MAX {
+            self.beyond_count += 1;
+            return Draft(self.beyond.insert(diagnostic));
+        }
+        let at = self.found.len();
+        self.found.push(diagnostic);
         Draft(&mut self.found[at])
     }
 
@@ -86,17 +99,30 @@ impl Report {
 
     /// How much has been found so far.
     pub fn count(&self) -> usize {
-        self.found.len()
+        self.found.len() + self.beyond_count
     }
 
     pub fn has_errors(&self) -> bool {
-        self.found
-            .iter()
-            .any(|found| found.severity == Severity::Error)
+        let error = |found: &Diagnostic| found.severity == Severity::Error;
+        self.found.iter().any(error) || self.beyond_count > 0
     }
 
     /// Everything found, by file and place.
     pub fn finish(mut self) -> Vec<Diagnostic> {
+        if let Some(last) = self.beyond.take() {
+            let count = self.beyond_count;
+            self.found.push(Diagnostic {
+                code: Code("E076"),
+                severity: Severity::Error,
+                message: format!("more than {FOUND_MAX} mistakes; {count} more are not told"),
+                primary: Label {
+                    text: "one of those not told".to_owned(),
+                    ..last.primary
+                },
+                secondary: Vec::new(),
+                help: vec!["mend what is told first: the others may follow from it".to_owned()],
+            });
+        }
         self.found.sort_by_key(|found| {
             (
                 found.primary.file,

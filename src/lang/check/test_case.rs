@@ -14,7 +14,7 @@ use crate::lang::span::{FileId, Span};
 /// What a file's tests are about.
 pub(super) struct Subject<'a> {
     pub file: FileId,
-    /// The file's patterns, by number.
+    /// The file's patterns, by number; all patterns of the run when the file has none.
     pub patterns: &'a [PatternId],
     /// The streams that they emit.
     pub streams: &'a HashSet<&'a str>,
@@ -56,9 +56,9 @@ pub(super) fn check(
                 "E145",
                 Place::new(subject.file, decl.name.span),
                 "this test has nothing to test",
-                "no pattern in this file",
+                "no pattern in any file",
             )
-            .help("put the test into the file of the pattern that it is about");
+            .help("give the file with the pattern that it is about, too");
     }
     test
 }
@@ -331,7 +331,7 @@ impl<'a> Rows<'a, '_> {
                 .add(
                     "E140",
                     place,
-                    format!("no pattern of this file emits `{name}`"),
+                    format!("no pattern that is tested here emits `{name}`"),
                     "cannot be expected",
                 )
                 .help_maybe(near)

@@ -360,7 +360,8 @@ Right:
         "E140",
         "unknown name in a test",
         r#"Given are events that are declared, and rows of tables of the file. Expected are rows of outputs of
-the patterns in the same file. Outputs cannot be given: give the events that they are made from.
+the patterns in the same file; in a file of nothing but tests, of any pattern. Outputs cannot be
+given: give the events that they are made from.
 
 Wrong:
 
@@ -427,6 +428,7 @@ Right:
     error(
         "E145",
         "test without a pattern",
-        r#"A test compares the outputs of the patterns in its file. This file has none."#,
+        r#"A test compares the outputs of the patterns in its file, or, in a file of nothing but tests, of all
+patterns of the run. There is none."#,
     ),
 ];

@@ -390,8 +390,8 @@ Right:
     error(
         "E076",
         "too many",
-        r#"Everything has a limit, so that no file can exhaust the machine that reads it. The message names the
-limit."#,
+        r#"Everything has a limit, so that no file can exhaust the machine that reads it: fields, types,
+patterns, tests, mistakes that are told. The message names the limit."#,
     ),
     error(
         "E077",

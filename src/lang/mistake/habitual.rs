@@ -454,6 +454,10 @@ fn keyword_as_name(m: &Mistake<'_>) -> Option<Found> {
 
 /// What stands behind a complete clause.
 fn extra_words(m: &Mistake<'_>) -> Option<Found> {
+    let clauses = "from key unkeyed match within having skip limit bound emit timeout";
+    if clauses.split(' ').any(|clause| clause == m.word(0)) {
+        return None;
+    }
     if m.start != Start::Clause
         || m.at >= m.tokens.len()
         || m.at == 0

@@ -254,9 +254,6 @@ impl Recovery<'_> {
                 .is_some_and(|t| t.is_word() || opens(t.tok)),
             Tok::Timeout => body.get(at + 2).is_some_and(|t| t.tok == Tok::BraceOpen),
             Tok::Key => body.get(at + 1).is_some_and(|t| t.is_word()),
-            Tok::Within => matches!(next, Some(Tok::Duration(_) | Tok::Int(_))),
-            Tok::Limit | Tok::Bound => matches!(next, Some(Tok::Int(_))),
-            Tok::Skip => matches!(next, Some(Tok::Past | Tok::None | Tok::To)),
             _ => true,
         };
         fits && !wants_operand && last != Some(Tok::Past)
@@ -326,12 +323,16 @@ impl Recovery<'_> {
 
     /// Reports clauses that stand behind a clause they must precede, and clauses that stand twice.
     fn order(&mut self, words: &[Token]) {
-        for (at, word) in words.iter().enumerate() {
-            let own = rank(word.tok);
-            let later = words[..at].iter().find(|other| rank(other.tok) > own);
-            let same = words[..at].iter().find(|other| rank(other.tok) == own);
+        // The first clause of each place.
+        let mut first: [Option<Token>; 9] = [None; 9];
+        for word in words {
+            let Some(own) = rank(word.tok) else { continue };
+            let same = first[usize::from(own)];
+            let later = first[usize::from(own) + 1..].iter().flatten();
+            let later = later.min_by_key(|token| token.span.start).copied();
+            first[usize::from(own)].get_or_insert(*word);
             let (code, other, message, label, help): (CodeInfo, _, _, _, _) = match (later, same) {
-                (_, Some(other)) if own != rank(Tok::Emit) => (
+                (_, Some(other)) if Some(own) != rank(Tok::Emit) => (
                     codes::CLAUSE_TWICE,
                     other,
                     format!("`{}` stands twice", word.text(self.text)),
