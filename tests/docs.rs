@@ -92,7 +92,6 @@ fn check(page: &str) -> usize {
 fn every_example_of_the_language_page_holds() {
     assert!(check("docs/language.md") > 10);
 }
-}
 
 #[test]
 fn the_shipped_patterns_pass_their_tests_together_and_alone() {

@@ -13,6 +13,9 @@ use leitmotif::time::{Timestamp, Watermark};
 use crate::case::{Binding, Case, MarkTime, Mode};
 use crate::translate::{STRETCH, bound_names, text, variable};
 
+/// Time of the first event, and the events bound to each element.
+pub type Timeout = (i64, Vec<(String, Vec<usize>)>);
+
 /// Who answers.
 #[derive(Clone, Copy, Debug)]
 pub enum Judge {
@@ -25,7 +28,7 @@ pub enum Judge {
 pub struct Answer {
     /// When and what, in the order of rows.
     pub matches: Vec<(i64, Binding)>,
-    pub timeouts: BTreeSet<(i64, Vec<(String, Vec<usize>)>)>,
+    pub timeouts: BTreeSet<Timeout>,
     pub late: Vec<usize>,
 }
 
@@ -203,7 +206,7 @@ fn event(case: &Case, program: &Program, ts: i64, i: usize, offset: usize) -> Ev
 }
 
 /// Their timeouts, one per live partial match, as ours are: one per start that never matched, with its most advanced binding.
-pub fn timeouts_of_starts(case: &Case) -> BTreeSet<(i64, Vec<(String, Vec<usize>)>)> {
+pub fn timeouts_of_starts(case: &Case) -> BTreeSet<Timeout> {
     let mut names = Vec::new();
     bound_names(&case.pattern.elements, &mut names);
     let first = |binding: &Binding| binding.values().flatten().copied().min();

@@ -55,7 +55,7 @@ impl Golden {
     pub fn all() -> Vec<Golden> {
         let entries = std::fs::read_dir(folder())
             .map(|entries| entries.flatten().collect())
-            .unwrap_or(Vec::new());
+            .unwrap_or_default();
         let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
         paths.retain(|path| {
             path.extension()
