@@ -94,13 +94,6 @@ fn every_example_of_the_language_page_holds() {
 }
 
 #[test]
-fn every_example_of_the_readme_holds() {
-    if root().join("README.md").exists() {
-        assert!(check("README.md") > 0);
-    }
-}
-
-#[test]
 fn the_shipped_patterns_pass_their_tests_together_and_alone() {
     let all = root().join("patterns");
     run(std::slice::from_ref(&all)).unwrap_or_else(|told| panic!("{told}"));

@@ -162,11 +162,9 @@ impl Nfa {
         if from.is_none() {
             let leading = self.leading.iter().enumerate();
             let leading = leading.filter(|(at, _)| way.leading & (1 << at) != 0);
-            rules.extend(
-                leading.map(|(_, (step, span))| {
-                    format!("no `{}` in the {span} before", self.name_of(*step))
-                }),
-            );
+            rules.extend(leading.map(|(_, (step, span))| {
+                format!("no `{}` in the {span} before", self.name_of(*step))
+            }));
         }
         for wanted in &way.wanted {
             let names = self.names_of(wanted.steps);

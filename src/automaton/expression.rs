@@ -329,7 +329,7 @@ pub(crate) struct StepPlan {
 
 /// One bit per step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub(crate) struct StepMask(pub u64);
+pub struct StepMask(pub(crate) u64);
 
 impl StepMask {
     pub(crate) fn of(step: StepId) -> StepMask {

@@ -26,9 +26,10 @@ pub(crate) struct Scratch {
 
 /// An event as one pattern sees it.
 #[derive(Clone, Copy)]
-pub(crate) struct Incoming<'a> {
+pub struct Incoming<'a> {
+    /// The event.
     pub event: &'a Event,
-    /// Number in the order of events.
+    /// Its place in the order of the pattern's events, from 1.
     pub number: u64,
     /// Steps of the event's type whose local condition holds.
     pub fits: StepMask,

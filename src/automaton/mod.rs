@@ -17,10 +17,12 @@ mod window;
 
 pub use choice::{Outcome, Tally};
 pub use describe::{Place, RuntimeClass, WayOn};
+pub use expression::StepMask;
+pub use matcher::Incoming;
 pub use nfa::Nfa;
 pub use row::{Row, Stream};
 pub use run::Runs;
-pub use state::{Fits, Interest, Reuse, State};
+pub use state::{Interest, Reuse, State};
 pub use tables::Tables;
 pub use walk::TooComplex;
 pub use window::Windows;

@@ -194,39 +194,6 @@ impl RegisterSet {
             .collect();
     }
 
-    /// True if no register keeps something per event.
-    pub(crate) fn keeps_no_events(&self) -> bool {
-        !self.specs.iter().any(|spec| {
-            let keeps = [AggregateFunction::Collect, AggregateFunction::Distinct];
-            matches!(spec.kind, RegisterKind::Rows)
-                || matches!(spec.kind, RegisterKind::Function(function, _) if keeps.contains(&function))
-        })
-    }
-
-    /// What each register holds, in words.
-    pub(crate) fn describe<'a>(
-        &'a self,
-        pattern: &'a Pattern,
-    ) -> impl Iterator<Item = String> + 'a {
-        self.specs.iter().map(|spec| match &spec.asked {
-            Asked::Rows => "all bound events".to_owned(),
-            Asked::Value(function, variable, argument) => {
-                let name = &pattern.variables[usize::from(variable.0)].name;
-                let ty = pattern.variables[usize::from(variable.0)].ty;
-                let _ = ty;
-                match argument {
-                    Expr::Const(_) => format!("{}({name})", format!("{function:?}").to_lowercase()),
-                    Expr::Field(field) => format!(
-                        "{}({name}.#{})",
-                        format!("{function:?}").to_lowercase(),
-                        field.0
-                    ),
-                    _ => format!("{}({name}: …)", format!("{function:?}").to_lowercase()),
-                }
-            }
-        })
-    }
-
     /// Registers before anything is bound.
     pub(crate) fn empty(&self) -> Registers {
         self.specs.iter().map(|spec| empty(spec.kind)).collect()
@@ -373,11 +340,7 @@ impl Accumulator {
     fn merge(&mut self, later: &Accumulator) {
         match (self, later) {
             (Accumulator::Count(a), Accumulator::Count(b)) => *a += b,
-            (Accumulator::First(a), Accumulator::First(b)) => {
-                if a.is_none() {
-                    a.clone_from(b);
-                }
-            }
+            (Accumulator::First(a), Accumulator::First(b)) if a.is_none() => a.clone_from(b),
             (Accumulator::Sum(a), Accumulator::Sum(b)) => *a = scalar::binary(BinaryOp::Add, a, b),
             (Accumulator::Avg(a, n), Accumulator::Avg(b, m)) => {
                 *a = scalar::binary(BinaryOp::Add, a, b);

@@ -33,14 +33,10 @@ pub enum Interest {
     Begins,
 }
 
-/// Which steps an event can satisfy, judged once per event.
-#[derive(Clone, Copy, Debug)]
-pub struct Fits(StepMask);
-
 impl Nfa {
     /// Which steps the event can satisfy by itself, and whether it bears on the pattern at all.
     #[must_use]
-    pub fn look(&self, event: &Event) -> (Fits, Interest) {
+    pub fn look(&self, event: &Event) -> (StepMask, Interest) {
         let fits = self.fits(event);
         let listens = self.window.as_ref().map(super::window::WindowPlan::listens);
         let interest = match listens {
@@ -50,7 +46,7 @@ impl Nfa {
             None if self.minds(fits) => Interest::Continues,
             None => Interest::None,
         };
-        (Fits(fits), interest)
+        (fits, interest)
     }
 
     /// The state of a key that has none yet.
@@ -62,23 +58,15 @@ impl Nfa {
         }
     }
 
-    /// Shows an event to a key's state. `number` is its place in the order of the pattern's events, from 1. Every instant up to its time
-    /// must have passed ([`Nfa::pass_instants`]).
+    /// Shows an event to a key's state. Every instant up to its time must have passed ([`Nfa::pass_instants`]).
     pub fn step(
         &self,
         state: &mut State,
-        event: &Event,
-        number: u64,
-        fits: Fits,
+        incoming: Incoming<'_>,
         key: &[Value],
         reuse: &mut Reuse,
         out: &mut Outcome,
     ) {
-        let incoming = Incoming {
-            event,
-            number,
-            fits: fits.0,
-        };
         match (state, &self.window) {
             (State::Runs(runs), _) => matcher::step(self, runs, incoming, key, &mut reuse.0, out),
             (State::Windows(windows), Some(plan)) => {

@@ -501,7 +501,10 @@ impl Walk<'_> {
     }
 
     fn end(&mut self, draft: Draft) -> Result<(), TooComplex> {
-        let completion = match (draft.closer, draft.holds.iter().map(|(_, span)| *span).max()) {
+        let completion = match (
+            draft.closer,
+            draft.holds.iter().map(|(_, span)| *span).max(),
+        ) {
             (Some(closer), _) => closer,
             (None, Some(span)) => Completion::Since(span),
             (None, None) if !draft.between.is_empty() => Completion::Within,

@@ -348,7 +348,7 @@ pub(crate) fn step(
                 last.add(nfa, plan.step, incoming.event, key);
             }
             state.next += 1;
-            if state.next.unsigned_abs() % every == 0 {
+            if state.next.unsigned_abs().is_multiple_of(*every) {
                 while state.panes.len() as u64 > *size {
                     state.panes.pop_front();
                 }

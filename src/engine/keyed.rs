@@ -2,7 +2,7 @@
 
 use super::directory::Directory;
 use super::{Derived, is_over};
-use crate::automaton::{Interest, Nfa, Outcome, Reuse, Row, Tally};
+use crate::automaton::{Incoming, Interest, Nfa, Outcome, Reuse, Row, Tally};
 use crate::event::{Event, EventTypeId};
 use crate::lang::pattern::PatternId;
 use crate::time::{Timestamp, Watermark};
@@ -124,15 +124,13 @@ impl Keyed {
             None => self.keys.occupy(hash, event, fields, self.nfa.fresh()),
         };
         let (key, state) = self.keys.slot(slot).parts();
-        self.nfa.step(
-            state,
+        let incoming = Incoming {
             event,
-            self.number,
+            number: self.number,
             fits,
-            key,
-            &mut self.reuse,
-            &mut self.outcome,
-        );
+        };
+        self.nfa
+            .step(state, incoming, key, &mut self.reuse, &mut self.outcome);
         self.keys.settle(slot, &self.nfa);
         for row in self.outcome.rows.drain(..) {
             emit(Moment::Event, row);

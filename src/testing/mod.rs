@@ -4,8 +4,8 @@
 
 pub mod choices;
 pub mod differential;
-pub mod generate;
 pub mod fuzz;
+pub mod generate;
 pub mod reference;
 
 use crate::lang::pattern::Program;

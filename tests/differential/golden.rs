@@ -53,7 +53,7 @@ impl Golden {
 
     /// Every saved one.
     pub fn all() -> Vec<Golden> {
-        let entries = std::fs::read_dir(folder())
+        let entries: Vec<std::fs::DirEntry> = std::fs::read_dir(folder())
             .map(|entries| entries.flatten().collect())
             .unwrap_or_default();
         let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();

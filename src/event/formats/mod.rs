@@ -1,7 +1,7 @@
 //! Records to events: bytes in, typed and timed values out.
 //!
 //! A [`Decoder`] is built once from the schema and from which fields some pattern reads ([`Projection`]). A scanner of the format finds where the
-//! wanted values lie in a record ([`json`], [`csv`]); then each is read as its declared type. So the
+//! wanted values lie in a record (`json`, `csv`); then each is read as its declared type. So the
 //! formats agree about what a value means, and what nobody reads is checked by the grammar but never parsed.
 //!
 //! Strict on purpose: a value of another type than declared makes the record [`Malformed`], nothing is guessed. What is told

@@ -211,6 +211,9 @@ impl<'a> Checker<'a, '_> {
         );
         if ty == ty::DURATION {
             draft.help(format!("go over numbers: `{name}(seconds(…))`"));
+        } else {
+            draft
+                .help("`count`, `distinct`, `first`, `last` and `collect` take values of any type");
         }
         None
     }

@@ -1,17 +1,13 @@
 //! Calls: built-in functions, and what speaks of the whole match.
 
 use super::constant::folded;
-use super::expression::{Checker, Clause, MIXED, Site, a};
+use super::expression::{Checker, MIXED, Site, a};
 use super::function::counted;
 use super::ty::{self, Clash, Ty, Typed};
 use crate::event::Value;
 use crate::lang::ast;
-use crate::lang::pattern::{Closer, Expr, Function, Regex, Window};
+use crate::lang::pattern::{Expr, Function};
 use crate::lang::span::Span;
-use std::sync::Arc;
-
-/// The most bytes a compiled regular expression may take.
-const REGEX_BYTES_MAX: usize = 1 << 20;
 
 /// Scalar functions by name.
 const SCALAR: [(&str, Function); 24] = [
@@ -41,16 +37,6 @@ const SCALAR: [(&str, Function); 24] = [
     ("in_cidr", Function::InCidr),
 ];
 
-/// What speaks of the whole match.
-const WHOLE: [&str; 6] = [
-    "key",
-    "match_start",
-    "match_end",
-    "window_start",
-    "window_end",
-    "reached",
-];
-
 /// True for the name of a function that exists in every file.
 pub(super) fn is_built_in(name: &str) -> bool {
     names().any(|known| known == name)
@@ -61,14 +47,14 @@ fn names() -> impl Iterator<Item = &'static str> {
     let aggregates = super::aggregate::NAMES.iter().copied();
     scalar
         .chain(aggregates)
-        .chain(WHOLE)
+        .chain(super::whole::NAMES)
         .chain(["matches", "prev"])
 }
 
 /// What a function takes, as messages tell it.
 fn signature(function: Function) -> (&'static str, usize, usize) {
     match function {
-        Function::Abs => ("abs(number or duration)", 1, 1),
+        Function::Abs => ("abs(number)", 1, 1),
         Function::Round => ("round(number) or round(number, digits)", 1, 2),
         Function::Floor => ("floor(number)", 1, 1),
         Function::Ceil => ("ceil(number)", 1, 1),
@@ -119,7 +105,7 @@ impl Checker<'_, '_> {
         if super::aggregate::NAMES.contains(&text) {
             return self.aggregate(name, arguments, span);
         }
-        if WHOLE.contains(&text) {
+        if super::whole::NAMES.contains(&text) {
             return self.whole_match(name, arguments, span);
         }
         self.call_declared(name, arguments, span)
@@ -288,20 +274,15 @@ impl Checker<'_, '_> {
     fn unfit(&mut self, function: Function, place: super::report::Place, found: Ty, wants: &str) {
         let (usage, _, _) = signature(function);
         let name = usage.split('(').next().unwrap_or_default();
-        let ways: Vec<String> = usage
-            .split(" or ")
-            .filter(|way| way.contains('('))
-            .map(|way| format!("`{way}`"))
-            .collect();
-        let draft = self.report.add(
-            "E084",
-            place,
-            format!("`{name}` wants {wants} here, not {}", a(found)),
-            format!("this is {}", a(found)),
-        );
-        if ways.len() == usage.split(" or ").count() {
-            draft.help(format!("write {}", ways.join(" or ")));
-        }
+        let ways: Vec<String> = usage.split(" or ").map(|way| format!("`{way}`")).collect();
+        self.report
+            .add(
+                "E084",
+                place,
+                format!("`{name}` wants {wants} here, not {}", a(found)),
+                format!("this is {}", a(found)),
+            )
+            .help(format!("write {}", ways.join(" or ")));
     }
 
     /// A function of one argument whose result has the argument's type.
@@ -379,9 +360,10 @@ impl Checker<'_, '_> {
                         format!("{} cannot be compared with {}", a(common), a(argument.ty)),
                         format!("this is {}", a(argument.ty)),
                     );
-                    if clash == Clash::Inexact {
-                        draft.help(MIXED);
-                    }
+                    draft.help(match clash {
+                        Clash::Inexact => MIXED,
+                        Clash::Different => "give values of one type, or numbers",
+                    });
                     return Typed::unknown(span);
                 }
             }
@@ -424,237 +406,4 @@ impl Checker<'_, '_> {
             span,
         )
     }
-
-    /// A time zone that stands in the file must exist.
-    fn literal_zone(&mut self, zone: &Typed) {
-        let Some(name) = zone.literal_text() else {
-            if zone.ty == ty::STRING {
-                let place = self.place(zone.span);
-                self.report
-                    .add(
-                        "E086",
-                        place,
-                        "a time zone must be written in the file",
-                        "not a text literal",
-                    )
-                    .help("write its name: \"Europe/Paris\"");
-            }
-            return;
-        };
-        let (name, place) = (name.to_owned(), self.place(zone.span));
-        super::closer::check_zone(self.report, place, &name);
-    }
-
-    fn literal_network(&mut self, network: &Typed) {
-        let place = self.place(network.span);
-        let Some(text) = network.literal_text() else {
-            if network.ty == ty::STRING {
-                self.report
-                    .add(
-                        "E086",
-                        place,
-                        "a network must be written in the file",
-                        "not a text literal",
-                    )
-                    .help("write it as \"10.0.0.0/8\"");
-            }
-            return;
-        };
-        if !is_network(text) {
-            self.report
-                .add(
-                    "E088",
-                    place,
-                    format!("`{text}` is no network"),
-                    "not an address with the length of its prefix",
-                )
-                .help("write an IPv4 or IPv6 network: \"10.0.0.0/8\", \"2001:db8::/32\"");
-        }
-    }
-
-    /// `matches(text, "regex")`
-    fn matches(&mut self, arguments: &[ast::Expr], span: Span) -> Typed {
-        let mut typed: Vec<Typed> = arguments
-            .iter()
-            .map(|argument| self.expression(argument))
-            .collect();
-        if !self.has_count(
-            "matches(string, \"regular expression\")",
-            typed.len(),
-            2,
-            2,
-            span,
-        ) {
-            return Typed::unknown(span);
-        }
-        let unknown = Typed {
-            ty: ty::BOOL,
-            ..Typed::unknown(span)
-        };
-        let (regex, text) = (typed.remove(1), typed.remove(0));
-        let place = self.place(text.span);
-        let found = text.ty;
-        let text = text.fit(ty::STRING);
-        if text.is_none() {
-            self.report.add(
-                "E084",
-                place,
-                format!("`matches` wants a string here, not {}", a(found)),
-                format!("this is {}", a(found)),
-            );
-        }
-        let place = self.place(regex.span);
-        let Some(pattern) = regex.literal_text() else {
-            if regex.ty != Ty::Unknown {
-                self.report
-                    .add("E086", place, "a regular expression must be written in the file", "not a text literal")
-                    .help("it is compiled once, before any event; for a text that varies use `contains`, `starts_with` or `ends_with`");
-            }
-            return unknown;
-        };
-        match regex::RegexBuilder::new(pattern)
-            .size_limit(REGEX_BYTES_MAX)
-            .build()
-        {
-            Ok(compiled) => match text {
-                Some(text) => {
-                    let expr = Expr::Matches(Box::new(text), Regex(Arc::new(compiled)));
-                    Typed::new(folded(expr), ty::BOOL, span)
-                }
-                None => unknown,
-            },
-            Err(error) => {
-                let (message, help) = regex_mistake(&error);
-                self.report
-                    .add("E087", place, message, "cannot be compiled")
-                    .help(help);
-                unknown
-            }
-        }
-    }
-
-    /// `key()`, `match_start()`, …
-    fn whole_match(&mut self, name: &ast::Ident, arguments: &[ast::Expr], span: Span) -> Typed {
-        let text = name.name.as_str();
-        if !self.has_count(&format!("{text}()"), arguments.len(), 0, 0, span) {
-            return Typed::unknown(span);
-        }
-        let place = self.place(span);
-        let Some(outline) = self.outline() else {
-            self.report
-                .add(
-                    "E093",
-                    place,
-                    format!("`{text}()` speaks of a match, and there is none here"),
-                    "not here",
-                )
-                .help("give a function what it needs as an argument");
-            return Typed::unknown(span);
-        };
-        match text {
-            "key" => match outline.key.as_slice() {
-                [] => Typed::new(Expr::Const(Value::Null), Ty::Null, span),
-                [one] => Typed::new(Expr::WholeKey, one.ty, span),
-                _ => Typed::new(Expr::WholeKey, ty::LIST, span),
-            },
-            "match_start" => Typed::new(Expr::MatchStart, ty::TIMESTAMP, span),
-            "match_end" => Typed::new(Expr::MatchEnd, ty::TIMESTAMP, span),
-            "reached" => {
-                if !matches!(
-                    self.site,
-                    Site::Outcome {
-                        clause: Clause::Timeout,
-                        ..
-                    }
-                ) {
-                    self.report
-                        .add(
-                            "E093",
-                            place,
-                            "`reached()` tells how far a match got that timed out",
-                            "not in `timeout`",
-                        )
-                        .help("use it in the record of `timeout`");
-                }
-                Typed::new(Expr::Reached, ty::STRING, span)
-            }
-            _ => {
-                let refusal = match (&outline.closer, self.site) {
-                    (_, Site::Condition { .. }) => {
-                        Some("a condition is judged before the window is complete")
-                    }
-                    (None, _) => Some("this pattern has no window"),
-                    (Some(closed), _)
-                        if matches!(closed.closer, Closer::Window(Window::Count { .. })) =>
-                    {
-                        Some("a window of a number of events has no bounds in time")
-                    }
-                    _ => None,
-                };
-                if let Some(why) = refusal {
-                    let instead = if text == "window_start" {
-                        "match_start"
-                    } else {
-                        "match_end"
-                    };
-                    self.report
-                        .add(
-                            "E093",
-                            place,
-                            format!("`{text}()` is not known here: {why}"),
-                            "not here",
-                        )
-                        .help(format!(
-                            "`{instead}()` is the time of the {} bound event",
-                            if text == "window_start" {
-                                "first"
-                            } else {
-                                "last"
-                            }
-                        ))
-                        .help("windows come from `tumble`, `hop`, `gap` and `for`");
-                }
-                let expr = if text == "window_start" {
-                    Expr::WindowStart
-                } else {
-                    Expr::WindowEnd
-                };
-                Typed::new(expr, ty::TIMESTAMP, span)
-            }
-        }
-    }
-}
-
-fn regex_mistake(error: &regex::Error) -> (String, String) {
-    match error {
-        regex::Error::CompiledTooBig(limit) => (
-            format!("this regular expression takes more than {limit} bytes when compiled"),
-            "use smaller counts in `{n,m}` and fewer classes such as `\\w`".to_owned(),
-        ),
-        other => {
-            let told = other.to_string();
-            let last = told
-                .lines()
-                .last()
-                .unwrap_or_default()
-                .trim_start_matches("error: ")
-                .to_owned();
-            (
-                format!("this regular expression is wrong: {last}"),
-                "in text a backslash is written twice: \"^\\\\d+$\"".to_owned(),
-            )
-        }
-    }
-}
-
-fn is_network(text: &str) -> bool {
-    let (address, length) = match text.split_once('/') {
-        Some((address, length)) => (address, Some(length)),
-        None => (text, None),
-    };
-    let Ok(address) = address.parse::<std::net::IpAddr>() else {
-        return false;
-    };
-    let bits: u32 = if address.is_ipv4() { 32 } else { 128 };
-    length.is_none_or(|length| length.parse().is_ok_and(|length: u32| length <= bits))
 }

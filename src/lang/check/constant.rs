@@ -122,7 +122,10 @@ pub(super) fn param(
                         format!("param `{name}` is set to `{text}`, which is no {ty}"),
                         format!("declared as {ty} here"),
                     )
-                    .help(format!("set it to a {ty} such as `{}`", example(declared)));
+                    .help(format!(
+                        "set it to a {ty} such as `{}`",
+                        setting_example(declared)
+                    ));
             }
         }
     }
@@ -180,7 +183,7 @@ fn parse(text: &str, ty: FieldType) -> Option<Value> {
     Some(value)
 }
 
-fn example(ty: FieldType) -> &'static str {
+fn setting_example(ty: FieldType) -> &'static str {
     match ty {
         FieldType::Bool => "true",
         FieldType::Int => "12",
@@ -188,6 +191,20 @@ fn example(ty: FieldType) -> &'static str {
         FieldType::String | FieldType::List => "text",
         FieldType::Timestamp(_) => "2024-01-31T12:00:00Z",
         FieldType::Duration => "1h30m",
+    }
+}
+
+/// A value of a type, as files write it.
+pub(super) fn example(ty: Ty) -> &'static str {
+    match ty {
+        ty::BOOL => "`true`",
+        ty::INT => "`12`",
+        ty::STRING => "`\"text\"`",
+        ty::TIMESTAMP => "`\"2024-01-31T12:00:00Z\"`",
+        ty::DURATION => "`1h30m`",
+        ty::LIST => "`[1, 2]`",
+        Ty::Number | ty::FLOAT | ty::DECIMAL => "`1.5`",
+        _ => "a field",
     }
 }
 

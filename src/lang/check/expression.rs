@@ -190,7 +190,9 @@ impl<'a, 'r> Checker<'a, 'r> {
             (ty::INT, ty::DURATION) => draft.help("a duration has a unit: `30s`, `10m`, `2h`"),
             (ty::DURATION, ty::INT) => draft.help("`seconds(…)`, `minutes(…)`, `hours(…)` and `days(…)` turn a duration into an int"),
             (ty::DECIMAL, ty::FLOAT) | (ty::FLOAT, ty::DECIMAL) => draft.help(MIXED),
-            _ => draft,
+            _ => draft.help(format!("give {}, such as {}",
+                a(wanted),
+                super::constant::example(wanted))),
         };
         None
     }
@@ -375,9 +377,13 @@ impl<'a, 'r> Checker<'a, 'r> {
                             format!("this is {}", a(element.ty)),
                         )
                         .also(needle_place, format!("this is {}", a(needle_ty)));
-                    if clash == ty::Clash::Inexact {
-                        draft.help(MIXED);
-                    }
+                    draft.help(match clash {
+                        ty::Clash::Inexact => MIXED.to_owned(),
+                        ty::Clash::Different => format!(
+                            "list values of the same type, such as {}",
+                            super::constant::example(needle_ty)
+                        ),
+                    });
                 }
             }
         }

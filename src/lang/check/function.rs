@@ -223,7 +223,8 @@ impl Checker<'_, '_> {
                     ),
                     "wrong number of arguments",
                 )
-                .also(function.place, "declared here");
+                .also(function.place, "declared here")
+                .help(format!("write `{}({})`", name.name, usage(&function.args)));
             return Typed::unknown(span);
         }
         let mut values = Vec::with_capacity(arguments.len());
@@ -254,6 +255,15 @@ impl Checker<'_, '_> {
             }
         }
     }
+}
+
+/// `a: int, b: string`
+fn usage(args: &[(String, Ty)]) -> String {
+    let shown: Vec<String> = args
+        .iter()
+        .map(|(arg, ty)| format!("{arg}: {ty}"))
+        .collect();
+    shown.join(", ")
 }
 
 /// `1 argument`, `2 arguments`

@@ -4,8 +4,8 @@
 //!
 //! 1. `declare`: event types of all files, tables; `constant`: params; `function`: functions
 //! 2. `stream`: names of what patterns emit, and the order in which patterns feed each other
-//! 3. `pattern`, for each: `sequence` lowers structure and names, `key`, `place`, `bounded` judge it, then `expression` checks
-//!    conditions and outputs
+//! 3. `pattern`, for each: `sequence` lowers structure and `variable` names, `key`, `place`, `closer` and `bounded` judge it, then `expression`
+//!    and all it calls (`name`, `reference`, `operator`, `call`, `aggregate`, …) check conditions and outputs
 //! 4. `test_case`, `lint`
 //!
 //! Nothing stops at a mistake: an expression whose type is not known is passed over silently, a pattern whose input is not
@@ -23,19 +23,23 @@ mod expression;
 mod function;
 mod key;
 mod lint;
+mod literal;
 mod name;
 mod operator;
 mod outline;
 mod output;
 mod pattern;
 mod place;
+mod reference;
 mod report;
 mod sequence;
 mod stream;
 mod suggest;
 mod test_case;
 mod ty;
+mod variable;
 mod visit;
+mod whole;
 
 #[cfg(test)]
 mod tests;

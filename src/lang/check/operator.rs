@@ -27,12 +27,17 @@ impl Checker<'_, '_> {
             UnaryOp::Neg => ("-", "a number or a duration"),
         };
         let place = self.place(operand.span);
-        self.report.add(
-            "E080",
-            place,
-            format!("`{word}` wants {wants}, not {}", a(operand.ty)),
-            format!("this is {}", a(operand.ty)),
-        );
+        self.report
+            .add(
+                "E080",
+                place,
+                format!("`{word}` wants {wants}, not {}", a(operand.ty)),
+                format!("this is {}", a(operand.ty)),
+            )
+            .help(match op {
+                UnaryOp::Not => "compare it with something: `== …`, `> …`",
+                UnaryOp::Neg => "only numbers and durations have a sign",
+            });
         Typed::unknown(span)
     }
 
@@ -193,7 +198,9 @@ impl Checker<'_, '_> {
             (ty::DURATION, ty::TIMESTAMP) | (ty::TIMESTAMP, ty::DURATION) => {
                 draft.help("the difference of two timestamps is a duration: `b.at - a.at < 30s`");
             }
-            _ => {}
+            _ => {
+                draft.help("values of one type can be compared, and numbers among each other");
+            }
         }
     }
 
@@ -258,7 +265,9 @@ impl Checker<'_, '_> {
             (ty::TIMESTAMP, other) | (other, ty::TIMESTAMP) if other.is_numeric() => {
                 draft.help("add or subtract a duration: `at + 30s`");
             }
-            _ => {}
+            _ => {
+                draft.help("arithmetic is for numbers, and for times with durations");
+            }
         }
         Typed::unknown(span)
     }

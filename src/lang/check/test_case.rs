@@ -313,6 +313,10 @@ impl<'a> Rows<'a, '_> {
                 );
                 if wanted == ty::TIMESTAMP {
                     draft.help("write the offset on the clock of the test, `30s`, or RFC 3339 text, \"2024-01-31T12:00:00Z\"");
+                } else {
+                    let example = super::constant::example(wanted);
+                    let wanted = super::expression::a(wanted);
+                    draft.help(format!("write {wanted}, such as {example}"));
                 }
                 None
             }

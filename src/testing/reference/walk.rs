@@ -222,12 +222,7 @@ impl<'p> Walk<'p> {
         }
     }
 
-    fn enter_all(
-        &mut self,
-        left: &[&'p Sequence],
-        rules: Rules<'p>,
-        rest: &Rest<'p>,
-    ) {
+    fn enter_all(&mut self, left: &[&'p Sequence], rules: Rules<'p>, rest: &Rest<'p>) {
         for (at, member) in left.iter().enumerate() {
             let mut others = left.to_vec();
             others.remove(at);
@@ -239,12 +234,7 @@ impl<'p> Walk<'p> {
         }
     }
 
-    fn enter_loop(
-        &mut self,
-        of: &'p Loop,
-        governed: Rules<'p>,
-        rest: &Rest<'p>,
-    ) {
+    fn enter_loop(&mut self, of: &'p Loop, governed: Rules<'p>, rest: &Rest<'p>) {
         let takes_before_loop = self.takes;
         let pass_over = |walk: &mut Walk<'p>| {
             if of.min == 0 {
