@@ -94,6 +94,12 @@ fn every_example_of_the_language_page_holds() {
 }
 
 #[test]
+fn every_example_for_users_of_flink_holds() {
+    // One of the blocks is what the others share.
+    assert_eq!(check("docs/coming-from-flink.md"), 6);
+}
+
+#[test]
 fn the_shipped_patterns_pass_their_tests_together_and_alone() {
     let all = root().join("patterns");
     run(std::slice::from_ref(&all)).unwrap_or_else(|told| panic!("{told}"));

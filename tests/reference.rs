@@ -490,6 +490,23 @@ fn windows_cut_time_and_count() {
 }
 
 #[test]
+fn windows_of_a_day_follow_the_local_clock() {
+    // 2024-03-31 in Paris has 23 hours.
+    let given = "1711839599999A 1711839600000A 1711922399999A 1711922400000A";
+    let wanted = [
+        "a0 @1711839600000",
+        "a1,2 @1711922400000",
+        "a3 @1712008800000",
+    ];
+    check(
+        "a",
+        r#"match a: A+ tumble 1d tz "Europe/Paris""#,
+        given,
+        &wanted,
+    );
+}
+
+#[test]
 fn count_windows_complete_at_an_event() {
     check(
         "a",
