@@ -13,9 +13,6 @@ use leitmotif::time::{Timestamp, Watermark};
 use crate::case::{Binding, Case, MarkTime, Mode};
 use crate::translate::{STRETCH, bound_names, text, variable};
 
-/// Time of the first event, and the events bound to each element.
-pub type Timeout = (i64, Vec<(String, Vec<usize>)>);
-
 /// Who answers.
 #[derive(Clone, Copy, Debug)]
 pub enum Judge {
@@ -28,7 +25,7 @@ pub enum Judge {
 pub struct Answer {
     /// When and what, in the order of rows.
     pub matches: Vec<(i64, Binding)>,
-    pub timeouts: BTreeSet<Timeout>,
+    pub timeouts: BTreeSet<(i64, Binding)>,
     pub late: Vec<usize>,
 }
 
@@ -68,10 +65,9 @@ pub fn answer(case: &Case, judge: Judge) -> Result<Answer, String> {
             Stream::Match(_) => answer.matches.push((row.at.0.div_euclid(STRETCH), binding)),
             // The bound is the last of our milliseconds before theirs.
             Stream::Timeout(_) => {
-                answer.timeouts.insert((
-                    (row.at.0 + 1).div_euclid(STRETCH),
-                    binding.into_iter().collect(),
-                ));
+                answer
+                    .timeouts
+                    .insert(((row.at.0 + 1).div_euclid(STRETCH), binding));
             }
             Stream::Evicted => {}
         }
@@ -206,7 +202,7 @@ fn event(case: &Case, program: &Program, ts: i64, i: usize, offset: usize) -> Ev
 }
 
 /// Their timeouts, one per live partial match, as ours are: one per start that never matched, with its most advanced binding.
-pub fn timeouts_of_starts(case: &Case) -> BTreeSet<Timeout> {
+pub fn timeouts_of_starts(case: &Case) -> BTreeSet<(i64, Binding)> {
     let mut names = Vec::new();
     bound_names(&case.pattern.elements, &mut names);
     let first = |binding: &Binding| binding.values().flatten().copied().min();
@@ -227,6 +223,6 @@ pub fn timeouts_of_starts(case: &Case) -> BTreeSet<Timeout> {
     by_start.retain(|start, _| !matched.contains(start));
     by_start
         .into_values()
-        .map(|(at, binding)| (at, binding.clone().into_iter().collect()))
+        .map(|(at, binding)| (at, binding.clone()))
         .collect()
 }
