@@ -4,6 +4,11 @@
 //! cannot be read as a token is reported and replaced by the token that was surely meant, so that the parser
 //! still sees the rest of the file.
 
+mod number;
+mod quoted;
+#[cfg(test)]
+mod tests;
+
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_while, take_while1};
 use nom::combinator::{recognize, value};
@@ -17,6 +22,7 @@ use super::parser::DIAGNOSTICS_MAX;
 use super::span::{FileId, Span};
 use super::syntax_error::error;
 use super::token::{Tok, Token};
+pub(crate) use quoted::unescape;
 
 /// What a text is made of.
 #[derive(Debug, Default)]
@@ -196,145 +202,6 @@ impl<'a> Lexer<'a> {
         );
         self.at += length;
     }
-
-    fn quoted(&mut self, quote: char) {
-        let line = line(self.rest());
-        let Some(length) = closing_quote(line, quote) else {
-            let length = line.trim_end().len();
-            let span = self.push(Tok::Text, length);
-            self.report(
-                error(
-                    codes::UNTERMINATED_TEXT,
-                    self.file,
-                    span,
-                    "this text has no closing quote",
-                    "starts here and runs to the end of the line",
-                )
-                .help("close it with `\"` on the same line; a line break inside is written `\\n`"),
-            );
-            return;
-        };
-        let span = self.push(Tok::Text, length);
-        if quote == '\'' {
-            let inner = &line[1..length - 1];
-            self.report(
-                error(
-                    codes::SINGLE_QUOTES,
-                    self.file,
-                    span,
-                    "text stands in double quotes",
-                    "single quotes",
-                )
-                .help(format!("write \"{}\"", inner.replace('"', "\\\""))),
-            );
-        }
-        let mut faults = Vec::new();
-        unescape(&line[1..length - 1], |at, length| faults.push((at, length)));
-        for (at, length) in faults {
-            let start = span.start as usize + 1 + at;
-            let place = Span::new(start, start + length);
-            let written = &self.text[start..start + length];
-            self.report(
-                error(
-                    codes::UNKNOWN_ESCAPE,
-                    self.file,
-                    place,
-                    format!("unknown escape `{written}`"),
-                    "stands for nothing",
-                )
-                .help("the escapes are \\\" \\\\ \\n \\r \\t and \\u{…}; a backslash itself is `\\\\`"),
-            );
-        }
-    }
-
-    fn number(&mut self) {
-        let rest = self.rest();
-        let (after, run) = alnum(rest).expect("starts with a digit");
-        let digits = run.bytes().take_while(u8::is_ascii_digit).count();
-        let fraction = fraction(after).map_or("", |(_, f)| f);
-        let length = run.len() + fraction.len();
-        let whole = &rest[..length];
-        if digits == run.len() && fraction.is_empty() {
-            let read = whole.parse();
-            let span = self.push(Tok::Int(*read.as_ref().unwrap_or(&0)), length);
-            if read.is_err() {
-                self.report(
-                    error(
-                        codes::NUMBER_TOO_LARGE,
-                        self.file,
-                        span,
-                        "this whole number does not fit in 64 bits",
-                        "too large",
-                    )
-                    .help(format!(
-                        "the largest is {}; `{}.0` is a decimal",
-                        i64::MAX,
-                        shorten(whole)
-                    )),
-                );
-            }
-            return;
-        }
-        if fraction.is_empty() && !run.contains('_') && !is_exponent(run) {
-            self.duration(run);
-            return;
-        }
-        let good = digits == run.len() && fraction[1..].bytes().all(|b| b.is_ascii_digit());
-        let span = self.push(Tok::Number, length);
-        if !good {
-            let file = self.file;
-            self.report(malformed(file, span, whole));
-        }
-    }
-
-    fn duration(&mut self, run: &str) {
-        match read_duration(run) {
-            Ok(millis) => {
-                self.push(Tok::Duration(millis), run.len());
-            }
-            Err(fault) => {
-                let start = self.at;
-                let span = self.push(Tok::Duration(0), run.len());
-                let diagnostic = match fault {
-                    DurationFault::Unit(from, to) => {
-                        let unit = &run[from..to];
-                        let bare = unit.starts_with(|c: char| c.is_ascii_digit());
-                        let message = if bare {
-                            format!("`{}` has no unit", shorten(unit))
-                        } else {
-                            format!("unknown unit `{}`", shorten(unit))
-                        };
-                        let place = Span::new(start + from, start + to);
-                        error(
-                            codes::UNKNOWN_UNIT,
-                            self.file,
-                            place,
-                            message,
-                            "not a unit of time",
-                        )
-                        .help(unit_help(unit))
-                    }
-                    DurationFault::Order => error(
-                        codes::UNIT_ORDER,
-                        self.file,
-                        span,
-                        "the units of a duration go from large to small, each at most once",
-                        "out of order",
-                    )
-                    .help("write `1h30m`, not `30m1h`; the units are d h m s ms"),
-                    DurationFault::TooLong => error(
-                        codes::NUMBER_TOO_LARGE,
-                        self.file,
-                        span,
-                        "this duration is longer than 106751991167 days, the longest there is",
-                        "too long",
-                    )
-                    .help("use a shorter one"),
-                };
-                self.report(diagnostic);
-            }
-        }
-    }
 }
 
 /// What a sign of another language is taken for.
@@ -426,20 +293,6 @@ fn word(input: &str) -> IResult<&str, &str> {
     .parse(input)
 }
 
-fn alnum(input: &str) -> IResult<&str, &str> {
-    take_while1(is_word_char).parse(input)
-}
-
-/// `.5` after whole digits; the dot of `x.f` and of `1.f` is none.
-fn fraction(input: &str) -> IResult<&str, &str> {
-    recognize((
-        tag("."),
-        take_while1(|c: char| c.is_ascii_digit()),
-        take_while(is_word_char),
-    ))
-    .parse(input)
-}
-
 fn is_word_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
@@ -495,19 +348,6 @@ fn line(input: &str) -> &str {
     &input[..end]
 }
 
-/// Length of the text that starts `line`, both quotes included.
-fn closing_quote(line: &str, quote: char) -> Option<usize> {
-    let mut chars = line.char_indices().skip(1);
-    while let Some((at, c)) = chars.next() {
-        if c == '\\' {
-            chars.next();
-        } else if c == quote {
-            return Some(at + 1);
-        }
-    }
-    None
-}
-
 /// Bytes of the run of letters and digits, at least one of them beyond ASCII, that starts `input`.
 fn non_ascii_word(input: &str) -> usize {
     match input.chars().next() {
@@ -531,100 +371,6 @@ fn odd_name(file: FileId, text: &str, span: Span) -> Diagnostic {
     .help("rename it; a field whose records call it so is read with `name: type from \"…\"`")
 }
 
-/// `1e5`, `0x1f` and the like, which are no durations gone wrong.
-fn is_exponent(run: &str) -> bool {
-    let letters = run.trim_start_matches(|c: char| c.is_ascii_digit());
-    matches!(letters.as_bytes(), [b'e' | b'E', rest @ ..] if !rest.is_empty() && rest.iter().all(u8::is_ascii_digit))
-        || run.starts_with("0x")
-}
-
-fn malformed(file: FileId, span: Span, whole: &str) -> Diagnostic {
-    let help = if whole.contains('_') {
-        format!("write it without `_`: {}", shorten(&whole.replace('_', "")))
-    } else if whole.ends_with(|c: char| c.is_ascii_digit()) {
-        "write all digits: `100000`, not `1e5`".to_owned()
-    } else {
-        "durations are whole numbers with units: `1h30m`, not `1.5h`".to_owned()
-    };
-    error(
-        codes::MALFORMED_NUMBER,
-        file,
-        span,
-        format!("`{}` is not a number", shorten(whole)),
-        "not a number",
-    )
-    .help(help)
-}
-
-enum DurationFault {
-    /// No unit at these bytes.
-    Unit(usize, usize),
-    Order,
-    TooLong,
-}
-
-/// Milliseconds of `1h30m`.
-fn read_duration(run: &str) -> Result<i64, DurationFault> {
-    const UNITS: [(&str, i64); 5] = [
-        ("d", 86_400_000),
-        ("h", 3_600_000),
-        ("m", 60_000),
-        ("s", 1_000),
-        ("ms", 1),
-    ];
-    let mut total: i64 = 0;
-    let mut smallest = i64::MAX;
-    let mut at = 0;
-    while at < run.len() {
-        let digits = run[at..].bytes().take_while(u8::is_ascii_digit).count();
-        let from = at + digits;
-        let letters = run[from..]
-            .bytes()
-            .take_while(|b| !b.is_ascii_digit())
-            .count();
-        let to = from + letters;
-        let Some(&(_, size)) = UNITS.iter().find(|(unit, _)| *unit == &run[from..to]) else {
-            return Err(DurationFault::Unit(
-                if letters == 0 { at } else { from },
-                to,
-            ));
-        };
-        if size >= smallest {
-            return Err(DurationFault::Order);
-        }
-        smallest = size;
-        total = run[at..from]
-            .parse::<i64>()
-            .ok()
-            .and_then(|count| count.checked_mul(size))
-            .and_then(|part| total.checked_add(part))
-            .ok_or(DurationFault::TooLong)?;
-        at = to;
-    }
-    Ok(total)
-}
-
-fn unit_help(unit: &str) -> String {
-    let meant = match unit.to_ascii_lowercase().as_str() {
-        "min" | "mins" | "minute" | "minutes" => Some("m"),
-        "sec" | "secs" | "second" | "seconds" => Some("s"),
-        "hr" | "hrs" | "hour" | "hours" => Some("h"),
-        "day" | "days" => Some("d"),
-        "msec" | "msecs" | "millis" | "milliseconds" => Some("ms"),
-        "d" | "h" | "m" | "s" | "ms" => Some("the lower-case letter"),
-        _ => None,
-    };
-    match (meant, unit) {
-        (Some(meant @ "the lower-case letter"), _) => {
-            format!("use {meant}; the units are d h m s ms")
-        }
-        (Some(meant), _) => format!("use `{meant}`"),
-        (None, "w" | "week" | "weeks") => "a week is `7d`".to_owned(),
-        (None, "us" | "ns") => "the smallest unit is `ms`".to_owned(),
-        (None, _) => "the units are d h m s ms; `1h30m` combines them".to_owned(),
-    }
-}
-
 /// At most forty characters, for messages.
 pub(crate) fn shorten(text: &str) -> String {
     if text.chars().count() <= 40 {
@@ -633,217 +379,4 @@ pub(crate) fn shorten(text: &str) -> String {
     let mut short: String = text.chars().take(39).collect();
     short.push('…');
     short
-}
-
-/// The text between two quotes with its escapes resolved. `fault` is told where an escape, in bytes from the start
-/// of `inner`, stands for nothing; it then stands for itself.
-pub(crate) fn unescape(inner: &str, mut fault: impl FnMut(usize, usize)) -> String {
-    let mut out = String::with_capacity(inner.len());
-    let mut rest = inner;
-    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
-        out.push_str(&rest[..at]);
-        let escape = &rest[at..];
-        let start = inner.len() - escape.len();
-        let (length, read) = read_escape(escape);
-        match read {
-            Some(c) => out.push(c),
-            None => {
-                fault(start, length);
-                out.push_str(&escape[..length]);
-            }
-        }
-        rest = &escape[length..];
-    }
-    out.push_str(rest);
-    out
-}
-
-/// Length of the escape that starts `input`, and what it stands for.
-fn read_escape(input: &str) -> (usize, Option<char>) {
-    let Some(letter) = input[1..].chars().next() else {
-        return (1, None);
-    };
-    let simple = match letter {
-        '"' | '\\' | '\'' => Some(letter),
-        'n' => Some('\n'),
-        'r' => Some('\r'),
-        't' => Some('\t'),
-        _ => None,
-    };
-    if letter == 'u'
-        && let Some(digits) = input[2..].strip_prefix('{')
-        && let Some(end) = digits.find('}')
-        && (1..=6).contains(&end)
-        && digits[..end].bytes().all(|b| b.is_ascii_hexdigit())
-        && let Ok(code) = u32::from_str_radix(&digits[..end], 16)
-    {
-        return (3 + end + 1, char::from_u32(code));
-    }
-    (1 + letter.len_utf8(), simple)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::lang::parser::TOKENS_MAX;
-
-    /// The tokens of `text` as it writes them, then the codes of its mistakes.
-    fn check(text: &str, tokens: &[(Tok, &str)], codes: &[&str]) {
-        let lexed = lex(FileId(0), text, TOKENS_MAX);
-        let found: Vec<(Tok, &str)> = lexed.tokens.iter().map(|t| (t.tok, t.text(text))).collect();
-        assert_eq!(found, tokens, "{text}");
-        let found: Vec<&str> = lexed.diagnostics.iter().map(|d| d.code.0).collect();
-        assert_eq!(found, codes, "{text}");
-    }
-
-    #[test]
-    fn longest_sign_wins() {
-        let signs = "== = != <= < >= > ?? ? | @ . : , + - * / %";
-        let lexed = lex(FileId(0), signs, TOKENS_MAX);
-        let written: Vec<&str> = lexed
-            .tokens
-            .iter()
-            .filter_map(|t| t.tok.written())
-            .collect();
-        assert_eq!(written.join(" "), signs);
-        check(
-            "a<=b??c",
-            &[
-                (Tok::Word, "a"),
-                (Tok::LessEqual, "<="),
-                (Tok::Word, "b"),
-                (Tok::Coalesce, "??"),
-                (Tok::Word, "c"),
-            ],
-            &[],
-        );
-    }
-
-    #[test]
-    fn keywords_are_whole_words() {
-        check(
-            "then then_ thenx Then",
-            &[
-                (Tok::Then, "then"),
-                (Tok::Word, "then_"),
-                (Tok::Word, "thenx"),
-                (Tok::Word, "Then"),
-            ],
-            &[],
-        );
-    }
-
-    #[test]
-    fn numbers_keep_their_digits_and_leave_the_dot_of_a_field() {
-        check(
-            "12 1.50 1.x",
-            &[
-                (Tok::Int(12), "12"),
-                (Tok::Number, "1.50"),
-                (Tok::Int(1), "1"),
-                (Tok::Dot, "."),
-                (Tok::Word, "x"),
-            ],
-            &[],
-        );
-        check(
-            "9223372036854775807",
-            &[(Tok::Int(i64::MAX), "9223372036854775807")],
-            &[],
-        );
-        check(
-            "9223372036854775808",
-            &[(Tok::Int(0), "9223372036854775808")],
-            &["E004"],
-        );
-    }
-
-    #[test]
-    fn durations_combine_from_large_to_small() {
-        check(
-            "1h30m 250ms 7d 0s",
-            &[
-                (Tok::Duration(5_400_000), "1h30m"),
-                (Tok::Duration(250), "250ms"),
-                (Tok::Duration(604_800_000), "7d"),
-                (Tok::Duration(0), "0s"),
-            ],
-            &[],
-        );
-        for text in ["30m1h", "1m1m", "1ms1s"] {
-            check(text, &[(Tok::Duration(0), text)], &["E010"]);
-        }
-        check(
-            "99999999999999d",
-            &[(Tok::Duration(0), "99999999999999d")],
-            &["E004"],
-        );
-    }
-
-    #[test]
-    fn an_unknown_unit_is_one_bad_token() {
-        for text in ["5min", "1h30", "3w", "5M", "2h5x"] {
-            check(text, &[(Tok::Duration(0), text)], &["E003"]);
-        }
-    }
-
-    #[test]
-    fn malformed_numbers_are_one_bad_token() {
-        for text in ["1e5", "0x1f", "1_000", "1.5h", "1.5e3"] {
-            let lexed = lex(FileId(0), text, TOKENS_MAX);
-            assert_eq!(
-                (lexed.tokens.len(), lexed.diagnostics.len()),
-                (1, 1),
-                "{text}"
-            );
-            assert_eq!(lexed.diagnostics[0].code.0, "E006", "{text}");
-        }
-    }
-
-    #[test]
-    fn texts_end_on_their_line() {
-        check(
-            "\"a\\\"b\" x",
-            &[(Tok::Text, "\"a\\\"b\""), (Tok::Word, "x")],
-            &[],
-        );
-        check(
-            "\"ab\nx",
-            &[(Tok::Text, "\"ab"), (Tok::Word, "x")],
-            &["E002"],
-        );
-        check("\"ab\\", &[(Tok::Text, "\"ab\\")], &["E002"]);
-        check(
-            "'ab' x",
-            &[(Tok::Text, "'ab'"), (Tok::Word, "x")],
-            &["E007"],
-        );
-    }
-
-    #[test]
-    fn escapes_stand_for_characters() {
-        let read = |inner: &str| {
-            let mut faults = 0;
-            let text = unescape(inner, |_, _| faults += 1);
-            (text, faults)
-        };
-        assert_eq!(read(r#"a\"\\\n\t\u{20ac}"#), ("a\"\\\n\t€".to_owned(), 0));
-        for bad in [r"\d", r"\u{}", r"\u{d800}", r"\u{+1}", r"\u20"] {
-            assert_eq!(read(bad), (bad.to_owned(), 1));
-        }
-    }
-
-    #[test]
-    fn comments_are_collected_without_their_sign() {
-        let lexed = lex(FileId(0), "# a  \r\nx #b\n#", TOKENS_MAX);
-        let texts: Vec<&str> = lexed.comments.iter().map(|c| c.text.as_str()).collect();
-        assert_eq!(texts, [" a", "b", ""]);
-    }
-
-    #[test]
-    fn unknown_characters_are_reported_once_per_run() {
-        check("a €€€ b", &[(Tok::Word, "a"), (Tok::Word, "b")], &["E001"]);
-        check("größe", &[(Tok::Word, "größe")], &["E001"]);
-        check("\u{feff}a", &[(Tok::Word, "a")], &[]);
-    }
 }
