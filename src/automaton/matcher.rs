@@ -22,6 +22,8 @@ use crate::time::Timestamp;
 pub(crate) struct Scratch {
     runs: Vec<Run>,
     expired: Vec<(Run, Timestamp)>,
+    /// First event and path of the partial matches that completed at an instant.
+    completed: Vec<(u64, u64)>,
 }
 
 /// An event as one pattern sees it.
@@ -402,6 +404,7 @@ fn pass_instant(
     let mut choice = Choice::new(nfa, key, instant);
     scratch.runs.clear();
     scratch.expired.clear();
+    scratch.completed.clear();
     std::mem::swap(&mut state.runs, &mut scratch.runs);
     for mut run in scratch.runs.drain(..) {
         if run.next > instant {
@@ -409,7 +412,6 @@ fn pass_instant(
             continue;
         }
         let ways = &nfa.positions[usize::from(run.position)].ways;
-        let mut completed = false;
         let mut bound_passed = Timestamp::MIN;
         for at in bits(run.alive) {
             let way = &ways[at];
@@ -418,28 +420,16 @@ fn pass_instant(
             }
             run.alive &= !(1 << at);
             if matches!(way.target, Target::End(_)) {
-                completed = true;
+                scratch.completed.push((run.first, run.path));
                 choice.consider(&run, &mut state.admitted, out);
             } else {
-                let exclusive = way.closes.is_some_and(|_| {
-                    let open = Way {
-                        closes: None,
-                        ..way.clone()
-                    };
-                    run.deadline(nfa, &open) > instant
-                });
-                let bound = if exclusive {
-                    instant
-                } else {
-                    instant.minus(crate::time::Span(1))
-                };
-                bound_passed = bound_passed.max(bound);
+                bound_passed = bound_passed.max(run.bound_before(nfa, way, instant));
             }
         }
         if run.alive != 0 {
             run.schedule(nfa);
             state.runs.push(run);
-        } else if !completed {
+        } else {
             scratch.expired.push((run, bound_passed));
         }
     }
@@ -447,12 +437,12 @@ fn pass_instant(
     if nfa.ambiguous {
         close_considered(nfa, &choice, &mut state.runs);
     }
-    for (run, _) in &mut scratch.expired {
-        run.matched |= choice.has_matched(run.first);
-    }
-    scratch
-        .expired
-        .retain(|(run, _)| !choice.removes(run.first) && !run.matched);
+    // A partial match can be several runs, and the one that completes need not be the one that expires.
+    let completed = &scratch.completed;
+    scratch.expired.retain(|(run, _)| {
+        let matched = run.matched || choice.has_matched(run.first);
+        !matched && !choice.removes(run.first) && !completed.contains(&(run.first, run.path))
+    });
     time_out(nfa, state, key, scratch, out);
     for (seen, (_, span)) in state.absent.iter_mut().zip(&nfa.leading) {
         if seen.is_some_and(|seen| seen.plus(*span) <= instant) {

@@ -74,9 +74,15 @@ impl Runs {
     }
 }
 
-/// A step of the hash of a path; the constants are those of the 64-bit variant of MurmurHash3's finaliser.
+/// The hash of a path that binds nothing.
+const PATH_START: u64 = 0x6c65_6974_6d6f_7469;
+
+/// A step of a hash; the constants are those of the 64-bit finaliser of MurmurHash3, and an odd number so that no value, not even 0, leaves a hash as it was.
 pub(crate) fn mix(hash: u64, value: u64) -> u64 {
-    let mut h = hash.rotate_left(23) ^ value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut h = hash.rotate_left(23)
+        ^ value
+            .wrapping_add(0x2545_f491_4f6c_dd1d)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
     h = (h ^ (h >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     h = (h ^ (h >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     h ^ (h >> 33)
@@ -107,7 +113,7 @@ impl Run {
             next: Timestamp::MAX,
             anchor: event.time,
             mark: None,
-            path: 0,
+            path: PATH_START,
             counters: SmallVec::from_elem(0, nfa.counters),
             registers: nfa.registers.empty(),
         }
@@ -203,6 +209,18 @@ impl Run {
         }
     }
 
+    /// The bound that passed when the way on to a step expired at the instant: those of `within` are inclusive, that of a closer is not.
+    pub(crate) fn bound_before(&self, nfa: &Nfa, way: &Way, instant: Timestamp) -> Timestamp {
+        let inclusive = |from: Timestamp, span: Option<Span>| {
+            span.is_some_and(|span| from.plus(span).plus(Span(1)) <= instant)
+        };
+        if inclusive(self.first_time, nfa.within) || inclusive(self.last_time, way.gap) {
+            instant.minus(Span(1))
+        } else {
+            instant
+        }
+    }
+
     /// Works out the next instant anew.
     pub(crate) fn schedule(&mut self, nfa: &Nfa) {
         let ways = &nfa.positions[usize::from(self.position)].ways;
@@ -224,4 +242,16 @@ pub(crate) fn bits(mut word: u64) -> impl Iterator<Item = usize> {
         word &= word - 1;
         Some(at)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_event_of_a_source_leaves_its_mark_on_the_hash() {
+        let first = place(Position::default());
+        assert_ne!(mix(mix(PATH_START, 0), first), PATH_START);
+        assert_ne!(mix(0, 0), 0);
+    }
 }
