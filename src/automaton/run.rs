@@ -76,7 +76,9 @@ impl Runs {
 
 /// A step of the hash of a path; the constants are those of the 64-bit variant of MurmurHash3's finaliser.
 pub(crate) fn mix(hash: u64, value: u64) -> u64 {
-    let mut h = hash.rotate_left(23) ^ value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    // The sum keeps a hash of nothing but zeros, such as that of the first record of the first source, from staying zero.
+    let mut h = hash.wrapping_add(0x243f_6a88_85a3_08d3).rotate_left(23)
+        ^ value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     h = (h ^ (h >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     h = (h ^ (h >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     h ^ (h >> 33)
