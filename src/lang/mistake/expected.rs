@@ -85,8 +85,8 @@ fn rank_of_clause(tok: Tok) -> bool {
 }
 
 impl Mistake<'_> {
-    /// What would fit, in words.
-    pub(super) fn expectation(&self) -> String {
+    /// What would fit, in words; `None` if nothing would.
+    pub(super) fn expectation(&self) -> Option<String> {
         let mut words: Vec<String> = Vec::new();
         let step = self.in_sequence() && self.expects("all") && self.expects("(");
         if self.expects_operand() {
@@ -129,11 +129,11 @@ impl Mistake<'_> {
         }
         words.dedup();
         words.truncate(7);
-        match words.split_last() {
-            None => "the end".to_owned(),
-            Some((only, [])) => only.clone(),
-            Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
-        }
+        let (last, rest) = words.split_last()?;
+        Some(match rest {
+            [] => last.clone(),
+            _ => format!("{} or {last}", rest.join(", ")),
+        })
     }
 
     fn kind_of_name(&self) -> &'static str {

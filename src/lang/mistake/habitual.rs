@@ -501,7 +501,9 @@ fn remove(at: usize, remove: usize) -> Option<Mend> {
 impl Mistake<'_> {
     /// No mistake that is known by name.
     fn unexpected(&self) -> Diagnostic {
-        let expected = self.expectation();
+        let Some(expected) = self.expectation() else {
+            return self.surplus();
+        };
         let (found, label) = match self.tokens.get(self.at) {
             Some(token) => (
                 format!(", found {}", self.shown(*token)),
@@ -529,7 +531,22 @@ impl Mistake<'_> {
         );
         match self.form() {
             Some(form) => diagnostic.help(format!("it is written `{form}`")),
-            None => diagnostic,
+            None => diagnostic.help(format!("write {expected} here")),
         }
+    }
+
+    /// What stands before is complete, and nothing may follow it.
+    fn surplus(&self) -> Diagnostic {
+        let found = self
+            .tokens
+            .get(self.at)
+            .map_or_else(String::new, |token| self.shown(*token));
+        self.error(
+            codes::UNEXPECTED,
+            self.place(),
+            format!("{found} does not belong here"),
+            "nothing may follow here",
+        )
+        .help("leave it out, or finish what stands before it")
     }
 }
