@@ -99,10 +99,11 @@ impl<'a> Choice<'a> {
         if self.removes(run.first) {
             return;
         }
-        if self.nfa.ambiguous {
-            if self.considered.contains(&(run.first, run.path)) {
-                return;
-            }
+        if self.nfa.ambiguous && self.has_considered(run) {
+            return;
+        }
+        // Whether a start has timed out depends on it, too: one partial match can be several runs.
+        if self.nfa.ambiguous || self.nfa.timeout.is_some() {
             self.considered.push((run.first, run.path));
         }
         let scope = scope(self.nfa, run, self.key, Some(self.at));

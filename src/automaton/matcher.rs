@@ -452,7 +452,10 @@ fn pass_instant(
     }
     scratch
         .expired
-        .retain(|(run, _)| !choice.removes(run.first) && !run.matched);
+        // Another walk to the same events may have completed just now; then they did not run out of time.
+        .retain(|(run, _)| {
+            !choice.removes(run.first) && !run.matched && !choice.has_considered(run)
+        });
     time_out(nfa, state, key, scratch, out);
     for (seen, (_, span)) in state.absent.iter_mut().zip(&nfa.leading) {
         if seen.is_some_and(|seen| seen.plus(*span) <= instant) {
