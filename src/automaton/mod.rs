@@ -1,5 +1,6 @@
 //! From a checked pattern to its matches: immutable plans, explicit state, no I/O and no clock.
 
+mod calendar;
 mod chain;
 mod choice;
 mod compile;

@@ -6,9 +6,9 @@
 
 use std::collections::VecDeque;
 
-use jiff::civil;
-use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::tz::TimeZone;
 
+use super::calendar::{Aligned, Calendar};
 use super::choice::{Admitted, Outcome, identity, write_match, write_timeout};
 use super::expression::{Bounds, Scope, StepMask};
 use super::matcher::Incoming;
@@ -34,12 +34,8 @@ enum WindowKind {
         close: SessionClose,
         until: Option<StepId>,
     },
-    /// Boundaries are multiples of `pane`; windows start at each `every` panes and hold `size` panes.
     Time {
-        pane: Span,
-        size: i64,
-        every: i64,
-        zone: Option<TimeZone>,
+        windows: Aligned,
         sharing: Sharing,
     },
     Count {
@@ -120,11 +116,15 @@ impl WindowPlan {
             Closer::Window(Window::Time { size, every, tz }) => {
                 let pane = gcd(size.0, every.0);
                 WindowKind::Time {
-                    pane: Span(pane),
-                    size: size.0 / pane,
-                    every: every.0 / pane,
-                    // The checker has looked the zone up already.
-                    zone: tz.as_deref().and_then(|tz| TimeZone::get(tz).ok()),
+                    windows: Aligned {
+                        calendar: Calendar {
+                            unit: Span(pane),
+                            // The checker has looked the zone up already.
+                            zone: tz.as_deref().and_then(|tz| TimeZone::get(tz).ok()),
+                        },
+                        size: size.0 / pane,
+                        every: every.0 / pane,
+                    },
                     sharing: if shares_panes {
                         Sharing::Panes
                     } else {
@@ -148,6 +148,18 @@ impl WindowPlan {
         })
     }
 
+    /// Steps whose events matter.
+    pub(crate) fn listens(&self) -> StepMask {
+        let mut steps = StepMask::of(self.step);
+        if let WindowKind::Session {
+            until: Some(until), ..
+        } = self.kind
+        {
+            steps.add(until);
+        }
+        steps
+    }
+
     /// What closes its windows, in words.
     pub(crate) fn describe(&self) -> String {
         match &self.kind {
@@ -159,22 +171,22 @@ impl WindowPlan {
                 close: SessionClose::AfterFirst(span),
                 ..
             } => format!("anchored window, closed {span} after its first event"),
-            WindowKind::Time {
-                pane,
-                size,
-                every,
-                sharing,
-                ..
-            } => {
+            WindowKind::Time { windows, sharing } => {
+                let Aligned {
+                    calendar,
+                    size,
+                    every,
+                } = windows;
                 let shared = if *sharing == Sharing::Panes {
                     "panes shared"
                 } else {
                     "windows apart, since the condition reads what a window holds"
                 };
+                let of = |panes: &i64| Span(calendar.unit.0 * panes);
                 format!(
                     "aligned windows of {} every {} ({shared})",
-                    Span(pane.0 * size),
-                    Span(pane.0 * every)
+                    of(size),
+                    of(every)
                 )
             }
             WindowKind::Count { pane, size, every } => {
@@ -208,19 +220,13 @@ impl Windows {
             WindowKind::Session { close, .. } => {
                 self.panes.iter().map(|pane| pane.closes(*close)).min()
             }
-            WindowKind::Time {
-                pane,
-                size,
-                every,
-                zone,
-                sharing,
-            } => self.panes.front().map(|front| {
+            WindowKind::Time { windows, sharing } => self.panes.front().map(|front| {
                 let window = if *sharing == Sharing::Panes {
                     self.next
                 } else {
                     front.number
                 };
-                boundary(window * every + size, *pane, zone.as_ref())
+                windows.bounds(window).1
             }),
             WindowKind::Count { .. } => None,
         };
@@ -283,17 +289,14 @@ pub(crate) fn step(
         WindowKind::Session { until, .. } => view.session(&mut state.panes, *until, incoming),
         WindowKind::Time {
             sharing: Sharing::Panes,
-            pane,
-            size,
-            every,
-            zone,
+            windows,
         } => {
             if !view.fits(None, None, plan.step, incoming) {
                 return;
             }
-            let number = pane_of(incoming.event.time, *pane, zone.as_ref());
+            let number = windows.calendar.number(incoming.event.time);
             if state.panes.is_empty() {
-                state.next = first_window(number, *size, *every);
+                state.next = windows.first(number);
             }
             if state.panes.back().is_none_or(|last| last.number != number) {
                 state
@@ -306,17 +309,11 @@ pub(crate) fn step(
         }
         WindowKind::Time {
             sharing: Sharing::Apart,
-            pane,
-            size,
-            every,
-            zone,
+            windows,
         } => {
-            let number = pane_of(incoming.event.time, *pane, zone.as_ref());
-            for window in first_window(number, *size, *every)..=number.div_euclid(*every) {
-                let bounds = (
-                    boundary(window * every, *pane, zone.as_ref()),
-                    boundary(window * every + size, *pane, zone.as_ref()),
-                );
+            let number = windows.calendar.number(incoming.event.time);
+            for window in windows.first(number)..=windows.last(number) {
+                let bounds = windows.bounds(window);
                 let at = state.panes.iter().position(|open| open.number == window);
                 if !view.fits(
                     at.map(|at| &state.panes[at]),
@@ -352,7 +349,7 @@ pub(crate) fn step(
                 while state.panes.len() as u64 > *size {
                     state.panes.pop_front();
                 }
-                view.emit(&state.panes, incoming.event.time, None);
+                view.emit(state.panes.iter(), incoming.event.time, None);
                 let kept = size.saturating_sub(every / pane);
                 while state.panes.len() as u64 > kept {
                     state.panes.pop_front();
@@ -410,65 +407,46 @@ pub(crate) fn pass_instants(
             }
             WindowKind::Time {
                 sharing: Sharing::Panes,
-                pane,
-                size,
-                every,
-                zone,
+                windows,
             } => {
                 let window = state.next;
-                let (start, end) = (
-                    boundary(window * every, *pane, zone.as_ref()),
-                    boundary(window * every + size, *pane, zone.as_ref()),
-                );
-                if end > instant {
+                let bounds = windows.bounds(window);
+                if bounds.1 > instant {
                     continue;
                 }
-                let held: VecDeque<Pane> = state
-                    .panes
-                    .iter()
-                    .take_while(|pane| pane.number < window * every + size)
-                    .cloned()
-                    .collect();
-                view.emit(&held, instant, Some((start, end)));
+                let end = windows.panes(window).end;
+                let held = state.panes.iter().take_while(|pane| pane.number < end);
+                view.emit(held, instant, Some(bounds));
                 state.next += 1;
                 while state
                     .panes
                     .front()
-                    .is_some_and(|front| front.number < state.next * every)
+                    .is_some_and(|front| front.number < windows.panes(state.next).start)
                 {
                     state.panes.pop_front();
                 }
                 if let Some(front) = state.panes.front() {
-                    state.next = state.next.max(first_window(front.number, *size, *every));
+                    state.next = state.next.max(windows.first(front.number));
                 }
             }
             WindowKind::Time {
                 sharing: Sharing::Apart,
-                pane,
-                size,
-                every,
-                zone,
+                windows,
             } => {
                 let Some(front) = state.panes.front() else {
                     continue;
                 };
-                let of = |number: i64| boundary(number, *pane, zone.as_ref());
-                let (start, end) = (of(front.number * every), of(front.number * every + size));
-                if end > instant {
+                let bounds = windows.bounds(front.number);
+                if bounds.1 > instant {
                     continue;
                 }
                 if let Some(window) = state.panes.pop_front() {
-                    view.close(&window, instant, (start, end), (start, end));
+                    view.close(&window, instant, bounds, bounds);
                 }
             }
             WindowKind::Count { .. } => {}
         }
     }
-}
-
-/// The number of the first window that holds the pane.
-fn first_window(pane: i64, size: i64, every: i64) -> i64 {
-    (pane - size).div_euclid(every) + 1
 }
 
 struct View<'a> {
@@ -560,13 +538,12 @@ impl View<'_> {
     }
 
     /// Emits the sum of panes.
-    fn emit(
+    fn emit<'p>(
         &mut self,
-        panes: &VecDeque<Pane>,
+        mut panes: impl Iterator<Item = &'p Pane>,
         at: Timestamp,
         window: Option<(Timestamp, Timestamp)>,
     ) {
-        let mut panes = panes.iter();
         let Some(first) = panes.next() else { return };
         let mut sum = first.clone();
         for pane in panes {
@@ -611,79 +588,5 @@ impl View<'_> {
         {
             write_match(nfa, &scope, at, id, bounds, self.admitted, self.out);
         }
-    }
-}
-
-/// The instant at which the `number`-th stretch of length `unit` begins, on the local clock of the zone.
-fn boundary(number: i64, unit: Span, zone: Option<&TimeZone>) -> Timestamp {
-    let local = number.saturating_mul(unit.0);
-    match zone {
-        None => Timestamp(local),
-        Some(zone) => Timestamp(to_instant(local, zone)),
-    }
-}
-
-/// The stretch that holds the time.
-fn pane_of(time: Timestamp, unit: Span, zone: Option<&TimeZone>) -> i64 {
-    let Some(zone) = zone else {
-        return time.0.div_euclid(unit.0);
-    };
-    let mut number = time
-        .0
-        .saturating_add(offset_at(time.0, zone))
-        .div_euclid(unit.0);
-    // Where clocks are set forward or back the guess can be off; boundaries never go back, so a few steps settle it.
-    while boundary(number, unit, Some(zone)) > time {
-        number -= 1;
-    }
-    while boundary(number + 1, unit, Some(zone)) <= time {
-        number += 1;
-    }
-    number
-}
-
-/// Milliseconds by which the local clock is ahead of UTC.
-fn offset_at(time: i64, zone: &TimeZone) -> i64 {
-    let instant = jiff::Timestamp::from_millisecond(time);
-    instant.map_or(0, |instant| {
-        i64::from(zone.to_offset(instant).seconds()) * 1_000
-    })
-}
-
-/// The instant at which a local clock shows `local` (milliseconds as if it were UTC): the first of two, or the end of a gap.
-fn to_instant(local: i64, zone: &TimeZone) -> i64 {
-    let Ok(as_utc) = jiff::Timestamp::from_millisecond(local) else {
-        return local;
-    };
-    let shown: civil::DateTime = TimeZone::UTC.to_datetime(as_utc);
-    let seconds = match zone.to_ambiguous_timestamp(shown).offset() {
-        AmbiguousOffset::Unambiguous { offset } => offset.seconds(),
-        AmbiguousOffset::Fold { before, .. } => before.seconds(),
-        // Every local time that was jumped over is the instant of the jump: boundaries stay in order.
-        AmbiguousOffset::Gap { before, after } => {
-            let earlier = local - i64::from(after.seconds()) * 1_000;
-            let jump = zone
-                .following(jiff::Timestamp::from_millisecond(earlier - 1).unwrap_or(as_utc))
-                .next();
-            return match jump {
-                Some(jump) => jump.timestamp().as_millisecond(),
-                None => local - i64::from(before.seconds()) * 1_000,
-            };
-        }
-    };
-    local - i64::from(seconds) * 1_000
-}
-
-impl WindowPlan {
-    /// Steps whose events matter.
-    pub(crate) fn listens(&self) -> StepMask {
-        let mut steps = StepMask::of(self.step);
-        if let WindowKind::Session {
-            until: Some(until), ..
-        } = self.kind
-        {
-            steps.add(until);
-        }
-        steps
     }
 }
