@@ -576,7 +576,7 @@ impl View<'_> {
             reached: Some(name),
         };
         let id = mix(
-            mix(pane.path, window.0.0.unsigned_abs()),
+            mix(pane.path, window.0.0.cast_unsigned()),
             identity(nfa, self.key),
         );
         if pane.count < self.plan.min {

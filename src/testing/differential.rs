@@ -1,5 +1,6 @@
 //! The engine against the reference matcher, on one case.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use super::choices::Choices;
 use super::{compile, generate, reference};
 use crate::automaton::{Row, Stream};
 use crate::engine::Engine;
-use crate::event::{Event, Value};
+use crate::event::{Event, EventTypeId, Value};
 use crate::lang::pattern::Program;
 use crate::time::{Timestamp, Watermark};
 
@@ -123,9 +124,34 @@ impl Subject {
                 );
                 return Verdict::Different(text);
             }
+            if let Some(twice) = self.id_given_twice(&rows) {
+                let row = shown_row(&self.program, twice);
+                return Verdict::Different(format!(
+                    "two matches have the id {:x}, one of them\n{row}",
+                    twice.match_id
+                ));
+            }
             whole.get_or_insert(rows);
         }
         Verdict::Same(wanted.len())
+    }
+
+    /// A row with the id of another match or timeout of its pattern.
+    fn id_given_twice<'r>(&self, rows: &'r [Row]) -> Option<&'r Row> {
+        let each: HashSet<EventTypeId> = self
+            .program
+            .patterns
+            .iter()
+            .flat_map(|pattern| &pattern.emits)
+            .filter(|emit| emit.each)
+            .map(|emit| emit.stream)
+            .collect();
+        let mut seen = HashSet::new();
+        rows.iter().find(|row| match row.stream {
+            // Rows of one match share its id.
+            Stream::Match(stream) if each.contains(&stream) => false,
+            stream => !seen.insert((row.pattern, stream, row.match_id)),
+        })
     }
 
     /// The engine's rows when time stops at these times on the way.
