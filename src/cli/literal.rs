@@ -1,6 +1,7 @@
 //! Values as people read them: as patterns write them, with times as RFC 3339 or as offsets on the clock of a test.
 
 use leitmotif::event::Value;
+use leitmotif::lang::print::quoted;
 use leitmotif::time::Timestamp;
 
 /// How points in time are shown.
@@ -54,25 +55,6 @@ pub fn record<'a>(fields: impl IntoIterator<Item = (&'a str, &'a Value)>, clock:
         return "{}".to_owned();
     }
     format!("{{ {} }}", fields.join(", "))
-}
-
-/// Text in quotes. Control characters are escaped, so that no event can write to the terminal what it likes.
-pub fn quoted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c.is_control() => out.extend(c.escape_unicode()),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }
 
 #[cfg(test)]

@@ -158,7 +158,7 @@ impl<'a> Printer<'a> {
                 self.comments_before(token.span.start);
                 self.push(token.text(text).into());
             }
-            None => self.push(escape(value).into()),
+            None => self.push(quoted(value).into()),
         }
     }
 
@@ -331,8 +331,9 @@ impl<'a> Printer<'a> {
     }
 }
 
-/// `value` as a text literal.
-fn escape(value: &str) -> String {
+/// A text literal as it is written. Control characters are escaped, so that no text can write to a terminal what it likes.
+#[must_use]
+pub fn quoted(value: &str) -> String {
     let mut out = String::with_capacity(value.len() + 2);
     out.push('"');
     for c in value.chars() {

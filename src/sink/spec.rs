@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Error;
+use crate::source::spec::is_name;
 
 /// An output as it was named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,15 +63,6 @@ fn target(text: &str, place: &str) -> Result<Target, Error> {
         "-" => Ok(Target::Stdout),
         path => Ok(Target::File(PathBuf::from(path))),
     }
-}
-
-/// Whether a text can be the name of an output.
-fn is_name(text: &str) -> bool {
-    let mut chars = text.chars();
-    chars
-        .next()
-        .is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
-        && chars.all(|char| char.is_ascii_alphanumeric() || char == '_')
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 mod blocks;
 mod file;
 mod rejected;
-mod spec;
+pub(crate) mod spec;
 mod stdin;
 
 use std::fmt;

@@ -113,8 +113,8 @@ fn place_of(text: &str, place: &str) -> Result<(Place, Format), Error> {
     Ok((Place::File { path, packing }, format))
 }
 
-/// Whether a text can be the name of an event type.
-fn is_name(text: &str) -> bool {
+/// Whether a text can be the name of an event type or an output.
+pub(crate) fn is_name(text: &str) -> bool {
     let mut chars = text.chars();
     chars
         .next()

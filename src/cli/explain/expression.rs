@@ -7,6 +7,7 @@ use leitmotif::lang::pattern::{
     Aggregate, AggregateFunction, BinaryOp, Expr, Function, Pattern, Program, TableId, UnaryOp,
     VariableId,
 };
+use leitmotif::lang::print::quoted;
 
 use crate::cli::literal::{self, Clock};
 
@@ -141,7 +142,7 @@ impl Names<'_> {
             Expr::Matches(text, regex) => atom(format!(
                 "matches({}, {})",
                 self.at(text, Strength::Or, prefix),
-                literal::quoted(regex.0.as_str())
+                quoted(regex.0.as_str())
             )),
         }
     }

@@ -151,7 +151,7 @@ fn told(comparison: &Comparison<'_>) -> String {
         Value::Duration(value) => value.to_string(),
         Value::Timestamp(_) | Value::List(_) => "…".to_owned(),
     };
-    format!("`{} {value}`", super::operator::symbol(comparison.op))
+    format!("`{} {value}`", comparison.op.symbol())
 }
 
 /// True if no value satisfies both.

@@ -74,7 +74,7 @@ impl Checker<'_, '_> {
                     .add(
                         "E080",
                         place,
-                        format!("`{}` joins conditions, not {}", symbol(op), a(side.ty)),
+                        format!("`{}` joins conditions, not {}", op.symbol(), a(side.ty)),
                         format!("this is {}", a(side.ty)),
                     )
                     .help("compare it with something: `== …`, `> …`");
@@ -99,7 +99,7 @@ impl Checker<'_, '_> {
                     place,
                     format!(
                         "`{}` wants values that have an order, not {}",
-                        symbol(op),
+                        op.symbol(),
                         a(ty)
                     ),
                     "no order",
@@ -166,7 +166,7 @@ impl Checker<'_, '_> {
                 .add(
                     "E082",
                     left_place,
-                    format!("`{}` mixes {left_ty} with {right_ty}", symbol(op)),
+                    format!("`{}` mixes {left_ty} with {right_ty}", op.symbol()),
                     format!("this is {}", a(left_ty)),
                 )
                 .also(right_place, format!("this is {}", a(right_ty)))
@@ -248,7 +248,7 @@ impl Checker<'_, '_> {
                 left_place,
                 format!(
                     "`{}` cannot be used on {} and {}",
-                    symbol(op),
+                    op.symbol(),
                     a(left.ty),
                     a(right.ty)
                 ),
@@ -293,26 +293,4 @@ fn temporal(op: BinaryOp, left: Ty, right: Ty) -> Option<Ty> {
 
 fn joined(op: BinaryOp, left: Expr, right: Expr) -> Expr {
     folded(Expr::Binary(op, Box::new(left), Box::new(right)))
-}
-
-/// An operator as it is written.
-pub(super) fn symbol(op: BinaryOp) -> &'static str {
-    match op {
-        BinaryOp::Or => "or",
-        BinaryOp::And => "and",
-        BinaryOp::Eq => "==",
-        BinaryOp::Ne => "!=",
-        BinaryOp::Lt => "<",
-        BinaryOp::Le => "<=",
-        BinaryOp::Gt => ">",
-        BinaryOp::Ge => ">=",
-        BinaryOp::In => "in",
-        BinaryOp::NotIn => "not in",
-        BinaryOp::Coalesce => "??",
-        BinaryOp::Add => "+",
-        BinaryOp::Sub => "-",
-        BinaryOp::Mul => "*",
-        BinaryOp::Div => "/",
-        BinaryOp::Rem => "%",
-    }
 }

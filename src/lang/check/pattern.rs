@@ -238,18 +238,16 @@ fn leading_absence(body: &Sequence) -> Option<StepId> {
     }
 }
 
+/// True if an expression reads more than the event being tested.
+fn reads_more(part: &Expr) -> bool {
+    matches!(
+        part,
+        Expr::Bound(..) | Expr::Aggregate(_) | Expr::Prev(..) | Expr::MatchStart | Expr::MatchEnd
+    )
+}
+
 fn check_leading(report: &mut Report, place: Place, condition: &Expr) {
-    let speaks_of_match = |part: &Expr| {
-        matches!(
-            part,
-            Expr::Bound(..)
-                | Expr::Aggregate(_)
-                | Expr::Prev(..)
-                | Expr::MatchStart
-                | Expr::MatchEnd
-        )
-    };
-    if visit::any(condition, &speaks_of_match) {
+    if visit::any(condition, &reads_more) {
         report
             .add(
                 "E117",
@@ -274,16 +272,6 @@ fn check_counted(
     });
     let Some(closed) = counted else {
         return;
-    };
-    let reads_more = |part: &Expr| {
-        matches!(
-            part,
-            Expr::Bound(..)
-                | Expr::Aggregate(_)
-                | Expr::Prev(..)
-                | Expr::MatchStart
-                | Expr::MatchEnd
-        )
     };
     if visit::any(condition, &reads_more) {
         report

@@ -101,24 +101,10 @@ impl<'a> Printer<'a> {
         if op == BinaryOp::NotIn {
             self.word("not");
             self.space();
+            self.word(BinaryOp::In.symbol());
+        } else {
+            self.word(op.symbol());
         }
-        self.word(match op {
-            BinaryOp::Or => "or",
-            BinaryOp::And => "and",
-            BinaryOp::Eq => "==",
-            BinaryOp::Ne => "!=",
-            BinaryOp::Lt => "<",
-            BinaryOp::Le => "<=",
-            BinaryOp::Gt => ">",
-            BinaryOp::Ge => ">=",
-            BinaryOp::In | BinaryOp::NotIn => "in",
-            BinaryOp::Coalesce => "??",
-            BinaryOp::Add => "+",
-            BinaryOp::Sub => "-",
-            BinaryOp::Mul => "*",
-            BinaryOp::Div => "/",
-            BinaryOp::Rem => "%",
-        });
     }
 
     fn operand(&mut self, expr: &'a Expr, least: Tightness) {
