@@ -43,6 +43,7 @@
 pub mod automaton;
 pub mod engine;
 pub mod event;
+pub mod key;
 pub mod lang;
 pub mod sink;
 pub mod source;

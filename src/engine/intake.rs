@@ -138,7 +138,7 @@ impl Intake {
         let lane = Lane {
             name,
             number,
-            partitions: (0..source.partitions()).map(|_| partition()).collect(),
+            partitions: source.partitions().iter().map(|_| partition()).collect(),
             counts: Counts::default(),
             ended: false,
         };
@@ -310,6 +310,7 @@ impl Lane {
             bytes: &leap.record,
             partition: number,
             offset: leap.offset,
+            arrived: None,
         };
         let malformed = Malformed::ahead(leap.time, time.newest(), next);
         self.malformed(record, &malformed, reject);

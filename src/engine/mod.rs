@@ -9,6 +9,7 @@ pub mod intake;
 mod keyed;
 pub mod reads;
 pub mod reorder;
+pub mod snapshot;
 mod timers;
 pub mod watermark;
 

@@ -113,6 +113,7 @@ impl<R: Read> Blocks<R> {
                 bytes,
                 partition: 0,
                 offset,
+                arrived: None,
             });
         }
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 
 use super::blocks::{Block, Blocks};
-use super::{Error, Polled, Progress, Record, Source};
+use super::{Error, Extent, Polled, Progress, Record, Source};
 use crate::event::formats::Format;
 
 /// How a file is packed.
@@ -106,8 +106,12 @@ impl Source for File {
         }
     }
 
-    fn partitions(&self) -> u32 {
-        1
+    fn partitions(&self) -> Vec<u32> {
+        vec![0]
+    }
+
+    fn extent(&self) -> Extent {
+        Extent::Bounded
     }
 
     fn progress(&self) -> Option<Progress> {

@@ -11,6 +11,8 @@ mod stdin;
 
 use std::fmt;
 
+use crate::time::Timestamp;
+
 pub use file::{File, Packing};
 pub use rejected::{REJECTED_BYTES_MAX, Rejected, Rejection};
 pub use spec::{Place, SourceSpec};
@@ -26,6 +28,8 @@ pub struct Record<'a> {
     pub partition: u32,
     /// The place in the partition, rising. In files and standard input: the line's number, from 1.
     pub offset: u64,
+    /// When it was stored where it comes from, if that is known: the broker's stamp. `None` for files.
+    pub arrived: Option<Timestamp>,
 }
 
 /// What a poll says about the next one.
@@ -33,7 +37,7 @@ pub struct Record<'a> {
 pub enum Polled {
     /// More is at hand.
     More,
-    /// The next poll may have to wait for input.
+    /// Nothing more is at hand; there may be later.
     Waiting,
     /// Nothing follows, ever.
     End,
@@ -48,16 +52,29 @@ pub struct Progress {
     pub total: u64,
 }
 
+/// Whether input ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// It ends: a file. Silence means nothing, so time never advances without events.
+    Bounded,
+    /// It goes on for as long as somebody sends: silence is a fact about the world.
+    Unbounded,
+}
+
 /// Gives out records.
 pub trait Source: Send {
-    /// Hands a bounded number of records to `take`, in the order of each partition. May wait for input.
+    /// Hands a bounded number of records to `take`, in the order of each partition. Never waits for input: whoever polls has other
+    /// work to do. What can only be read by waiting is read on a thread of its own.
     ///
     /// # Errors
     /// When the input cannot be read; the source is of no use then.
     fn poll(&mut self, take: &mut dyn FnMut(Record<'_>)) -> Result<Polled, Error>;
 
-    /// How many partitions there are, numbered from 0.
-    fn partitions(&self) -> u32;
+    /// The numbers of the partitions that it reads. The readers of one source share its partitions; no two read the same.
+    fn partitions(&self) -> Vec<u32>;
+
+    /// Whether the input ends by itself.
+    fn extent(&self) -> Extent;
 
     /// How far it has been read; `None` when nobody knows how much there is.
     fn progress(&self) -> Option<Progress>;

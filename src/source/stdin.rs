@@ -3,7 +3,7 @@
 use std::io;
 
 use super::blocks::{Block, Blocks};
-use super::{Error, Polled, Progress, Record, Source};
+use super::{Error, Extent, Polled, Progress, Record, Source};
 use crate::event::formats::Format;
 
 /// Standard input.
@@ -29,8 +29,12 @@ impl Source for Stdin {
         }
     }
 
-    fn partitions(&self) -> u32 {
-        1
+    fn partitions(&self) -> Vec<u32> {
+        vec![0]
+    }
+
+    fn extent(&self) -> Extent {
+        Extent::Unbounded
     }
 
     fn progress(&self) -> Option<Progress> {

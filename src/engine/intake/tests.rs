@@ -26,6 +26,7 @@ impl Source for Lines {
                 bytes: line.as_bytes(),
                 partition: 0,
                 offset: self.given as u64,
+                arrived: None,
             });
         }
         Ok(if self.given < self.lines.len() {
@@ -35,8 +36,12 @@ impl Source for Lines {
         })
     }
 
-    fn partitions(&self) -> u32 {
-        1
+    fn partitions(&self) -> Vec<u32> {
+        vec![0]
+    }
+
+    fn extent(&self) -> crate::source::Extent {
+        crate::source::Extent::Bounded
     }
 
     fn progress(&self) -> Option<Progress> {

@@ -1,0 +1,148 @@
+//! What a running engine looks like from outside at one moment: plain numbers, ready to be written as metrics, JSON or a screen.
+//!
+//! Counters only grow. Nothing here is labelled with a key: there may be millions.
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that can be seen of a running engine.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Time since the start.
+    pub uptime_seconds: f64,
+    /// What the engine is doing.
+    pub phase: Phase,
+    /// In the order in which they were named.
+    pub sources: Vec<SourceSnapshot>,
+    /// By number.
+    pub shards: Vec<ShardSnapshot>,
+    /// In order of declaration.
+    pub patterns: Vec<PatternSnapshot>,
+    /// In the order in which they were named.
+    pub outputs: Vec<OutputSnapshot>,
+    /// From the arrival of the event that completed a match to its row being handed to the sink.
+    pub detection_latency: Histogram,
+}
+
+/// Where an engine stands in its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Not all sources have been polled yet.
+    #[default]
+    Starting,
+    /// Events flow, or could.
+    Running,
+    /// Asked to end; finishing what was read.
+    Stopping,
+    /// All done.
+    Ended,
+}
+
+/// One source.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SourceSnapshot {
+    /// Its name.
+    pub name: String,
+    /// Records read.
+    pub read: u64,
+    /// Events given to patterns.
+    pub processed: u64,
+    /// Events before the watermark.
+    pub late: u64,
+    /// Records that are no event.
+    pub malformed: u64,
+    /// Events that no pattern can use.
+    pub filtered: u64,
+    /// Bytes of records read.
+    pub bytes: u64,
+    /// Its partitions.
+    pub partitions: Vec<PartitionSnapshot>,
+}
+
+/// One partition of a source.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PartitionSnapshot {
+    /// Its number in the source.
+    pub partition: u32,
+    /// What it promises, epoch milliseconds; `None` while it has promised nothing, and once it has ended.
+    pub watermark_ms: Option<i64>,
+    /// How it takes part in the watermark.
+    pub activity: Activity,
+}
+
+/// How a partition takes part in the watermark.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activity {
+    /// Its events move the watermark.
+    #[default]
+    Active,
+    /// Silent for too long: set aside until its next event.
+    Idle,
+    /// Nothing follows.
+    Ended,
+}
+
+/// One shard.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ShardSnapshot {
+    /// Time spent working, of the whole uptime.
+    pub busy_seconds: f64,
+    /// Time spent waiting for room in a ring or an output.
+    pub blocked_seconds: f64,
+    /// Time spent waiting for input.
+    pub idle_seconds: f64,
+    /// Up to which event time all is decided, epoch milliseconds.
+    pub watermark_ms: Option<i64>,
+    /// Events that wait for the watermark.
+    pub waiting_events: u64,
+    /// Keys with state, over all patterns.
+    pub keys: u64,
+    /// Events routed to other shards.
+    pub routed: u64,
+    /// How full its fullest outgoing ring is, from 0 to 1.
+    pub ring_fill: f64,
+}
+
+/// One pattern.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PatternSnapshot {
+    /// Its name.
+    pub name: String,
+    /// Matches emitted.
+    pub matches: u64,
+    /// Timeouts.
+    pub timeouts: u64,
+    /// Matches held back by `limit`.
+    pub suppressed: u64,
+    /// Partial matches that gave way to `bound`.
+    pub evicted: u64,
+    /// Partial matches alive, by the name of the step bound last; windows under `window`.
+    pub partials: Vec<(String, u64)>,
+}
+
+/// One sink with all that is bound to it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OutputSnapshot {
+    /// Where it writes: a path, an address, `-`.
+    pub name: String,
+    /// Rows handed to it.
+    pub rows: u64,
+    /// Bytes of these rows.
+    pub bytes: u64,
+    /// Times that a write was tried again.
+    pub retries: u64,
+    /// How full its queue is, from 0 to 1.
+    pub queue_fill: f64,
+}
+
+/// Durations, counted by size.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Histogram {
+    /// Upper bounds in seconds, rising, with how many durations lie at or below each and above the one before.
+    pub buckets: Vec<(f64, u64)>,
+    /// How many lie above the last bound.
+    pub above: u64,
+    /// All durations added up, in seconds.
+    pub sum_seconds: f64,
+}
