@@ -3,6 +3,7 @@
 //! Nothing here reads a clock: time arrives as an argument everywhere below the sources.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// A point in event time: milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -78,9 +79,77 @@ impl fmt::Display for Span {
     }
 }
 
+/// A text that is no span. The message says how one is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpanError(String);
+
+impl fmt::Display for SpanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for SpanError {}
+
+/// Reads a span as patterns write it: `1h30m`, `250ms`, `0s`.
+impl FromStr for Span {
+    type Err = SpanError;
+
+    fn from_str(text: &str) -> Result<Span, SpanError> {
+        let wrong = || {
+            SpanError(
+                "write a number with a unit (ms, s, m, h or d), such as 2s, 250ms or 1h30m"
+                    .to_owned(),
+            )
+        };
+        let mut total: i64 = 0;
+        let mut rest = text;
+        if rest.is_empty() {
+            return Err(wrong());
+        }
+        while !rest.is_empty() {
+            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+            let (number, after) = rest.split_at(digits);
+            let letters = after.bytes().take_while(u8::is_ascii_alphabetic).count();
+            let (unit, after) = after.split_at(letters);
+            let (unit, _) = UNITS
+                .iter()
+                .find(|(_, name)| *name == unit)
+                .ok_or_else(wrong)?;
+            let number: i64 = number.parse().map_err(|_| wrong())?;
+            total = number
+                .checked_mul(*unit)
+                .and_then(|part| total.checked_add(part))
+                .ok_or_else(|| SpanError(format!("`{text}` is longer than time lasts")))?;
+            rest = after;
+        }
+        Ok(Span(total))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_read_as_patterns_write_them() {
+        let read = |text: &str| text.parse::<Span>();
+        assert_eq!(read("2s"), Ok(Span(2_000)));
+        assert_eq!(read("1h30m"), Ok(Span(5_400_000)));
+        assert_eq!(read("0s"), Ok(Span(0)));
+        for wrong in [
+            "",
+            "2",
+            "s",
+            "5min",
+            "-1s",
+            "1.5s",
+            "99999999999999999999s",
+            "9223372036854775807d",
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn span_prints_as_patterns_write_it() {

@@ -218,6 +218,9 @@ impl Input {
         } = self;
         let mut header = Ok(());
         let polled = source.poll(&mut |record| {
+            if record.heads_file {
+                decoder.begin_file();
+            }
             if header.is_err() {
             } else if decoder.wants_header() {
                 header = decoder.header(record.bytes);
@@ -311,6 +314,7 @@ impl Lane {
             partition: number,
             offset: leap.offset,
             arrived: None,
+            heads_file: false,
         };
         let malformed = Malformed::ahead(leap.time, time.newest(), next);
         self.malformed(record, &malformed, reject);

@@ -8,7 +8,7 @@ mod sources;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use leitmotif::engine::Engine;
@@ -91,7 +91,11 @@ impl Run {
             match polled {
                 Intaken::End => break,
                 // Whoever reads along should not wait for rows until more input comes.
-                Intaken::Waiting => self.outputs.flush()?,
+                Intaken::Waiting => {
+                    self.outputs.flush()?;
+                    // Sources never wait.
+                    std::thread::sleep(Duration::from_millis(1));
+                }
                 Intaken::More => {}
             }
             if stop.load(Ordering::Relaxed) {

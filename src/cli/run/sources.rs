@@ -13,7 +13,7 @@ use leitmotif::event::formats::table::TableData;
 use leitmotif::event::formats::{Decoder, Format, Kinds};
 use leitmotif::lang::pattern::{Program, TableId};
 use leitmotif::sink::{OutputSpec, Target};
-use leitmotif::source::{Place, Rejected, Rejection, SourceSpec};
+use leitmotif::source::{Follow, Place, Rejected, Rejection, SourceSpec};
 use leitmotif::time::Span;
 
 use crate::cli::args::RunArgs;
@@ -62,7 +62,7 @@ pub fn wanted(args: &RunArgs) -> Result<Wanted> {
     }
     let read = sources.iter().filter_map(|source| match &source.place {
         Place::File { path, .. } => Some(path),
-        Place::Stdin => None,
+        _ => None,
     });
     let read: Vec<_> = read
         .filter_map(|path| fs::canonicalize(path).ok())
@@ -93,7 +93,8 @@ pub fn open(args: &RunArgs, wanted: &Wanted, program: &Program) -> Result<Intake
             None => unnamed(args, program),
         };
         let decoder = Decoder::new(&program.schema, &projection, spec.format, &kinds);
-        intake.add(spec.name(), spec.open()?, decoder, args.delay);
+        let mut readers = spec.open(1, Follow::No)?;
+        intake.add(spec.name(), readers.swap_remove(0), decoder, args.delay);
     }
     Ok(intake)
 }

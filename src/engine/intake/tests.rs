@@ -27,6 +27,7 @@ impl Source for Lines {
                 partition: 0,
                 offset: self.given as u64,
                 arrived: None,
+                heads_file: false,
             });
         }
         Ok(if self.given < self.lines.len() {
