@@ -43,6 +43,8 @@
 pub mod automaton;
 pub mod engine;
 pub mod event;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod key;
 pub mod lang;
 pub mod sink;

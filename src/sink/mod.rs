@@ -1,22 +1,30 @@
-//! Where rows go: standard output and files, one JSON object per line.
+//! Where rows go: standard output, files, folders and whoever takes them by HTTP; one JSON object per line.
 //!
 //! [`JsonRows`] turns rows into text, [`Outputs`] knows which output is bound to which [`Sink`]. Late, malformed and evicted go nowhere unless
 //! they are bound; counting them is the engine's task.
 
 mod file;
+mod folder;
 mod json_row;
 mod outputs;
+mod receiver;
 mod spec;
 mod stdout;
+#[cfg(feature = "http")]
+mod webhook;
 
 use std::fmt;
 use std::io;
 
 pub use file::File;
+pub use folder::{Folder, Roll};
 pub use json_row::JsonRows;
 pub use outputs::{Outputs, SIDE_OUTPUTS};
+pub use receiver::{Body, Receiver};
 pub use spec::{OutputSpec, Target};
 pub use stdout::Stdout;
+#[cfg(feature = "http")]
+pub use webhook::Webhook;
 
 /// Takes whole rows.
 pub trait Sink: Send {
@@ -31,6 +39,19 @@ pub trait Sink: Send {
     /// # Errors
     /// When it cannot be written.
     fn flush(&mut self) -> Result<(), Error>;
+
+    /// Hands everything over and finishes what was begun: no row follows.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn close(&mut self) -> Result<(), Error> {
+        self.flush()
+    }
+
+    /// How often rows were handed over again because the first time failed.
+    fn retries(&self) -> u64 {
+        0
+    }
 }
 
 /// An output that cannot be named, opened or written. The message says which, why, and the way out.

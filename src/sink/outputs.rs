@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::json_row::{JsonRows, append_rejected};
-use super::{Error, File, OutputSpec, Sink, Stdout, Target};
+use super::{Error, OutputSpec, Sink, Target};
 use crate::automaton::{Row, Stream};
 use crate::event::EventTypeId;
 use crate::lang::pattern::Program;
@@ -45,10 +45,7 @@ impl Outputs {
         let mut bound = |target: &Target| match opened.get(target) {
             Some(at) => Ok(*at),
             None => {
-                let sink: Box<dyn Sink> = match target {
-                    Target::Stdout => Box::new(Stdout::new()),
-                    Target::File(path) => Box::new(File::create(path)?),
-                };
+                let sink = target.open()?;
                 let pending = Vec::with_capacity(PENDING_BYTES + 1024);
                 sinks.push(Bound { sink, pending });
                 opened.insert(target.clone(), sinks.len() - 1);
@@ -114,6 +111,19 @@ impl Outputs {
             bound.sink.flush()?;
         }
         Ok(())
+    }
+}
+
+impl Outputs {
+    /// Hands all rows over and finishes every sink: no row follows.
+    ///
+    /// # Errors
+    /// When a sink cannot be written.
+    pub fn close(&mut self) -> Result<(), Error> {
+        self.flush()?;
+        self.sinks
+            .iter_mut()
+            .try_for_each(|bound| bound.sink.close())
     }
 }
 
@@ -252,7 +262,7 @@ mod tests {
                 target: Target::File(folder.path().join(path)),
                 ..spec
             },
-            Target::Stdout => spec,
+            _ => spec,
         };
         let specs: Result<Vec<OutputSpec>, Error> = specs
             .iter()

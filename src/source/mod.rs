@@ -23,6 +23,8 @@ pub use file::{File, Packing};
 pub use folder::Folder;
 pub use generate::Generator;
 pub use push::Address;
+#[cfg(feature = "http")]
+pub use push::HttpPush;
 pub use rejected::{REJECTED_BYTES_MAX, Rejected, Rejection};
 pub use spec::{Place, SourceSpec};
 pub use stdin::Stdin;

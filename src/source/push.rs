@@ -1,8 +1,14 @@
 //! Where records are pushed to: an address that is listened at, and a path below it.
 
+#[cfg(feature = "http")]
+mod received;
+
 use std::fmt;
 
 use super::{Error, Source};
+
+#[cfg(feature = "http")]
+pub use received::HttpPush;
 
 /// What `http:` names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -47,9 +53,28 @@ impl fmt::Display for Address {
     }
 }
 
+#[cfg(feature = "http")]
+impl Address {
+    /// The number behind the name.
+    fn resolve(&self) -> std::io::Result<std::net::SocketAddr> {
+        use std::net::ToSocketAddrs as _;
+        let mut found = format!("{}:{}", self.host, self.port).to_socket_addrs()?;
+        found
+            .next()
+            .ok_or_else(|| std::io::Error::other("the name means no address"))
+    }
+}
+
 /// Begins to listen.
+#[cfg(feature = "http")]
+pub(super) fn open(address: &Address) -> Result<Box<dyn Source>, Error> {
+    Ok(Box::new(HttpPush::open(address)?))
+}
+
+/// Cannot listen.
+#[cfg(not(feature = "http"))]
 pub(super) fn open(address: &Address) -> Result<Box<dyn Source>, Error> {
     Err(Error(format!(
-        "source \"{address}\": this build lacks http; build with the feature http, or pipe records to -"
+        "source \"{address}\": this build lacks http; build it with the feature http, or pipe records to -"
     )))
 }

@@ -111,7 +111,7 @@ fn a_folder_without_records_or_with_two_formats_is_refused() {
 #[test]
 fn a_file_that_cannot_be_unpacked_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("a.json.gz"), "plain").unwrap();
+    fs::write(folder.path().join("a.json.gz"), "{\"plain\":1}\n").unwrap();
     let error = read(folder.path(), Format::Json).unwrap_err().to_string();
     assert!(
         error.contains("\"a.json.gz\" cannot be read: invalid gzip header"),

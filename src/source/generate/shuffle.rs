@@ -89,7 +89,8 @@ mod tests {
                 newest = newest.max(*number);
                 assert!(newest - number <= spread);
             }
-            assert_eq!(given.is_sorted(), spread == 0);
+            // One step is as long as equal steps keep their order.
+            assert_eq!(given.is_sorted(), spread <= 1);
             given.sort_unstable();
             assert_eq!(given, Vec::from_iter(0..1_000));
         }
