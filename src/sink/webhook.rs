@@ -476,9 +476,12 @@ mod tests {
     #[test]
     fn what_is_refused_for_good_ends_the_run_and_says_why() {
         const LONG: &str = concat!(
-            "HTTP/1.1 400 Bad Request\r\ncontent-length: 250\r\n\r\n",
-            "no such team 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 012345678",
-            "no such team 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 012345678xxxxxxxx"
+            "HTTP/1.1 400 Bad Request\r\ncontent-length: 252\r\n\r\n",
+            "no such team",
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
         );
         let (url, _inbox) = serve(&[Reply::Answer(LONG)]);
         let mut sink = webhook(&url, "");
