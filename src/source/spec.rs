@@ -137,7 +137,7 @@ fn place_of(text: &str, place: &str) -> Result<(Place, Format), Error> {
         return Ok((Place::File { path, packing }, format));
     }
     let (path, options) = match path.split_once("/?") {
-        Some((path, options)) => (&path[..], options),
+        Some(parts) => parts,
         None if folder::is_folder(path) => (path, ""),
         None => {
             return Err(wrong(
