@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use leitmotif::engine::Engine;
+use leitmotif::engine::Shard;
 use leitmotif::engine::intake::{Batch, Intake, Intaken};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -37,7 +37,7 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
     let program = Arc::new(program);
     let intake = sources::open(args, &wanted, &program)?;
     let tables = sources::tables(args, &program)?;
-    let engine = Engine::new(Arc::clone(&program), &tables)?;
+    let engine = Shard::alone(Arc::clone(&program), &tables)?;
     let outputs = Outputs::open(args, &wanted.outputs, &program)?;
     let stop = stop_on_interrupt()?;
     let mut run = Run {
@@ -59,7 +59,7 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
 /// The parts of a run.
 struct Run {
     intake: Intake,
-    engine: Engine,
+    engine: Shard,
     outputs: Outputs,
     reasons: Reasons,
     rows_written: u64,
