@@ -71,7 +71,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = span)]
     pub delay: Span,
     /// Threads that match
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub shards: u16,
     /// How the closing summary is written to stderr
     #[arg(long, value_name = "FORMAT", default_value = "text")]

@@ -42,6 +42,20 @@ impl Keyed {
         self.outcome.tally
     }
 
+    /// How many keys have state.
+    pub(crate) fn keys(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Partial matches by the name of the step bound last. Looks at every key.
+    pub(crate) fn partials(&self) -> Vec<(String, u64)> {
+        let mut counts = self.nfa.no_partials();
+        for state in self.keys.states() {
+            self.nfa.count_partials(state, &mut counts);
+        }
+        counts
+    }
+
     /// How many keys have state, and how many partial matches they have.
     pub(crate) fn live(&self) -> (usize, usize) {
         self.keys.live()

@@ -1,25 +1,49 @@
 //! Patterns over ordered events: who gets which event, in which order, and in which order rows come out.
 //!
 //! A [`Plan`] is what all shards share: automata, and which of them an event concerns. A [`Shard`] owns the state of its keys and is driven from outside with
-//! sorted events and a watermark. Neither reads a clock or does I/O.
+//! sorted events and a watermark. Around it `worker` reads sources, routes events to the shards that own their keys and hands rows on; `thread` drives
+//! workers, the collector of rows and the sinks. Only `thread` reads clocks.
 
+mod board;
 mod directory;
-pub mod intake;
+mod intake;
 mod keyed;
+mod link;
+mod meter;
 mod order;
 mod plan;
+mod pump;
 pub mod reads;
-pub mod reorder;
+mod reasons;
+mod reorder;
+mod rows;
+mod run;
 mod shard;
 pub mod snapshot;
+mod thread;
 mod timers;
-pub mod watermark;
+mod watermark;
+mod worker;
 
 use crate::automaton::TooComplex;
 use crate::time::{Timestamp, Watermark};
 
+#[cfg(feature = "testing")]
+pub(crate) use intake::Now;
+pub use intake::{Counts, TimeFrom, Timing};
 pub use plan::Plan;
+#[cfg(feature = "testing")]
+pub(crate) use pump::{Patience, Pump};
+pub use reasons::Reasons;
+#[cfg(feature = "testing")]
+pub(crate) use rows::Collector;
+#[cfg(feature = "testing")]
+pub(crate) use run::Parts;
+pub use run::{Account, SourceSetup, Watch};
 pub use shard::Shard;
+pub use thread::{RunError, Running};
+#[cfg(feature = "testing")]
+pub(crate) use worker::{Turn, Worker};
 
 /// A pattern that has no automaton.
 #[derive(Debug)]

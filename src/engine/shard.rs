@@ -115,15 +115,15 @@ impl Shard {
         out.extend(rows.into_iter().map(|ordered| ordered.row));
     }
 
-    /// Lets all levels pass, on a shard that owns all keys. Rows come in order.
+    /// Lets all levels pass, on a shard that owns all keys. Rows come in order. Gives the list back, empty, to be used again.
     pub(crate) fn pass_all(
         &mut self,
         events: Vec<Judged>,
         watermark: Watermark,
         out: &mut Vec<Ordered>,
-    ) {
+    ) -> Vec<Judged> {
         let first = out.len();
-        self.pass(0, events, watermark, out);
+        let spent = self.pass(0, events, watermark, out);
         let mut from = first;
         for level in 1..self.levels.len() {
             let upto = out.len();
@@ -138,6 +138,7 @@ impl Shard {
         if self.levels.len() > 1 {
             out[first..].sort_by(Ordered::order);
         }
+        spent
     }
 
     /// Takes an event of a stream, for the levels of the patterns that it concerns.
@@ -155,19 +156,20 @@ impl Shard {
 
     /// Lets one level's time pass up to `watermark`. Its rows are appended in order.
     ///
-    /// `events`: those of sources, on level 0; sorted, and before the watermark. Levels pass in order: no level is ahead of the one below.
+    /// `events`: those of sources, on level 0; sorted, and before the watermark. Levels pass in order: no level is ahead of the one below. Gives
+    /// the list back, empty, to be used again.
     pub(crate) fn pass(
         &mut self,
         level: usize,
         events: Vec<Judged>,
         watermark: Watermark,
         out: &mut Vec<Ordered>,
-    ) {
+    ) -> Vec<Judged> {
         debug_assert!(events.windows(2).all(|pair| {
             (pair[0].event.time, pair[0].event.position)
                 <= (pair[1].event.time, pair[1].event.position)
         }));
-        let events = match level {
+        let mut events = match level {
             0 => events,
             _ => self.levels[level].take(watermark),
         };
@@ -195,15 +197,17 @@ impl Shard {
         }
         out[first..].sort_by(Ordered::order);
         if level == 0 && self.levels.len() > 1 {
-            self.hold(events);
+            self.hold(&events);
         }
+        events.clear();
+        events
     }
 
     /// Keeps events of sources for the higher levels.
-    fn hold(&mut self, events: Vec<Judged>) {
+    fn hold(&mut self, events: &[Judged]) {
         for judged in events {
             for level in &mut self.levels[1..] {
-                if concerns(&judged, &level.members) {
+                if concerns(judged, &level.members) {
                     level.held.push_back(judged.clone());
                 }
             }
@@ -241,6 +245,20 @@ impl Shard {
             tallies[pattern.id().0 as usize] = pattern.tally();
         }
         tallies
+    }
+
+    /// How many keys have state, over all patterns.
+    pub(crate) fn keys(&self) -> usize {
+        self.keyed.iter().map(Keyed::keys).sum()
+    }
+
+    /// Partial matches by pattern in order of declaration, each with the name of the step bound last, or `window`. Looks at every key.
+    pub(crate) fn partials(&self) -> Vec<Vec<(String, u64)>> {
+        let mut partials = vec![Vec::new(); self.program().patterns.len()];
+        for pattern in &self.keyed {
+            partials[pattern.id().0 as usize] = pattern.partials();
+        }
+        partials
     }
 
     /// How many keys have state, and how many partial matches and open windows there are, over all patterns.

@@ -8,11 +8,13 @@ mod sources;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use leitmotif::engine::Shard;
-use leitmotif::engine::intake::{Batch, Intake, Intaken};
+use leitmotif::engine::{Account, Plan, RunError, Running};
+use leitmotif::key::Shards;
+use leitmotif::lang::pattern::Program;
+use leitmotif::source::Rejection;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::Outcome;
@@ -20,8 +22,9 @@ use super::args::{RunArgs, SummaryFormat};
 use super::program;
 use super::summary::{self, PatternCounts, SourceCounts, Summary};
 use bar::Bar;
-use outputs::Outputs;
-use sources::Reasons;
+
+/// How often the run is looked at while it goes on: soon at first, then a few times a second.
+const LOOK: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(20));
 
 /// Runs the patterns until their sources end.
 ///
@@ -35,20 +38,42 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
         return Ok(Outcome::Findings);
     };
     let program = Arc::new(program);
-    let intake = sources::open(args, &wanted, &program)?;
+    let shards =
+        Shards::new(args.shards).context("the number of shards is checked when it is read")?;
+    let sources = sources::open(args, &wanted, &program, shards)?;
     let tables = sources::tables(args, &program)?;
-    let engine = Shard::alone(Arc::clone(&program), &tables)?;
-    let outputs = Outputs::open(args, &wanted.outputs, &program)?;
+    let plan = Arc::new(Plan::new(Arc::clone(&program), &tables)?);
+    let (outputs, drains) = outputs::open(args, &wanted.outputs, &program)?;
     let stop = stop_on_interrupt()?;
-    let mut run = Run {
-        intake,
-        engine,
-        outputs,
-        reasons: Reasons::default(),
-        rows_written: 0,
+    let running = Running::start(plan, shards, sources, outputs, drains)
+        .context("the threads of the run can't be started")?;
+    let bar = Bar::new(
+        running.progress(),
+        outputs::draws_on_terminal(&wanted.outputs, &program),
+    );
+    let mut look = LOOK.0;
+    while !running.has_ended() {
+        std::thread::sleep(look);
+        look = (look * 2).min(LOOK.1);
+        bar.at(running.progress());
+        if stop.load(Ordering::Relaxed) {
+            running.watch().stop();
+        }
+    }
+    bar.finish();
+    let interrupted = stop.load(Ordering::Relaxed);
+    let account = running.wait().map_err(|error| match error {
+        RunError::Source(error) => anyhow::Error::new(error),
+        RunError::Sink(error) => anyhow::Error::new(error),
+        error @ RunError::Panicked(_) => anyhow::Error::new(error),
+    })?;
+    let report = Report {
+        args,
+        program: &program,
+        account: &account,
+        interrupted,
     };
-    let interrupted = run.drive(&stop)?;
-    run.report(args, began, interrupted)?;
+    report.write(began, |output| outputs::keeps(&wanted.outputs, output))?;
     Ok(if interrupted {
         Outcome::Interrupted
     } else {
@@ -56,92 +81,69 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
     })
 }
 
-/// The parts of a run.
-struct Run {
-    intake: Intake,
-    engine: Shard,
-    outputs: Outputs,
-    reasons: Reasons,
-    rows_written: u64,
+/// What is said at the end.
+struct Report<'a> {
+    args: &'a RunArgs,
+    program: &'a Program,
+    account: &'a Account,
+    interrupted: bool,
 }
 
-impl Run {
-    /// Reads to the end, or until `stop`; true in the second case.
-    fn drive(&mut self, stop: &AtomicBool) -> Result<bool> {
-        let bar = Bar::new(self.intake.progress(), self.outputs.draw_on_terminal());
-        let mut batch = Batch::new();
-        let mut rows = Vec::new();
-        loop {
-            let mut failed = None;
-            let (outputs, reasons) = (&mut self.outputs, &mut self.reasons);
-            let polled = self.intake.poll(&mut batch, &mut |rejected| {
-                reasons.note(&rejected);
-                if failed.is_none() {
-                    failed = outputs.reject(&rejected).err();
-                }
-            })?;
-            if let Some(error) = failed {
-                return Err(error);
-            }
-            self.engine
-                .advance(&batch.events, batch.watermark, &mut rows);
-            self.outputs.write(&rows)?;
-            rows.clear();
-            bar.at(self.intake.progress());
-            match polled {
-                Intaken::End => break,
-                // Whoever reads along should not wait for rows until more input comes.
-                Intaken::Waiting => self.outputs.flush()?,
-                Intaken::More => {}
-            }
-            if stop.load(Ordering::Relaxed) {
-                break;
-            }
-        }
-        self.outputs.flush()?;
-        self.rows_written = self.outputs.written();
-        bar.finish();
-        Ok(stop.load(Ordering::Relaxed))
-    }
-
-    fn report(&self, args: &RunArgs, began: Instant, interrupted: bool) -> Result<()> {
+impl Report<'_> {
+    fn write(&self, began: Instant, keeps: impl Fn(&str) -> bool) -> Result<()> {
         let wall = began.elapsed().as_secs_f64();
-        let sources: Vec<SourceCounts> = self
-            .intake
-            .counts()
-            .map(|(name, counts)| self.reasons.counts(name, counts, args.delay))
+        let sources: Vec<SourceCounts> = (0..self.account.sources.len())
+            .map(|source| self.source(source))
             .collect();
-        let program = self.engine.program();
-        let patterns =
-            program
-                .patterns
-                .iter()
-                .zip(self.engine.tallies())
-                .map(|(pattern, tally)| PatternCounts {
-                    name: pattern.name.clone(),
-                    matches: tally.matches - tally.suppressed,
-                    timeouts: tally.timeouts,
-                    suppressed: tally.suppressed,
-                    evicted: tally.evicted,
-                });
+        let tallies = self.program.patterns.iter().zip(&self.account.tallies);
+        let patterns = tallies.map(|(pattern, tally)| PatternCounts {
+            name: pattern.name.clone(),
+            matches: tally.matches - tally.suppressed,
+            timeouts: tally.timeouts,
+            suppressed: tally.suppressed,
+            evicted: tally.evicted,
+        });
         let records_read = sources.iter().map(|source| source.read).sum();
         let summary = Summary {
             sources,
             patterns: patterns.collect(),
             records_read,
-            rows_written: self.rows_written,
+            rows_written: self.account.rows,
             wall_seconds: wall,
             cpu_seconds: summary::cpu_time().map(|time| time.as_secs_f64()),
             events_per_second: records_read as f64 / wall.max(1e-9),
             peak_memory_bytes: summary::peak_memory(),
-            interrupted,
+            interrupted: self.interrupted,
         };
-        let text = match args.summary {
+        let text = match self.args.summary {
             SummaryFormat::Json => summary.json(),
-            SummaryFormat::Text => summary.text(|output| self.outputs.keeps(output)),
+            SummaryFormat::Text => summary.text(keeps),
         };
         io::stderr().lock().write_all(text.as_bytes())?;
         Ok(())
+    }
+
+    fn source(&self, source: usize) -> SourceCounts {
+        let (name, counts) = &self.account.sources[source];
+        let reasons = &self.account.reasons;
+        let first = |rejection| reasons.first(name, rejection).map(str::to_owned);
+        SourceCounts {
+            name: if name == "-" {
+                "stdin".to_owned()
+            } else {
+                name.clone()
+            },
+            read: counts.read,
+            processed: counts.processed,
+            late: counts.late,
+            malformed: counts.malformed,
+            filtered: counts.filtered,
+            late_first: first(Rejection::Late),
+            malformed_first: first(Rejection::Malformed),
+            delay_needed_ms: reasons
+                .behind_max(name)
+                .map(|behind| self.args.delay.0.saturating_add(behind.0)),
+        }
     }
 }
 

@@ -6,19 +6,18 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use leitmotif::automaton::Tables;
-use leitmotif::engine::intake::{Counts, Intake};
-use leitmotif::engine::reads;
+use leitmotif::engine::{SourceSetup, TimeFrom, Timing, reads};
 use leitmotif::event::EventTypeId;
 use leitmotif::event::formats::table::TableData;
 use leitmotif::event::formats::{Decoder, Format, Kinds};
+use leitmotif::key::Shards;
 use leitmotif::lang::pattern::{Program, TableId};
 use leitmotif::sink::{OutputSpec, Target};
-use leitmotif::source::{Place, Rejected, Rejection, SourceSpec};
+use leitmotif::source::{Extent, Place, SourceSpec};
 use leitmotif::time::Span;
 
 use crate::cli::args::RunArgs;
 use crate::cli::suggest;
-use crate::cli::summary::SourceCounts;
 
 /// What the command line names, before anything is opened.
 pub struct Wanted {
@@ -80,22 +79,43 @@ pub fn wanted(args: &RunArgs) -> Result<Wanted> {
     Ok(Wanted { sources, outputs })
 }
 
+/// Silence of this length sets a partition of an unbounded source aside.
+const IDLE: Span = Span(10_000);
+
 /// Opens every source.
 ///
 /// # Errors
 /// When an event type is not known or a source can't be opened.
-pub fn open(args: &RunArgs, wanted: &Wanted, program: &Program) -> Result<Intake> {
+pub fn open(
+    args: &RunArgs,
+    wanted: &Wanted,
+    program: &Program,
+    _shards: Shards,
+) -> Result<Vec<SourceSetup>> {
     let projection = reads::projection(program);
-    let mut intake = Intake::new();
+    let mut sources = Vec::new();
     for spec in &wanted.sources {
         let kinds = match &spec.event_type {
             Some(name) => Kinds::One(event_type(program, name)?),
             None => unnamed(args, program),
         };
-        let decoder = Decoder::new(&program.schema, &projection, spec.format, &kinds);
-        intake.add(spec.name(), spec.open()?, decoder, args.delay);
+        let decoder = || Decoder::new(&program.schema, &projection, spec.format, &kinds);
+        let readers: Vec<_> = [spec.open()?]
+            .into_iter()
+            .map(|reader| (reader, decoder()))
+            .collect();
+        let bounded = (readers.iter()).all(|(reader, _)| reader.extent() == Extent::Bounded);
+        sources.push(SourceSetup {
+            name: spec.name(),
+            readers,
+            timing: Timing {
+                delay: args.delay,
+                idle: (!bounded).then_some(IDLE),
+                time: TimeFrom::Event,
+            },
+        });
     }
-    Ok(intake)
+    Ok(sources)
 }
 
 fn event_type(program: &Program, name: &str) -> Result<EventTypeId> {
@@ -174,66 +194,4 @@ pub fn tables(args: &RunArgs, program: &Program) -> Result<Tables> {
         tables.load(TableId(id), rows);
     }
     Ok(tables)
-}
-
-/// What was wrong with the records that took no part. Few sources, so a list will do.
-#[derive(Default)]
-pub struct Reasons(Vec<Reason>);
-
-/// What was wrong with the late or the malformed records of one source.
-struct Reason {
-    source: String,
-    rejection: Rejection,
-    /// With the first of them.
-    first: String,
-    /// How far the latest of them lay before the watermark.
-    behind_max: Option<Span>,
-}
-
-impl Reasons {
-    /// Takes note of a record.
-    pub fn note(&mut self, rejected: &Rejected<'_>) {
-        let mut known = self.0.iter_mut();
-        match known.find(|reason| reason.is_about(rejected.source, rejected.rejection)) {
-            Some(reason) => reason.behind_max = reason.behind_max.max(rejected.behind),
-            None => self.0.push(Reason {
-                source: rejected.source.to_owned(),
-                rejection: rejected.rejection,
-                first: format!("record {}: {}", rejected.offset, rejected.reason),
-                behind_max: rejected.behind,
-            }),
-        }
-    }
-
-    /// A source's counts with the reasons noted for it; `delay` is what was allowed for.
-    pub fn counts(&self, name: &str, counts: Counts, delay: Span) -> SourceCounts {
-        let reason = |rejection| {
-            self.0
-                .iter()
-                .find(|reason| reason.is_about(name, rejection))
-        };
-        let first = |rejection| reason(rejection).map(|reason| reason.first.clone());
-        let behind = reason(Rejection::Late).and_then(|reason| reason.behind_max);
-        SourceCounts {
-            name: if name == "-" {
-                "stdin".to_owned()
-            } else {
-                name.to_owned()
-            },
-            read: counts.read,
-            processed: counts.processed,
-            late: counts.late,
-            malformed: counts.malformed,
-            filtered: counts.filtered,
-            late_first: first(Rejection::Late),
-            malformed_first: first(Rejection::Malformed),
-            delay_needed_ms: behind.map(|behind| delay.0.saturating_add(behind.0)),
-        }
-    }
-}
-
-impl Reason {
-    fn is_about(&self, source: &str, rejection: Rejection) -> bool {
-        self.rejection == rejection && self.source == source
-    }
 }
