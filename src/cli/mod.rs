@@ -5,6 +5,7 @@
 
 mod args;
 mod check;
+mod config;
 mod explain;
 mod files;
 mod fmt;

@@ -10,13 +10,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use leitmotif::config::{Config, SourceConfig};
 use leitmotif::engine::Engine;
 use leitmotif::engine::intake::{Batch, Intake, Intaken};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::Outcome;
-use super::args::{RunArgs, SummaryFormat};
+use super::args::{Named, ProgramArgs, RunArgs, SummaryFormat};
+use super::config;
 use super::program;
 use super::summary::{self, PatternCounts, SourceCounts, Summary};
 use bar::Bar;
@@ -30,15 +32,17 @@ use sources::Reasons;
 pub fn run(args: &RunArgs) -> Result<Outcome> {
     let began = Instant::now();
     // What can be known to be wrong is said before files are checked and made.
-    let wanted = sources::wanted(args)?;
-    let Some((_, program)) = program::load(&args.program)?.usable()? else {
+    let config = config::of(args)?;
+    let patterns = program_args(&config)?;
+    let sources = sources::wanted(&config)?;
+    let Some((_, program)) = program::load(&patterns)?.usable()? else {
         return Ok(Outcome::Findings);
     };
     let program = Arc::new(program);
-    let intake = sources::open(args, &wanted, &program)?;
-    let tables = sources::tables(args, &program)?;
+    let intake = sources::open(&config, &sources, &program)?;
+    let tables = sources::tables(&config, &program)?;
     let engine = Engine::new(Arc::clone(&program), &tables)?;
-    let outputs = Outputs::open(args, &wanted.outputs, &program)?;
+    let outputs = Outputs::open(args, &config.outputs, &program)?;
     let stop = stop_on_interrupt()?;
     let mut run = Run {
         intake,
@@ -48,12 +52,25 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
         rows_written: 0,
     };
     let interrupted = run.drive(&stop)?;
-    run.report(args, began, interrupted)?;
+    run.report(args, &sources, began, interrupted)?;
     Ok(if interrupted {
         Outcome::Interrupted
     } else {
         Outcome::Fine
     })
+}
+
+/// The patterns of a run as other commands name them.
+fn program_args(config: &Config) -> Result<ProgramArgs> {
+    let patterns = config.program.patterns.clone();
+    if patterns.is_empty() {
+        bail!(
+            "no patterns to run; name files or folders, or set patterns = [\"folder\"] in the configuration"
+        );
+    }
+    let params = config.program.params.iter().cloned();
+    let params = params.map(|(name, value)| Named { name, value }).collect();
+    Ok(ProgramArgs { patterns, params })
 }
 
 /// The parts of a run.
@@ -104,12 +121,19 @@ impl Run {
         Ok(stop.load(Ordering::Relaxed))
     }
 
-    fn report(&self, args: &RunArgs, began: Instant, interrupted: bool) -> Result<()> {
+    fn report(
+        &self,
+        args: &RunArgs,
+        sources: &[SourceConfig],
+        began: Instant,
+        interrupted: bool,
+    ) -> Result<()> {
         let wall = began.elapsed().as_secs_f64();
         let sources: Vec<SourceCounts> = self
             .intake
             .counts()
-            .map(|(name, counts)| self.reasons.counts(name, counts, args.delay))
+            .zip(sources)
+            .map(|((name, counts), source)| self.reasons.counts(name, counts, source.delay))
             .collect();
         let program = self.engine.program();
         let patterns =
