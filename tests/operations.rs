@@ -1,7 +1,11 @@
 //! A run as those who operate it see it: its configuration, its log, its metrics and its health.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
 use tempfile::TempDir;
@@ -138,4 +142,126 @@ fn configuration_that_makes_no_sense_is_refused_with_all_its_mistakes() {
         &[],
         "error: no patterns to run; name files or folders, or set patterns = [\"folder\"] in the configuration",
     );
+}
+
+/// A run that reads stdin until its test closes it.
+struct Running {
+    child: std::process::Child,
+    address: String,
+}
+
+impl Running {
+    /// Begins a run that says on stderr where it serves.
+    fn start(place: &Place) -> Running {
+        let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("leitmotif"))
+            .current_dir(place.path())
+            .args("run door.motif --source Door=- --delay 5s --http 127.0.0.1:0".split(' '))
+            .args(["--log", "info", "--log-format", "json"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("started");
+        let mut log = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let address = log.by_ref().find_map(|line| {
+            let line: serde_json::Value = serde_json::from_str(&line.ok()?).expect("JSON");
+            Some(line.get("address")?.as_str()?.to_owned())
+        });
+        // The rest is read, so that the run never waits for its reader.
+        std::thread::spawn(move || log.for_each(drop));
+        Running {
+            child,
+            address: address.expect("the log tells the address"),
+        }
+    }
+
+    fn send(&mut self, text: &str) {
+        let stdin = self.child.stdin.as_mut().expect("piped");
+        stdin.write_all(text.as_bytes()).expect("written");
+        stdin.flush().expect("written");
+    }
+
+    /// Asks until the answer is as wanted, for ten seconds.
+    fn ask(&self, path: &str, wanted: &str) -> String {
+        let began = Instant::now();
+        loop {
+            let answer = self.get(path);
+            if answer.contains(wanted) {
+                return answer;
+            }
+            assert!(began.elapsed() < Duration::from_secs(10), "{answer}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("written");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("text");
+        answer
+    }
+
+    fn end(mut self) {
+        drop(self.child.stdin.take());
+        assert!(self.child.wait().expect("ended").success());
+    }
+}
+
+#[test]
+fn running_engine_tells_its_numbers_until_it_ends() {
+    let place = Place::new();
+    let mut run = Running::start(&place);
+    run.send(KNOCKS);
+    run.send("no record\n");
+    let events = "leitmotif_events_total{source=\"-\",outcome=\"malformed\"} 1\n";
+    let answer = run.ask("/metrics", events);
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(
+        run.get("/ready")
+            .ends_with(r#"{"ready":true,"phase":"running"}"#)
+    );
+    assert!(run.get("/health").ends_with(r#"{"healthy":true}"#));
+    let address = run.address.clone();
+    run.end();
+    assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn address_that_is_taken_ends_a_run_before_it_begins() {
+    let place = Place::new();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("bound");
+    let ended = place.run(&format!("run -c l.toml --http {address}"), &[]);
+    assert_eq!(ended.code, 2);
+    let wanted = format!(
+        "error: metrics can't be served at {address}: another process listens there; end it, or name another port with --http\n"
+    );
+    assert_eq!(ended.err, wanted);
+}
+
+#[test]
+fn log_is_silent_unless_asked_and_goes_to_stderr() {
+    let place = Place::new();
+    let ended = place.run("run -c l.toml", &[]);
+    assert!(!ended.err.contains("INFO"), "{}", ended.err);
+    let ended = place.run("run -c l.toml --log info", &[]);
+    assert!(
+        ended
+            .err
+            .contains(" INFO the run begins patterns=1 sources=1"),
+        "{}",
+        ended.err
+    );
+    assert!(
+        ended.err.contains(" INFO the run has ended read=2 rows=1"),
+        "{}",
+        ended.err
+    );
+    let ended = place.run("run -c l.toml --log info --log-format json", &[]);
+    let first: serde_json::Value =
+        serde_json::from_str(ended.err.lines().next().expect("a line")).expect("JSON");
+    assert_eq!(first["message"], "the run begins");
+    assert_eq!(first["patterns"], 1);
 }

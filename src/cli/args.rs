@@ -90,7 +90,7 @@ pub struct RunArgs {
     /// Serve metrics, health and readiness, such as at 127.0.0.1:9464 [default: off]
     #[arg(long, value_name = "ADDRESS", value_parser = read::<Http>)]
     pub http: Option<Http>,
-    /// The least important that is logged to stderr: off, error, warn, info, debug or trace [default: info]
+    /// The least important that is logged to stderr: off, error, warn, info, debug or trace [default: warn]
     #[arg(long, value_name = "LEVEL", value_parser = read::<LogLevel>)]
     pub log: Option<LogLevel>,
     /// How it is logged: text or json [default: text]

@@ -9,9 +9,14 @@ mod config;
 mod explain;
 mod files;
 mod fmt;
+#[cfg(feature = "http")]
+mod http;
 mod literal;
+mod log;
 mod program;
 mod run;
+#[cfg(test)]
+mod sample;
 mod suggest;
 mod summary;
 mod test;

@@ -52,9 +52,9 @@ pub enum LogLevel {
     /// What ends or endangers a run.
     Error,
     /// What somebody should look at.
+    #[default]
     Warn,
     /// What runs, and how it ended.
-    #[default]
     Info,
     /// Steps on the way.
     Debug,

@@ -114,7 +114,7 @@ fn what_nobody_says_has_a_default() {
     let config = complete("[sources.a]\nurl = \"a.csv\"");
     assert_eq!(config.shards, 3, "one per core");
     assert_eq!(config.http, None);
-    assert_eq!(config.log.level, LogLevel::Info);
+    assert_eq!(config.log.level, LogLevel::Warn);
     assert_eq!(config.input.type_field, "type");
     assert_eq!(config.input.delay, Span(0));
     let source = &config.input.sources[0];

@@ -3,9 +3,11 @@
 mod bar;
 mod outputs;
 mod pretty;
+mod seen;
 mod sources;
 
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -14,15 +16,20 @@ use anyhow::{Context as _, Result, bail};
 use leitmotif::config::{Config, SourceConfig};
 use leitmotif::engine::Engine;
 use leitmotif::engine::intake::{Batch, Intake, Intaken};
+use leitmotif::engine::snapshot::Phase;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::Outcome;
 use super::args::{Named, ProgramArgs, RunArgs, SummaryFormat};
 use super::config;
+#[cfg(feature = "http")]
+use super::http::{Server, View};
+use super::log;
 use super::program;
 use super::summary::{self, PatternCounts, SourceCounts, Summary};
 use bar::Bar;
 use outputs::Outputs;
+use seen::Seen;
 use sources::Reasons;
 
 /// Runs the patterns until their sources end.
@@ -33,6 +40,7 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
     let began = Instant::now();
     // What can be known to be wrong is said before files are checked and made.
     let config = config::of(args)?;
+    log::start(config.log);
     let patterns = program_args(&config)?;
     let sources = sources::wanted(&config)?;
     let Some((_, program)) = program::load(&patterns)?.usable()? else {
@@ -44,11 +52,20 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
     let engine = Engine::new(Arc::clone(&program), &tables)?;
     let outputs = Outputs::open(args, &config.outputs, &program)?;
     let stop = stop_on_interrupt()?;
+    let seen = Seen::since(began);
+    let _server = served(config.http, &seen)?;
+    tracing::info!(
+        patterns = program.patterns.len(),
+        sources = sources.len(),
+        shards = 1,
+        "the run begins"
+    );
     let mut run = Run {
         intake,
         engine,
         outputs,
         reasons: Reasons::default(),
+        seen,
         rows_written: 0,
     };
     let interrupted = run.drive(&stop)?;
@@ -58,6 +75,29 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
     } else {
         Outcome::Fine
     })
+}
+
+/// Serves metrics, health and readiness of a run, if that is wanted, until the server is dropped.
+#[cfg(feature = "http")]
+fn served(address: Option<SocketAddr>, seen: &Seen) -> Result<Option<Server>> {
+    let Some(address) = address else {
+        return Ok(None);
+    };
+    let view = View {
+        snapshot: Box::new(seen.view()),
+        stuck: Box::new(|| None),
+    };
+    let server = Server::start(address, view)?;
+    tracing::info!(address = %server.address(), "metrics, health and readiness are served");
+    Ok(Some(server))
+}
+
+#[cfg(not(feature = "http"))]
+fn served(address: Option<SocketAddr>, _: &Seen) -> Result<()> {
+    if address.is_some() {
+        bail!("this build serves no metrics; leave http out, or build it with the feature http");
+    }
+    Ok(())
 }
 
 /// The patterns of a run as other commands name them.
@@ -79,6 +119,7 @@ struct Run {
     engine: Engine,
     outputs: Outputs,
     reasons: Reasons,
+    seen: Seen,
     rows_written: u64,
 }
 
@@ -105,6 +146,7 @@ impl Run {
             self.outputs.write(&rows)?;
             rows.clear();
             bar.at(self.intake.progress());
+            self.show(Phase::Running);
             match polled {
                 Intaken::End => break,
                 // Whoever reads along should not wait for rows until more input comes.
@@ -115,10 +157,17 @@ impl Run {
                 break;
             }
         }
+        self.show(Phase::Stopping);
         self.outputs.flush()?;
         self.rows_written = self.outputs.written();
         bar.finish();
         Ok(stop.load(Ordering::Relaxed))
+    }
+
+    /// Lets those who look see how far it is.
+    fn show(&mut self, phase: Phase) {
+        let rows = self.outputs.written();
+        self.seen.renew(phase, &self.intake, &self.engine, rows);
     }
 
     fn report(
@@ -160,6 +209,13 @@ impl Run {
             peak_memory_bytes: summary::peak_memory(),
             interrupted,
         };
+        tracing::info!(
+            read = summary.records_read,
+            rows = summary.rows_written,
+            seconds = wall,
+            interrupted,
+            "the run has ended"
+        );
         let text = match args.summary {
             SummaryFormat::Json => summary.json(),
             SummaryFormat::Text => summary.text(|output| self.outputs.keeps(output)),
