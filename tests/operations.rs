@@ -209,6 +209,7 @@ impl Running {
     }
 }
 
+#[cfg(feature = "http")]
 #[test]
 fn running_engine_tells_its_numbers_until_it_ends() {
     let place = Place::new();
@@ -228,6 +229,7 @@ fn running_engine_tells_its_numbers_until_it_ends() {
     assert!(TcpStream::connect(address).is_err());
 }
 
+#[cfg(feature = "http")]
 #[test]
 fn address_that_is_taken_ends_a_run_before_it_begins() {
     let place = Place::new();
@@ -264,4 +266,66 @@ fn log_is_silent_unless_asked_and_goes_to_stderr() {
         serde_json::from_str(ended.err.lines().next().expect("a line")).expect("JSON");
     assert_eq!(first["message"], "the run begins");
     assert_eq!(first["patterns"], 1);
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn top_prints_one_frame_of_a_running_engine() {
+    let place = Place::new();
+    let mut run = Running::start(&place);
+    run.send(KNOCKS);
+    run.ask("/ready", "200 OK");
+    let ended = place.run(&format!("top --once {}", run.address), &[]);
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""));
+    assert!(
+        ended.out.starts_with("leitmotif running for "),
+        "{}",
+        ended.out
+    );
+    for wanted in ["\nSOURCE ", "\nPATTERN ", "\ntwice "] {
+        assert!(ended.out.contains(wanted), "{}", ended.out);
+    }
+    run.end();
+}
+
+#[test]
+fn top_says_in_one_line_what_keeps_it_from_its_engine() {
+    let place = Place::new();
+    let says = |line: &str, wanted: &str| {
+        let ended = place.run(line, &[]);
+        assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{line}");
+        assert_eq!(ended.err, format!("error: {wanted}\n"), "{line}");
+    };
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let nobody = free.local_addr().expect("bound");
+    drop(free);
+    says(
+        &format!("top --once http://{nobody}"),
+        &format!(
+            "the engine at http://{nobody} can't be reached: nobody listens there; start it with leitmotif run … --http {nobody}, or name another address"
+        ),
+    );
+    says(
+        "top --once ftp://x",
+        "\"ftp://x\" is no address of an engine; write one such as http://127.0.0.1:9464",
+    );
+    let other = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = other.local_addr().expect("bound");
+    std::thread::spawn(move || {
+        let (mut stream, _) = other.accept().expect("asked");
+        let mut asked = [0; 1024];
+        let _ = stream.read(&mut asked).expect("asked");
+        stream
+            .write_all(b"HTTP/1.0 200 OK\r\n\r\n<html>")
+            .expect("answered");
+    });
+    says(
+        &format!("top --once {address}"),
+        &format!(
+            "what answers at http://{address} is no engine of this version; name the address that leitmotif run was given with --http"
+        ),
+    );
+    let ended = place.run("top", &[]);
+    assert_eq!(ended.code, 2);
+    assert!(ended.err.contains("leitmotif top --once"), "{}", ended.err);
 }

@@ -37,6 +37,8 @@ pub enum Command {
     Test(TestArgs),
     /// Say what a pattern does, or what a code such as E107 means
     Explain(ExplainArgs),
+    /// Watch a running engine on a terminal
+    Top(TopArgs),
 }
 
 /// The pattern files, and what changes their meaning.
@@ -167,6 +169,18 @@ pub struct ExplainArgs {
     /// How it is written
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ExplainFormat,
+}
+
+/// `leitmotif top`
+#[derive(Debug, Args)]
+#[command(after_help = "q, Esc or Ctrl-C ends it.")]
+pub struct TopArgs {
+    /// Where the engine serves its status: what `leitmotif run --http` was given
+    #[arg(value_name = "URL", default_value = "http://127.0.0.1:9464")]
+    pub url: String,
+    /// Print one frame, of one second, as text and end
+    #[arg(long)]
+    pub once: bool,
 }
 
 /// How `check` writes findings.

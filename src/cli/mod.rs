@@ -20,6 +20,7 @@ mod sample;
 mod suggest;
 mod summary;
 mod test;
+mod top;
 
 use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
@@ -48,6 +49,7 @@ pub fn main() -> ExitCode {
         Command::Fmt(args) => fmt::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Top(args) => top::run(&args),
     };
     match result {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,

@@ -31,6 +31,7 @@ impl Seen {
     }
 
     /// Gives the newest snapshot, at any time and to any thread.
+    #[cfg(feature = "http")]
     pub fn view(&self) -> impl Fn() -> Snapshot + Send + Sync + use<> {
         let newest = Arc::clone(&self.newest);
         move || {
