@@ -35,12 +35,13 @@
 //! assert_eq!(&*rows[0].values, [Value::Str("c1".into()), Value::Int(900)]);
 //! ```
 //!
-//! Modules, each using only those before it: [`time`], [`event`], [`lang`], [`automaton`], [`source`], [`sink`], [`engine`]; behind the feature `testing`
+//! Modules, each using only those before it: [`time`], [`event`], [`lang`], [`automaton`], [`source`], [`sink`], [`engine`], [`config`]; behind the feature `testing`
 //! the reference matcher that judges the engine.
 
 #![deny(missing_docs)]
 
 pub mod automaton;
+pub mod config;
 pub mod engine;
 pub mod event;
 pub mod key;

@@ -55,7 +55,7 @@ impl Counts {
 
 /// Where an event's time comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum TimeFrom {
+pub enum TimeBasis {
     /// The field that its type declares.
     #[default]
     Event,
@@ -73,7 +73,7 @@ pub struct Timing {
     /// After how much silence a partition is set aside; `None` for never.
     pub idle: Option<Span>,
     /// Where times come from.
-    pub time: TimeFrom,
+    pub time: TimeBasis,
 }
 
 /// The time at which something is done: handed in by whoever has a clock.
@@ -149,8 +149,8 @@ impl Intake {
             entry,
         );
         let decoder = match timing.time {
-            TimeFrom::Event => decoder,
-            TimeFrom::Ingestion | TimeFrom::Processing => decoder.stamped(),
+            TimeBasis::Event => decoder,
+            TimeBasis::Ingestion | TimeBasis::Processing => decoder.stamped(),
         };
         self.inputs.push(Input {
             reader,

@@ -30,7 +30,7 @@ use crate::time::{Timestamp, Watermark};
 
 #[cfg(feature = "testing")]
 pub(crate) use intake::Now;
-pub use intake::{Counts, TimeFrom, Timing};
+pub use intake::{Counts, TimeBasis, Timing};
 pub use plan::Plan;
 #[cfg(feature = "testing")]
 pub(crate) use pump::{Patience, Pump};

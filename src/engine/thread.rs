@@ -149,7 +149,6 @@ impl Running {
     }
 
     /// A function that takes snapshots, for other threads.
-    #[must_use]
     pub fn snapshots(&self) -> impl Fn() -> Snapshot + Clone + Send + Sync + 'static {
         let (watch, shared) = (self.watch.clone(), Arc::clone(&self.shared));
         move || watch.snapshot(shared.began.elapsed().as_secs_f64())

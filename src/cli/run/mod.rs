@@ -6,11 +6,13 @@ mod pretty;
 mod sources;
 
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use leitmotif::config::{Config, SourceConfig};
 use leitmotif::engine::{Account, Plan, RunError, Running};
 use leitmotif::key::Shards;
 use leitmotif::lang::pattern::Program;
@@ -18,7 +20,11 @@ use leitmotif::source::Rejection;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::Outcome;
-use super::args::{RunArgs, SummaryFormat};
+use super::args::{Named, ProgramArgs, RunArgs, SummaryFormat};
+use super::config;
+#[cfg(feature = "http")]
+use super::http::{Server, View};
+use super::log;
 use super::program;
 use super::summary::{self, PatternCounts, SourceCounts, Summary};
 use bar::Bar;
@@ -33,24 +39,55 @@ const LOOK: (Duration, Duration) = (Duration::from_micros(500), Duration::from_m
 pub fn run(args: &RunArgs) -> Result<Outcome> {
     let began = Instant::now();
     // What can be known to be wrong is said before files are checked and made.
-    let wanted = sources::wanted(args)?;
-    let Some((_, program)) = program::load(&args.program)?.usable()? else {
+    let config = config::of(args)?;
+    log::start(config.log);
+    let patterns = program_args(&config)?;
+    let wanted = sources::wanted(&config)?;
+    let Some((_, program)) = program::load(&patterns)?.usable()? else {
         return Ok(Outcome::Findings);
     };
     let program = Arc::new(program);
-    let shards =
-        Shards::new(args.shards).context("the number of shards is checked when it is read")?;
-    let sources = sources::open(args, &wanted, &program, shards)?;
-    let tables = sources::tables(args, &program)?;
+    let shards = Shards::new(config.shards).context("the number of shards is out of range")?;
+    let sources = sources::open(&config, &wanted, &program, shards)?;
+    let tables = sources::tables(&config, &program)?;
     let plan = Arc::new(Plan::new(Arc::clone(&program), &tables)?);
-    let (outputs, drains) = outputs::open(args, &wanted.outputs, &program)?;
+    let (outputs, drains) = outputs::open(args, &config.outputs, &program)?;
     let stop = stop_on_interrupt()?;
     let running = Running::start(plan, shards, sources, outputs, drains)
         .context("the threads of the run can't be started")?;
-    let bar = Bar::new(
-        running.progress(),
-        outputs::draws_on_terminal(&wanted.outputs, &program),
+    let _server = served(config.http, &running)?;
+    tracing::info!(
+        patterns = program.patterns.len(),
+        sources = wanted.len(),
+        shards = shards.count(),
+        "the run begins"
     );
+    let on_terminal = outputs::draws_on_terminal(&config.outputs, &program);
+    wait(&running, &stop, on_terminal);
+    let interrupted = stop.load(Ordering::Relaxed);
+    let account = running.wait().map_err(|error| match error {
+        RunError::Source(error) => anyhow::Error::new(error),
+        RunError::Sink(error) => anyhow::Error::new(error),
+        error @ RunError::Panicked(_) => anyhow::Error::new(error),
+    })?;
+    let report = Report {
+        args,
+        sources: &wanted,
+        program: &program,
+        account: &account,
+        interrupted,
+    };
+    report.write(began, |output| outputs::keeps(&config.outputs, output))?;
+    Ok(if interrupted {
+        Outcome::Interrupted
+    } else {
+        Outcome::Fine
+    })
+}
+
+/// Looks on until the run has ended, and passes on that it is to.
+fn wait(running: &Running, stop: &AtomicBool, rows_on_terminal: bool) {
+    let bar = Bar::new(running.progress(), rows_on_terminal);
     let mut look = LOOK.0;
     while !running.has_ended() {
         std::thread::sleep(look);
@@ -61,29 +98,48 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
         }
     }
     bar.finish();
-    let interrupted = stop.load(Ordering::Relaxed);
-    let account = running.wait().map_err(|error| match error {
-        RunError::Source(error) => anyhow::Error::new(error),
-        RunError::Sink(error) => anyhow::Error::new(error),
-        error @ RunError::Panicked(_) => anyhow::Error::new(error),
-    })?;
-    let report = Report {
-        args,
-        program: &program,
-        account: &account,
-        interrupted,
+}
+
+/// Serves metrics, health and readiness of a run, if that is wanted, until the server is dropped.
+#[cfg(feature = "http")]
+fn served(address: Option<SocketAddr>, running: &Running) -> Result<Option<Server>> {
+    let Some(address) = address else {
+        return Ok(None);
     };
-    report.write(began, |output| outputs::keeps(&wanted.outputs, output))?;
-    Ok(if interrupted {
-        Outcome::Interrupted
-    } else {
-        Outcome::Fine
-    })
+    let view = View {
+        snapshot: Box::new(running.snapshots()),
+        stuck: Box::new(|| None),
+    };
+    let server = Server::start(address, view)?;
+    tracing::info!(address = %server.address(), "metrics, health and readiness are served");
+    Ok(Some(server))
+}
+
+#[cfg(not(feature = "http"))]
+fn served(address: Option<SocketAddr>, _: &Running) -> Result<()> {
+    if address.is_some() {
+        bail!("this build serves no metrics; leave http out, or build it with the feature http");
+    }
+    Ok(())
+}
+
+/// The patterns of a run as other commands name them.
+fn program_args(config: &Config) -> Result<ProgramArgs> {
+    let patterns = config.program.patterns.clone();
+    if patterns.is_empty() {
+        bail!(
+            "no patterns to run; name files or folders, or set patterns = [\"folder\"] in the configuration"
+        );
+    }
+    let params = config.program.params.iter().cloned();
+    let params = params.map(|(name, value)| Named { name, value }).collect();
+    Ok(ProgramArgs { patterns, params })
 }
 
 /// What is said at the end.
 struct Report<'a> {
     args: &'a RunArgs,
+    sources: &'a [SourceConfig],
     program: &'a Program,
     account: &'a Account,
     interrupted: bool,
@@ -115,6 +171,13 @@ impl Report<'_> {
             peak_memory_bytes: summary::peak_memory(),
             interrupted: self.interrupted,
         };
+        tracing::info!(
+            read = summary.records_read,
+            rows = summary.rows_written,
+            seconds = wall,
+            interrupted = self.interrupted,
+            "the run has ended"
+        );
         let text = match self.args.summary {
             SummaryFormat::Json => summary.json(),
             SummaryFormat::Text => summary.text(keeps),
@@ -142,7 +205,7 @@ impl Report<'_> {
             malformed_first: first(Rejection::Malformed),
             delay_needed_ms: reasons
                 .behind_max(name)
-                .map(|behind| self.args.delay.0.saturating_add(behind.0)),
+                .map(|behind| self.sources[source].delay.0.saturating_add(behind.0)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Counts, Now, Reject, TimeFrom, Timing};
+use super::{Counts, Now, Reject, TimeBasis, Timing};
 use crate::engine::board::Board;
 use crate::engine::plan::{Judged, Plan};
 use crate::engine::snapshot::Activity;
@@ -183,9 +183,9 @@ impl Lane {
         // The wall clock may be set back; what was promised stays promised.
         let read = || now.wall.max(self.partitions[at].time.watermark().0);
         match self.timing.time {
-            TimeFrom::Event => None,
-            TimeFrom::Ingestion => Some(record.arrived.unwrap_or_else(read)),
-            TimeFrom::Processing => Some(read()),
+            TimeBasis::Event => None,
+            TimeBasis::Ingestion => Some(record.arrived.unwrap_or_else(read)),
+            TimeBasis::Processing => Some(read()),
         }
     }
 
@@ -315,7 +315,7 @@ impl Lane {
         if self.ended {
             return;
         }
-        if self.timing.time == TimeFrom::Processing {
+        if self.timing.time == TimeBasis::Processing {
             for partition in &mut self.partitions {
                 partition.time.raise(Watermark(now.wall));
             }

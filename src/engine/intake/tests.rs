@@ -315,7 +315,7 @@ fn live(sources: Vec<Vec<String>>, timing: Timing) -> Reads {
 const IDLE: Timing = Timing {
     delay: Span(100),
     idle: Some(Span(1_000)),
-    time: TimeFrom::Event,
+    time: TimeBasis::Event,
 };
 
 #[test]
@@ -418,7 +418,7 @@ fn the_first_time_of_a_live_source_is_believed_when_the_wall_clock_agrees() {
 #[test]
 fn processing_time_needs_no_time_in_the_record() {
     let timing = Timing {
-        time: TimeFrom::Processing,
+        time: TimeBasis::Processing,
         ..Timing::default()
     };
     let mut reads = live(vec![vec![r#"{"type":"A","id":1}"#.to_owned()]], timing);
