@@ -79,48 +79,46 @@ impl fmt::Display for Span {
     }
 }
 
-/// A text that is no span. The message says how one is written.
+/// A text that is no duration. The message says what one looks like.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SpanError(String);
+pub struct NoSpan(&'static str);
 
-impl fmt::Display for SpanError {
+impl fmt::Display for NoSpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.0)
     }
 }
 
-impl std::error::Error for SpanError {}
+impl std::error::Error for NoSpan {}
 
-/// Reads a span as patterns write it: `1h30m`, `250ms`, `0s`.
+/// Reads a duration as patterns write it: `1h30m`, `250ms`, `0s`. Outside of patterns the units may come in any order.
 impl FromStr for Span {
-    type Err = SpanError;
+    type Err = NoSpan;
 
-    fn from_str(text: &str) -> Result<Span, SpanError> {
-        let wrong = || {
-            SpanError(
-                "write a number with a unit (ms, s, m, h or d), such as 2s, 250ms or 1h30m"
-                    .to_owned(),
-            )
-        };
+    fn from_str(text: &str) -> Result<Span, NoSpan> {
+        const WRONG: NoSpan =
+            NoSpan("write a number with a unit (ms, s, m, h or d), such as 2s, 250ms or 1h30m");
+        const TOO_LONG: NoSpan = NoSpan("that is longer than time lasts");
         let mut total: i64 = 0;
         let mut rest = text;
         if rest.is_empty() {
-            return Err(wrong());
+            return Err(WRONG);
         }
         while !rest.is_empty() {
             let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
             let (number, after) = rest.split_at(digits);
             let letters = after.bytes().take_while(u8::is_ascii_alphabetic).count();
             let (unit, after) = after.split_at(letters);
-            let (unit, _) = UNITS
+            let (size, _) = *UNITS
                 .iter()
-                .find(|(_, name)| *name == unit)
-                .ok_or_else(wrong)?;
-            let number: i64 = number.parse().map_err(|_| wrong())?;
+                .find(|(_, name)| *name == unit && !number.is_empty())
+                .ok_or(WRONG)?;
             total = number
-                .checked_mul(*unit)
+                .parse::<i64>()
+                .ok()
+                .and_then(|number| number.checked_mul(size))
                 .and_then(|part| total.checked_add(part))
-                .ok_or_else(|| SpanError(format!("`{text}` is longer than time lasts")))?;
+                .ok_or(TOO_LONG)?;
             rest = after;
         }
         Ok(Span(total))
@@ -132,22 +130,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_read_as_patterns_write_them() {
+    fn durations_read_as_patterns_write_them() {
         let read = |text: &str| text.parse::<Span>();
         assert_eq!(read("2s"), Ok(Span(2_000)));
         assert_eq!(read("1h30m"), Ok(Span(5_400_000)));
         assert_eq!(read("0s"), Ok(Span(0)));
-        for wrong in [
-            "",
-            "2",
-            "s",
-            "5min",
-            "-1s",
-            "1.5s",
-            "99999999999999999999s",
-            "9223372036854775807d",
-        ] {
-            assert!(read(wrong).is_err(), "{wrong}");
+        for wrong in ["", "2", "s", "5min", "-1s", "1.5s", "2 s", "2s "] {
+            let error = read(wrong).unwrap_err().to_string();
+            assert!(error.starts_with("write a number with a unit"), "{wrong}");
+        }
+        for long in ["99999999999999999999s", "9223372036854775807d"] {
+            let error = read(long).unwrap_err().to_string();
+            assert_eq!(error, "that is longer than time lasts", "{long}");
         }
     }
 

@@ -1,8 +1,10 @@
 //! What can be typed, and nothing about what it means: every value here is text that has the right shape.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use leitmotif::config::{Http, Idle, LogFormat, LogLevel, Shards};
 use leitmotif::time::Span;
 
 /// Finds patterns in streams of events.
@@ -35,6 +37,8 @@ pub enum Command {
     Test(TestArgs),
     /// Say what a pattern does, or what a code such as E107 means
     Explain(ExplainArgs),
+    /// Watch a running engine on a terminal
+    Top(TopArgs),
 }
 
 /// The pattern files, and what changes their meaning.
@@ -48,13 +52,19 @@ pub struct ProgramArgs {
     pub params: Vec<Named>,
 }
 
-/// `leitmotif run`
+/// `leitmotif run`. What can also be said in a configuration file has no default here, so that the file is heard.
 #[derive(Debug, Args)]
 #[command(after_help = RUN_EXAMPLES)]
 pub struct RunArgs {
-    /// Which patterns.
-    #[command(flatten)]
-    pub program: ProgramArgs,
+    /// Pattern files, or folders that hold `.motif` files
+    #[arg(value_name = "PATTERNS")]
+    pub patterns: Vec<PathBuf>,
+    /// A TOML file that says what flags say; flags win, and so do LEITMOTIF_* environment variables
+    #[arg(long, short, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Override a `param` of the pattern files
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = named)]
+    pub params: Vec<Named>,
     /// Events: a .ndjson, .jsonl or .csv file (also .gz, .zst), or - for stdin; NAME= when the file holds one event type
     #[arg(long = "source", value_name = "[NAME=]FILE")]
     pub sources: Vec<String>,
@@ -64,15 +74,30 @@ pub struct RunArgs {
     /// The rows of a `table`: a .csv, .ndjson or .jsonl file
     #[arg(long = "table", value_name = "NAME=FILE", value_parser = named)]
     pub tables: Vec<Named>,
-    /// The field that tells event types apart in a source without NAME=
-    #[arg(long, value_name = "FIELD", default_value = "type")]
-    pub type_field: String,
-    /// How far events may be out of order; later ones are late: 0s wants them sorted by time
-    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = span)]
-    pub delay: Span,
-    /// Threads that match
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1))]
-    pub shards: u16,
+    /// The field that tells event types apart in a source without NAME= [default: type]
+    #[arg(long, value_name = "FIELD")]
+    pub type_field: Option<String>,
+    /// How far events may be out of order; later ones are late: 0s wants them sorted by time [default: 0s]
+    #[arg(long, value_name = "TIME")]
+    pub delay: Option<Span>,
+    /// How long a source may be silent before time goes on without it, or off [default: 10s, off for files]
+    #[arg(long, value_name = "TIME", value_parser = read::<Idle>)]
+    pub idle: Option<Idle>,
+    /// Keep files open after their end, for what is appended
+    #[arg(long)]
+    pub follow: bool,
+    /// Threads that match, 1 to 256 [default: one per processor]
+    #[arg(long, value_name = "N", value_parser = read::<Shards>)]
+    pub shards: Option<Shards>,
+    /// Serve metrics, health and readiness, such as at 127.0.0.1:9464 [default: off]
+    #[arg(long, value_name = "ADDRESS", value_parser = read::<Http>)]
+    pub http: Option<Http>,
+    /// The least important that is logged to stderr: off, error, warn, info, debug or trace [default: warn]
+    #[arg(long, value_name = "LEVEL", value_parser = read::<LogLevel>)]
+    pub log: Option<LogLevel>,
+    /// How it is logged: text or json [default: text]
+    #[arg(long, value_name = "FORMAT", value_parser = read::<LogFormat>)]
+    pub log_format: Option<LogFormat>,
     /// How the closing summary is written to stderr
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub summary: SummaryFormat,
@@ -84,7 +109,8 @@ pub struct RunArgs {
 const RUN_EXAMPLES: &str = "Examples:
   leitmotif run patterns/fraud --source Txn=cards.ndjson --delay 2s
   leitmotif run door.motif --source Beat=beats.csv.gz --output alerts.ndjson --output late=late.ndjson
-  zcat cards.ndjson.gz | leitmotif run fraud.motif --source Txn=-";
+  zcat cards.ndjson.gz | leitmotif run fraud.motif --source Txn=-
+  leitmotif run --config leitmotif.toml --http 127.0.0.1:9464";
 
 /// `leitmotif check`
 #[derive(Debug, Args)]
@@ -143,6 +169,18 @@ pub struct ExplainArgs {
     /// How it is written
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ExplainFormat,
+}
+
+/// `leitmotif top`
+#[derive(Debug, Args)]
+#[command(after_help = "q, Esc or Ctrl-C ends it.")]
+pub struct TopArgs {
+    /// Where the engine serves its status: what `leitmotif run --http` was given
+    #[arg(value_name = "URL", default_value = "http://127.0.0.1:9464")]
+    pub url: String,
+    /// Print one frame, of one second, as text and end
+    #[arg(long)]
+    pub once: bool,
 }
 
 /// How `check` writes findings.
@@ -206,10 +244,9 @@ fn is_name(text: &str) -> bool {
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// Reads a duration as patterns write it.
-fn span(text: &str) -> Result<Span, String> {
+/// Reads what knows itself how it is read.
+fn read<T: FromStr<Err = String>>(text: &str) -> Result<T, String> {
     text.parse()
-        .map_err(|error: leitmotif::time::SpanError| error.to_string())
 }
 
 #[cfg(test)]

@@ -5,15 +5,22 @@
 
 mod args;
 mod check;
+mod config;
 mod explain;
 mod files;
 mod fmt;
+#[cfg(feature = "http")]
+mod http;
 mod literal;
+mod log;
 mod program;
 mod run;
+#[cfg(test)]
+mod sample;
 mod suggest;
 mod summary;
 mod test;
+mod top;
 
 use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
@@ -42,6 +49,7 @@ pub fn main() -> ExitCode {
         Command::Fmt(args) => fmt::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Top(args) => top::run(&args),
     };
     match result {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,

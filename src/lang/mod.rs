@@ -22,6 +22,7 @@ mod tree;
 pub(crate) mod tree_eq;
 
 pub use check::Params;
+pub(crate) use check::suggest;
 
 use diagnostic::Diagnostic;
 use pattern::Program;

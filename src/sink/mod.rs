@@ -3,6 +3,7 @@
 //! [`JsonRows`] turns rows into text, [`Outputs`] knows which output is bound to which [`Sink`]. Late, malformed and evicted go nowhere unless
 //! they are bound; counting them is the engine's task.
 
+mod feed;
 mod file;
 mod folder;
 mod json_row;
@@ -16,10 +17,12 @@ mod webhook;
 use std::fmt;
 use std::io;
 
+pub(crate) use feed::{Chunk, Feed, Handed, LATENCY_MICROS};
 pub use file::File;
 pub use folder::{Folder, Roll};
 pub use json_row::JsonRows;
-pub use outputs::{Outputs, SIDE_OUTPUTS};
+pub(crate) use outputs::rejected_text;
+pub use outputs::{Drain, Outputs, RowText, SIDE_OUTPUTS};
 pub use receiver::{Body, Receiver};
 pub use spec::{OutputSpec, Target};
 pub use stdout::Stdout;
@@ -48,7 +51,7 @@ pub trait Sink: Send {
         self.flush()
     }
 
-    /// How often rows were handed over again because the first time failed.
+    /// How often a write was tried again, so far.
     fn retries(&self) -> u64 {
         0
     }
@@ -73,6 +76,14 @@ impl Error {
         Error {
             message: format!("output \"{output}\" cannot be {doing}: {error}"),
             closed: error.kind() == io::ErrorKind::BrokenPipe,
+        }
+    }
+
+    /// The sink's own thread has given up; it says why.
+    fn gone(output: &str) -> Error {
+        Error {
+            message: format!("output \"{output}\" takes no more rows"),
+            closed: false,
         }
     }
 

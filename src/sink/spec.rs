@@ -1,5 +1,6 @@
 //! What a user writes after `--output`, taken apart: `fraud=alerts.ndjson`, `alerts/?every=10m`, `https://alerts.example/hook`, `late=-`.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -72,6 +73,17 @@ impl Target {
             Target::Folder { path, roll } => Box::new(Folder::open(path, *roll)?),
             Target::Webhook(receiver) => webhook(receiver)?,
         })
+    }
+}
+
+/// As messages and metrics name it.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Stdout => f.write_str("-"),
+            Target::File(path) | Target::Folder { path, .. } => write!(f, "{}", path.display()),
+            Target::Webhook(receiver) => write!(f, "{receiver}"),
+        }
     }
 }
 

@@ -2,72 +2,56 @@
 
 use std::fs;
 use std::io::{self, IsTerminal as _};
-use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use leitmotif::automaton::Tables;
-use leitmotif::engine::intake::{Counts, Intake};
-use leitmotif::engine::reads;
+use leitmotif::config::{Config, SourceConfig};
+use leitmotif::engine::{SourceSetup, Timing, reads};
 use leitmotif::event::EventTypeId;
 use leitmotif::event::formats::table::TableData;
 use leitmotif::event::formats::{Decoder, Format, Kinds};
+use leitmotif::key::Shards;
 use leitmotif::lang::pattern::{Program, TableId};
-use leitmotif::sink::{OutputSpec, Target};
-use leitmotif::source::{Follow, Place, Rejected, Rejection, SourceSpec};
-use leitmotif::time::Span;
+use leitmotif::sink::Target;
+use leitmotif::source::{Extent, Follow, Place, SourceSpec};
 
-use crate::cli::args::RunArgs;
 use crate::cli::suggest;
-use crate::cli::summary::SourceCounts;
 
-/// What the command line names, before anything is opened.
-pub struct Wanted {
-    /// Never empty.
-    pub sources: Vec<SourceSpec>,
-    /// As they were named.
-    pub outputs: Vec<OutputSpec>,
-}
-
-/// Takes sources and outputs apart. Without a source it is stdin, unless that is a terminal.
+/// What is read: the sources that are named, and without any stdin, unless that is a terminal.
 ///
 /// # Errors
-/// When one can't be meant, or an output would overwrite a source.
-pub fn wanted(args: &RunArgs) -> Result<Wanted> {
-    let outputs = args
-        .outputs
-        .iter()
-        .map(|text| OutputSpec::parse(text))
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut sources = args
-        .sources
-        .iter()
-        .map(|text| SourceSpec::parse(text))
-        .collect::<Result<Vec<_>, _>>()?;
+/// When there is nothing to read, stdin is to be read twice, or an output would overwrite a source.
+pub fn wanted(config: &Config) -> Result<Vec<SourceConfig>> {
+    let mut sources = config.input.sources.clone();
     if sources.is_empty() {
         if io::stdin().is_terminal() {
+            let patterns = config.program.patterns.iter();
+            let patterns: Vec<String> = patterns.map(|path| path.display().to_string()).collect();
             bail!(
                 "no events to read; name a file with --source, or pipe records in: leitmotif run {} --source events.ndjson",
-                args.program.patterns[0].display()
+                patterns.join(" ")
             );
         }
-        sources.push(SourceSpec::parse("-")?);
+        sources.push(config.input.source(SourceSpec::parse("-")?));
     }
     if sources
         .iter()
-        .filter(|source| source.place == Place::Stdin)
+        .filter(|source| source.spec.place == Place::Stdin)
         .count()
         > 1
     {
         bail!("stdin can be read once only; name - for one source");
     }
-    let read = sources.iter().filter_map(|source| match &source.place {
-        Place::File { path, .. } => Some(path),
-        _ => None,
-    });
+    let read = sources
+        .iter()
+        .filter_map(|source| match &source.spec.place {
+            Place::File { path, .. } => Some(path),
+            _ => None,
+        });
     let read: Vec<_> = read
         .filter_map(|path| fs::canonicalize(path).ok())
         .collect();
-    for output in &outputs {
+    for output in &config.outputs {
         if let Target::File(path) = &output.target
             && fs::canonicalize(path).is_ok_and(|path| read.contains(&path))
         {
@@ -77,26 +61,53 @@ pub fn wanted(args: &RunArgs) -> Result<Wanted> {
             );
         }
     }
-    Ok(Wanted { sources, outputs })
+    Ok(sources)
 }
 
 /// Opens every source.
 ///
 /// # Errors
 /// When an event type is not known or a source can't be opened.
-pub fn open(args: &RunArgs, wanted: &Wanted, program: &Program) -> Result<Intake> {
+pub fn open(
+    config: &Config,
+    sources: &[SourceConfig],
+    program: &Program,
+    shards: Shards,
+) -> Result<Vec<SourceSetup>> {
     let projection = reads::projection(program);
-    let mut intake = Intake::new();
-    for spec in &wanted.sources {
+    let follow = match config.input.follow {
+        true => Follow::Yes,
+        false => Follow::No,
+    };
+    let mut setups = Vec::with_capacity(sources.len());
+    for source in sources {
+        let spec = &source.spec;
         let kinds = match &spec.event_type {
             Some(name) => Kinds::One(event_type(program, name)?),
-            None => unnamed(args, program),
+            None => unnamed(&config.input.type_field, program),
         };
-        let decoder = Decoder::new(&program.schema, &projection, spec.format, &kinds);
-        let mut readers = spec.open(1, Follow::No)?;
-        intake.add(spec.name(), readers.swap_remove(0), decoder, args.delay);
+        let decoder = || Decoder::new(&program.schema, &projection, spec.format, &kinds);
+        let readers = spec.open(usize::from(shards.count()), follow)?;
+        let unbounded = (readers.iter()).any(|reader| reader.extent() == Extent::Unbounded);
+        let extent = if unbounded {
+            Extent::Unbounded
+        } else {
+            Extent::Bounded
+        };
+        setups.push(SourceSetup {
+            name: source.name.clone(),
+            readers: readers
+                .into_iter()
+                .map(|reader| (reader, decoder()))
+                .collect(),
+            timing: Timing {
+                delay: source.delay,
+                idle: source.idle_after(extent),
+                time: source.time,
+            },
+        });
     }
-    Ok(intake)
+    Ok(setups)
 }
 
 fn event_type(program: &Program, name: &str) -> Result<EventTypeId> {
@@ -116,7 +127,7 @@ fn event_type(program: &Program, name: &str) -> Result<EventTypeId> {
 }
 
 /// Records tell their type. One that is declared with a field of that very name can't, and if it is the only one it need not.
-fn unnamed(args: &RunArgs, program: &Program) -> Kinds {
+fn unnamed(type_field: &str, program: &Program) -> Kinds {
     let mut declared = (0..)
         .zip(&program.schema.types)
         .filter(|(_, ty)| ty.time.is_some());
@@ -124,28 +135,29 @@ fn unnamed(args: &RunArgs, program: &Program) -> Kinds {
         && only
             .fields
             .iter()
-            .any(|field| field.path.join(".") == args.type_field)
+            .any(|field| field.path.join(".") == type_field)
     {
         return Kinds::One(EventTypeId(id));
     }
-    Kinds::Told(args.type_field.clone())
+    Kinds::Told(type_field.to_owned())
 }
 
 /// Reads every table.
 ///
 /// # Errors
 /// When a table is not declared, has no rows named, or can't be read.
-pub fn tables(args: &RunArgs, program: &Program) -> Result<Tables> {
+pub fn tables(config: &Config, program: &Program) -> Result<Tables> {
     let names = || program.tables.iter().map(|table| table.name.as_str());
-    for named in &args.tables {
-        if !names().any(|name| name == named.name) {
-            bail!("{}", suggest::unknown("table", &named.name, names()));
+    for (named, _) in &config.program.tables {
+        if !names().any(|name| name == named) {
+            bail!("{}", suggest::unknown("table", named, names()));
         }
     }
     let mut tables = Tables::empty(program);
     for (id, table) in (0..).zip(&program.tables) {
-        let mut named = args.tables.iter().filter(|named| named.name == table.name);
-        let Some(first) = named.next() else {
+        let all = config.program.tables.iter();
+        let mut named = all.filter(|(named, _)| *named == table.name);
+        let Some((_, path)) = named.next() else {
             bail!(
                 "table \"{0}\" has no rows; name a file that holds them: --table {0}=rows.csv",
                 table.name
@@ -154,87 +166,31 @@ pub fn tables(args: &RunArgs, program: &Program) -> Result<Tables> {
         if named.next().is_some() {
             bail!("--table {} is given twice; keep one", table.name);
         }
-        let path = Path::new(&first.value);
         let format = match path.extension().and_then(|ext| ext.to_str()) {
             Some("csv") => Format::Csv,
             Some("ndjson" | "jsonl" | "json") => Format::Json,
             _ => bail!(
                 "table \"{}\": the ending of \"{}\" does not tell the format; known are .csv .ndjson .jsonl .json",
                 table.name,
-                first.value
+                path.display()
             ),
         };
         let bytes = fs::read(path).with_context(|| {
             format!(
                 "table \"{}\": \"{}\" can't be read; check the path",
-                table.name, first.value
+                table.name,
+                path.display()
             )
         })?;
-        let rows = TableData::read(&first.value, format, &bytes, &table.fields, table.key)
-            .with_context(|| format!("table \"{}\"", table.name))?;
+        let rows = TableData::read(
+            &path.display().to_string(),
+            format,
+            &bytes,
+            &table.fields,
+            table.key,
+        )
+        .with_context(|| format!("table \"{}\"", table.name))?;
         tables.load(TableId(id), rows);
     }
     Ok(tables)
-}
-
-/// What was wrong with the records that took no part. Few sources, so a list will do.
-#[derive(Default)]
-pub struct Reasons(Vec<Reason>);
-
-/// What was wrong with the late or the malformed records of one source.
-struct Reason {
-    source: String,
-    rejection: Rejection,
-    /// With the first of them.
-    first: String,
-    /// How far the latest of them lay before the watermark.
-    behind_max: Option<Span>,
-}
-
-impl Reasons {
-    /// Takes note of a record.
-    pub fn note(&mut self, rejected: &Rejected<'_>) {
-        let mut known = self.0.iter_mut();
-        match known.find(|reason| reason.is_about(rejected.source, rejected.rejection)) {
-            Some(reason) => reason.behind_max = reason.behind_max.max(rejected.behind),
-            None => self.0.push(Reason {
-                source: rejected.source.to_owned(),
-                rejection: rejected.rejection,
-                first: format!("record {}: {}", rejected.offset, rejected.reason),
-                behind_max: rejected.behind,
-            }),
-        }
-    }
-
-    /// A source's counts with the reasons noted for it; `delay` is what was allowed for.
-    pub fn counts(&self, name: &str, counts: Counts, delay: Span) -> SourceCounts {
-        let reason = |rejection| {
-            self.0
-                .iter()
-                .find(|reason| reason.is_about(name, rejection))
-        };
-        let first = |rejection| reason(rejection).map(|reason| reason.first.clone());
-        let behind = reason(Rejection::Late).and_then(|reason| reason.behind_max);
-        SourceCounts {
-            name: if name == "-" {
-                "stdin".to_owned()
-            } else {
-                name.to_owned()
-            },
-            read: counts.read,
-            processed: counts.processed,
-            late: counts.late,
-            malformed: counts.malformed,
-            filtered: counts.filtered,
-            late_first: first(Rejection::Late),
-            malformed_first: first(Rejection::Malformed),
-            delay_needed_ms: behind.map(|behind| delay.0.saturating_add(behind.0)),
-        }
-    }
-}
-
-impl Reason {
-    fn is_about(&self, source: &str, rejection: Rejection) -> bool {
-        self.rejection == rejection && self.source == source
-    }
 }

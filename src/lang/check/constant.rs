@@ -15,7 +15,6 @@ use crate::lang::ast;
 use crate::lang::pattern::Expr;
 use crate::lang::scalar;
 use crate::lang::span::{FileId, Span};
-use crate::time;
 
 /// `name=value` settings that take the place of what `param` declarations say.
 ///
@@ -177,7 +176,7 @@ fn parse(text: &str, ty: FieldType) -> Option<Value> {
         FieldType::Decimal => Value::Decimal(Decimal::from_str_exact(text).ok()?),
         FieldType::String => Value::Str(text.into()),
         FieldType::Timestamp(_) => Value::Timestamp(ty::timestamp(text)?),
-        FieldType::Duration => Value::Duration(duration(text)?),
+        FieldType::Duration => Value::Duration(text.parse().ok()?),
         FieldType::List => Value::List(Arc::from([])),
     };
     Some(value)
@@ -208,36 +207,10 @@ pub(super) fn example(ty: Ty) -> &'static str {
     }
 }
 
-/// `1h30m`: numbers with units, largest first or not.
-fn duration(text: &str) -> Option<time::Span> {
-    let mut total: i64 = 0;
-    let mut rest = text;
-    if rest.is_empty() {
-        return None;
-    }
-    while !rest.is_empty() {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, after) = rest.split_at(digits);
-        let letters = after.bytes().take_while(u8::is_ascii_alphabetic).count();
-        let (unit, after) = after.split_at(letters);
-        let ms: i64 = match unit {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => return None,
-        };
-        let number: i64 = number.parse().ok()?;
-        total = total.checked_add(number.checked_mul(ms)?)?;
-        rest = after;
-    }
-    Some(time::Span(total))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time;
 
     #[test]
     fn settings_are_read_as_their_type_says() {

@@ -34,7 +34,7 @@ mod reference;
 mod report;
 mod sequence;
 mod stream;
-mod suggest;
+pub(crate) mod suggest;
 mod test_case;
 mod ty;
 mod variable;

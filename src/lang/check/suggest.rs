@@ -5,7 +5,7 @@ const NAME_MAX: usize = 64;
 const NAMES_MAX: usize = 1_000;
 
 /// The known name that differs least from `name`, if it is near enough to be a slip of the pen.
-pub(super) fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+pub(crate) fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     if name.len() > NAME_MAX {
         return None;
     }

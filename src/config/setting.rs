@@ -1,0 +1,243 @@
+//! The single values of a configuration: which there are, and how each is read.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::str::FromStr;
+
+use super::Overrides;
+use super::mistake::unknown;
+use crate::engine::TimeBasis;
+use crate::time::Span;
+
+/// How many threads match: from 1 to [`Shards::MAX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shards(u16);
+
+/// How long a source may be silent before time goes on without it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Idle {
+    /// [`IDLE_DEFAULT`](super::IDLE_DEFAULT) if its input does not end by itself, as long as it likes if it does.
+    #[default]
+    ByExtent,
+    /// So long, and never zero.
+    After(Span),
+    /// As long as it likes.
+    Off,
+}
+
+/// Whether metrics, health and readiness can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Http {
+    /// No.
+    Off,
+    /// At this address.
+    At(SocketAddr),
+}
+
+/// How important a line of the log is; each holds those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Nothing at all.
+    Off,
+    /// What ends or endangers a run.
+    Error,
+    /// What somebody should look at.
+    #[default]
+    Warn,
+    /// What runs, and how it ended.
+    Info,
+    /// Steps on the way.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Keys of the single values, as a file writes them.
+pub(super) const SETTINGS: [&str; 8] = [
+    "shards",
+    "delay",
+    "idle",
+    "type-field",
+    "follow",
+    "http",
+    "log",
+    "log-format",
+];
+
+/// A value as it was written.
+pub(super) struct Scalar {
+    /// Without quotes.
+    pub text: String,
+    pub kind: Kind,
+}
+
+/// What a value was written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A text in quotes.
+    Text,
+    /// A whole number.
+    Whole,
+    /// `true` or `false`.
+    Flag,
+    /// In the environment all is text.
+    Untyped,
+}
+
+impl Overrides {
+    /// Sets the value of a key, which is one of [`SETTINGS`].
+    pub(super) fn set(&mut self, key: &str, value: &Scalar) -> Result<(), String> {
+        match key {
+            "shards" => self.shards = Some(value.read(Kind::Whole)?),
+            "delay" => self.delay = Some(value.span()?),
+            "idle" => self.idle = Some(value.read(Kind::Text)?),
+            "type-field" => self.type_field = Some(value.name()?),
+            "follow" => self.follow = Some(value.flag()?),
+            "http" => self.http = Some(value.read(Kind::Text)?),
+            "log" => self.log = Some(value.read(Kind::Text)?),
+            "log-format" => self.log_format = Some(value.read(Kind::Text)?),
+            _ => return Err(unknown("key", key, &SETTINGS)),
+        }
+        Ok(())
+    }
+}
+
+impl Scalar {
+    /// Its text, if it was written as it should be.
+    fn of(&self, wanted: Kind) -> Result<&str, String> {
+        if self.kind == wanted || self.kind == Kind::Untyped {
+            return Ok(&self.text);
+        }
+        let text = &self.text;
+        Err(match wanted {
+            Kind::Whole => format!("\"{text}\" is no number; write it without quotes, such as 2"),
+            Kind::Flag => {
+                format!("\"{text}\" is neither true nor false; write one of them, without quotes")
+            }
+            Kind::Text | Kind::Untyped => {
+                format!("{text} is no text; write it in quotes: \"{text}\"")
+            }
+        })
+    }
+
+    pub(super) fn read<T: FromStr<Err = String>>(&self, wanted: Kind) -> Result<T, String> {
+        self.of(wanted)?.parse()
+    }
+
+    pub(super) fn span(&self) -> Result<Span, String> {
+        let text = self.of(Kind::Text)?;
+        text.parse()
+            .map_err(|reason| format!("\"{text}\" is no duration; {reason}"))
+    }
+
+    fn name(&self) -> Result<String, String> {
+        match self.of(Kind::Text)? {
+            "" => Err("an empty text names no field; write its name, such as \"type\"".to_owned()),
+            name => Ok(name.to_owned()),
+        }
+    }
+
+    fn flag(&self) -> Result<bool, String> {
+        let text = self.of(Kind::Flag)?;
+        text.parse()
+            .map_err(|_| format!("\"{text}\" is neither true nor false; write one of them"))
+    }
+}
+
+impl Shards {
+    /// The most there can be.
+    pub const MAX: u16 = 256;
+
+    /// One per processor, as far as that is allowed.
+    pub(super) fn for_cores(cores: usize) -> Shards {
+        let most = usize::from(Shards::MAX);
+        Shards(u16::try_from(cores.clamp(1, most)).expect("at most MAX"))
+    }
+
+    /// How many.
+    #[must_use]
+    pub fn number(self) -> u16 {
+        self.0
+    }
+}
+
+impl FromStr for Shards {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Shards, String> {
+        let most = Shards::MAX;
+        match text.parse::<u16>() {
+            Ok(number) if (1..=most).contains(&number) => Ok(Shards(number)),
+            _ => Err(format!(
+                "{text} is no number of threads; write a whole number from 1 to {most}"
+            )),
+        }
+    }
+}
+
+impl FromStr for Idle {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Idle, String> {
+        if text == "off" {
+            return Ok(Idle::Off);
+        }
+        match text.parse() {
+            Ok(Span(0)) => {
+                Err("no source is ever that quick; write a longer time, or off".to_owned())
+            }
+            Ok(span) => Ok(Idle::After(span)),
+            Err(reason) => Err(format!(
+                "\"{text}\" is neither off nor a duration; {reason}"
+            )),
+        }
+    }
+}
+
+impl FromStr for Http {
+    type Err = String;
+
+    /// An address with a port; without a host it is the loopback interface.
+    fn from_str(text: &str) -> Result<Http, String> {
+        if text == "off" {
+            return Ok(Http::Off);
+        }
+        let port = text.strip_prefix("localhost").unwrap_or(text);
+        let port = port.strip_prefix(':').unwrap_or(port);
+        if let Ok(port) = port.parse::<u16>() {
+            return Ok(Http::At((Ipv4Addr::LOCALHOST, port).into()));
+        }
+        text.parse().map(Http::At).map_err(|_| {
+            format!("\"{text}\" is no address; write IP:PORT such as 127.0.0.1:9464, :9464 for this machine only, or off")
+        })
+    }
+}
+
+/// Reads one of a few words.
+macro_rules! words {
+    ($type:ident, $what:literal, $($word:literal => $variant:ident),+) => {
+        impl FromStr for $type {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<$type, String> {
+                match text {
+                    $($word => Ok($type::$variant),)+
+                    _ => Err(unknown($what, text, &[$($word),+])),
+                }
+            }
+        }
+    };
+}
+
+words!(TimeBasis, "time", "event" => Event, "ingestion" => Ingestion, "processing" => Processing);
+words!(LogLevel, "log level", "off" => Off, "error" => Error, "warn" => Warn, "info" => Info, "debug" => Debug, "trace" => Trace);
+words!(LogFormat, "log format", "text" => Text, "json" => Json);
