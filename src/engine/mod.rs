@@ -4,6 +4,7 @@
 //! sorted events and a watermark. Neither reads a clock or does I/O.
 
 mod directory;
+mod holding;
 pub mod intake;
 mod keyed;
 mod order;
