@@ -214,3 +214,6 @@ fn key_hash(event: &Event, fields: &[FieldId], pattern: PatternId) -> Option<u64
     }
     Some(hasher.finish())
 }
+
+#[cfg(test)]
+mod tests;
