@@ -16,6 +16,9 @@ use leitmotif::lang::{self, Params};
 use leitmotif::source::generate::Random;
 use leitmotif::time::{Timestamp, Watermark};
 
+#[path = "workloads/variants.rs"]
+mod variants;
+
 const EVENTS: u64 = 200_000;
 const CARDS: u64 = 10_000;
 const DEVICES: u64 = 1_000;
@@ -166,5 +169,62 @@ fn matcher(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, matcher);
+/// Patterns alike but for thresholds, and different patterns of which few care about an event.
+fn many_patterns(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("many_patterns");
+    group
+        .throughput(Throughput::Elements(EVENTS))
+        .sample_size(10);
+    let mut cases: Vec<(String, String)> = [1, 10, 100, 1_000]
+        .map(|count| (format!("variants/{count}"), variants_text(count)))
+        .into();
+    cases.extend([5, 500].map(|count| (format!("different/{count}"), different_text(count))));
+    for (name, text) in cases {
+        let program = program(&text);
+        let events = events(&program.schema, card);
+        let tables = Tables::empty(&program);
+        let engine =
+            || Shard::alone(Arc::clone(&program), &tables).expect("small patterns have automata");
+        assert!(run(engine(), &events) > 0, "{name}: nothing matched");
+        group.bench_function(name, |bencher| {
+            bencher.iter_batched(
+                engine,
+                |engine| run(engine, black_box(&events)),
+                BatchSize::LargeInput,
+            );
+        });
+    }
+    group.finish();
+}
+
+fn variants_text(count: u64) -> String {
+    let mut text = Vec::new();
+    variants::write(count, &mut text).expect("memory takes what is written");
+    String::from_utf8(text).expect("patterns are text")
+}
+
+/// Patterns that differ in their bounds of time, so that no two share anything; five care about a merchant if there are so many.
+fn different_text(count: u64) -> String {
+    let mut text = String::from(
+        "event Txn { ts: timestamp time, card: string, merchant: string, amount: decimal }\n",
+    );
+    for number in 0..count {
+        // A thousand merchants: with 500 patterns each cares about ten, so that five care about each; with five all care about all.
+        let merchants: Vec<String> = (0..if count > 5 { 10 } else { 0 })
+            .map(|at| format!("\"m{:03}\"", (number / 5 * 10 + at) % 1_000))
+            .collect();
+        let of_merchant = match merchants.len() {
+            0 => String::new(),
+            _ => format!("merchant in [{}] and ", merchants.join(", ")),
+        };
+        text.push_str(&format!(
+            "pattern p{number} {{ key card match small: Txn where {of_merchant}amount < 2 \
+             then large: Txn where {of_merchant}amount > 800 within {}s emit hits_{number} {{ card }} }}\n",
+            600 + number,
+        ));
+    }
+    text
+}
+
+criterion_group!(benches, matcher, many_patterns);
 criterion_main!(benches);

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use golden::Golden;
 use leitmotif::testing::choices::{Choices, shrink};
 use leitmotif::testing::differential::{LISTS, Subject, Verdict};
-use leitmotif::testing::generate;
+use leitmotif::testing::{generate, vary};
 
 const CASES_DEFAULT: u64 = 100_000;
 
@@ -186,4 +186,39 @@ fn every_failure_met_before_stays_solved() {
     for golden in Golden::all() {
         golden.check();
     }
+}
+
+/// Of the cases, one in this many is run with variants.
+const VARIED_ONE_IN: u64 = 10;
+
+#[test]
+fn variants_of_a_pattern_find_together_what_each_finds_alone() {
+    let cases = setting("LEITMOTIF_CASES", CASES_DEFAULT) / VARIED_ONE_IN;
+    let first = setting("LEITMOTIF_SEED", 0);
+    let (next, rows) = (AtomicU64::new(first), AtomicUsize::new(0));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + cases {
+                        return;
+                    }
+                    let text = generate::program_text(&mut Choices::from_seed(seed));
+                    let mut of_variants = Choices::from_seed(!seed);
+                    let mut of_events = Choices::from_seed(seed ^ 0x5eed);
+                    match vary::judge(&text, &mut of_variants, &mut of_events) {
+                        Verdict::Same(found) => rows.fetch_add(found, Ordering::Relaxed),
+                        Verdict::Discarded => 0,
+                        Verdict::Different(how) => panic!("seed {seed}\n{text}\n{how}"),
+                    };
+                }
+            });
+        }
+    });
+    assert!(
+        rows.into_inner() as u64 >= cases,
+        "too few rows: variants that match nothing test nothing"
+    );
 }

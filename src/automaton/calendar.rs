@@ -8,7 +8,7 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 use crate::time::{Span, Timestamp};
 
 /// Stretches of equal length, numbered from the midnight with which 1970 began.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Calendar {
     /// Length of a stretch on the local clock; more than zero.
     pub unit: Span,
@@ -17,7 +17,7 @@ pub(crate) struct Calendar {
 }
 
 /// Windows made of stretches, their panes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Aligned {
     /// The panes.
     pub calendar: Calendar,

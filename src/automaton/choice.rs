@@ -6,19 +6,19 @@ use smallvec::SmallVec;
 
 use super::expression::{Bounds, Compiled, Scope};
 use super::nfa::{Nfa, Skip};
-use super::row::{Row, Stream};
-use super::run::{Run, mix};
-use crate::event::{Event, EventTypeId, Value};
+use super::run::Run;
+use super::variant::{Draft, Kind};
+use crate::event::{Event, Value};
 use crate::lang::scalar;
 use crate::time::{Span, Timestamp};
 
-/// Rows and counts of one pattern.
+/// What a step of the automaton brought about, whichever pattern it is asked for.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// Finished rows in order.
-    pub rows: Vec<Row>,
-    /// Counts since the start.
-    pub tally: Tally,
+    /// Rows in order; [`Variant::row`](super::Variant::row) says whose they are.
+    pub(crate) drafts: Vec<Draft>,
+    /// Counts since they were last taken.
+    pub(crate) tally: Tally,
 }
 
 /// What one pattern did.
@@ -35,8 +35,15 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Adds what the same pattern did elsewhere.
-    pub fn add(&mut self, other: Tally) {
+    /// True if nothing was counted.
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        *self == Tally::default()
+    }
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Tally) {
         self.matches += other.matches;
         self.timeouts += other.timeouts;
         self.evicted += other.evicted;
@@ -132,12 +139,11 @@ impl<'a> Choice<'a> {
             Skip::To(..) => run.mark.unwrap_or(0),
         };
         self.removed_before = self.removed_before.max(removed_before);
-        let id = mix(run.path, identity(self.nfa, self.key));
         write_match(
             self.nfa,
             &scope,
             self.at,
-            id,
+            run.path,
             (run.first_time, run.last_time),
             admitted,
             out,
@@ -156,11 +162,6 @@ impl<'a> Choice<'a> {
             }
         }
     }
-}
-
-/// What pattern and key put into a match id.
-pub(crate) fn identity(nfa: &Nfa, key: &[Value]) -> u64 {
-    mix(nfa.fingerprint, scalar::stable_hash(key))
 }
 
 fn scope<'a>(nfa: &'a Nfa, run: &'a Run, key: &'a [Value], closed: Option<Timestamp>) -> Scope<'a> {
@@ -183,7 +184,7 @@ pub(crate) fn write_match(
     nfa: &Nfa,
     scope: &Scope<'_>,
     at: Timestamp,
-    id: u64,
+    path: u64,
     (from, to): (Timestamp, Timestamp),
     admitted: &mut Option<Box<Admitted>>,
     out: &mut Outcome,
@@ -193,34 +194,27 @@ pub(crate) fn write_match(
         out.tally.suppressed += 1;
         return;
     }
-    let row = |stream: EventTypeId, number: u64, values: Box<[Value]>| Row {
-        pattern: nfa.pattern,
-        stream: Stream::Match(stream),
+    let draft = |emit: usize, number: u64, values: Box<[Value]>| Draft {
+        kind: Kind::Match { emit, number },
         at,
-        key: scope.key.into(),
-        match_id: if number == 0 { id } else { mix(id, number) },
+        path,
         from,
         to,
         values,
     };
-    for emit in &nfa.emits {
+    for (at, emit) in nfa.emits.iter().enumerate() {
         let Some(register) = emit.each else {
-            out.rows
-                .push(row(emit.stream, 0, values(&emit.fields, scope)));
+            out.drafts.push(draft(at, 0, values(&emit.fields, scope)));
             continue;
         };
         for (number, event) in scope.registers[register].events().iter().enumerate() {
             let event: &Event = event;
-            // Rows of one match share its id but for their number.
             let scope = Scope {
                 event: Some(event),
                 ..*scope
             };
-            out.rows.push(row(
-                emit.stream,
-                number as u64,
-                values(&emit.fields, &scope),
-            ));
+            out.drafts
+                .push(draft(at, number as u64, values(&emit.fields, &scope)));
         }
     }
 }
@@ -277,8 +271,8 @@ pub(crate) fn timed_out(nfa: &Nfa, run: &Run, bound: Timestamp, key: &[Value], o
         reached: Some(reached(nfa, run)),
         ..scope(nfa, run, key, None)
     };
-    let id = mix(run.path, identity(nfa, key));
-    write_timeout(nfa, &scope, bound, id, (run.first_time, run.last_time), out);
+    let bounds = (run.first_time, run.last_time);
+    write_timeout(nfa, &scope, bound, run.path, bounds, out);
 }
 
 /// Writes the row of a timeout, if the pattern has such an output.
@@ -286,21 +280,18 @@ pub(crate) fn write_timeout(
     nfa: &Nfa,
     scope: &Scope<'_>,
     at: Timestamp,
-    id: u64,
+    path: u64,
     (from, to): (Timestamp, Timestamp),
     out: &mut Outcome,
 ) {
-    let Some((stream, fields)) = &nfa.timeout else {
+    let Some((_, fields)) = &nfa.timeout else {
         return;
     };
     out.tally.timeouts += 1;
-    out.rows.push(Row {
-        pattern: nfa.pattern,
-        stream: Stream::Timeout(*stream),
+    out.drafts.push(Draft {
+        kind: Kind::Timeout,
         at,
-        key: scope.key.into(),
-        // A match of the same path has another id.
-        match_id: mix(id, u64::MAX),
+        path,
         from,
         to,
         values: values(fields, scope),
@@ -308,14 +299,12 @@ pub(crate) fn write_timeout(
 }
 
 /// Writes the row of a run that gave way to `bound`.
-pub(crate) fn evicted(nfa: &Nfa, run: &Run, at: Timestamp, key: &[Value], out: &mut Outcome) {
+pub(crate) fn evicted(nfa: &Nfa, run: &Run, at: Timestamp, out: &mut Outcome) {
     out.tally.evicted += 1;
-    out.rows.push(Row {
-        pattern: nfa.pattern,
-        stream: Stream::Evicted,
+    out.drafts.push(Draft {
+        kind: Kind::Evicted,
         at,
-        key: key.into(),
-        match_id: mix(mix(run.path, identity(nfa, key)), u64::MAX - 1),
+        path: run.path,
         from: run.first_time,
         to: run.last_time,
         values: Box::new([Value::Str(reached(nfa, run).into())]),
@@ -323,8 +312,5 @@ pub(crate) fn evicted(nfa: &Nfa, run: &Run, at: Timestamp, key: &[Value], out: &
 }
 
 fn reached<'a>(nfa: &'a Nfa, run: &Run) -> &'a str {
-    let step = nfa.positions[usize::from(run.position)]
-        .step
-        .expect("a run has bound a step");
-    &nfa.steps[usize::from(step.0)].name
+    &nfa.steps[usize::from(run.reached(nfa).0)].name
 }

@@ -74,6 +74,21 @@ pub(crate) struct Bounds {
     pub last: Option<Timestamp>,
 }
 
+impl<'a> Scope<'a> {
+    /// All that a local condition reads.
+    pub(crate) fn of_event(event: &'a Event, plan: &'a RegisterSet) -> Scope<'a> {
+        Scope {
+            event: Some(event),
+            registers: &[],
+            plan,
+            key: &[],
+            bounds: Bounds::default(),
+            window: None,
+            reached: None,
+        }
+    }
+}
+
 impl Compiled {
     /// Compiles `expr`; aggregates and bound fields get registers in `registers`.
     pub(crate) fn new(
@@ -107,6 +122,11 @@ impl Compiled {
                     (BinaryOp::Coalesce, a, b) => Compiled::Coalesce(Box::new(a), Box::new(b)),
                     (op, Compiled::Field(field), Compiled::Const(value)) => {
                         Compiled::FieldConst(*op, field, value)
+                    }
+                    (op, Compiled::Const(value), Compiled::Field(field))
+                        if let Some(op) = mirrored(*op) =>
+                    {
+                        Compiled::FieldConst(op, field, value)
                     }
                     (op, a, b) => Compiled::Binary(*op, Box::new(a), Box::new(b)),
                 }
@@ -294,6 +314,18 @@ impl Compiled {
 }
 
 const NULL: Cow<'static, Value> = Cow::Owned(Value::Null);
+
+/// The comparison that holds of `(b, a)` where this one holds of `(a, b)`.
+fn mirrored(op: BinaryOp) -> Option<BinaryOp> {
+    match op {
+        BinaryOp::Eq | BinaryOp::Ne => Some(op),
+        BinaryOp::Lt => Some(BinaryOp::Gt),
+        BinaryOp::Le => Some(BinaryOp::Ge),
+        BinaryOp::Gt => Some(BinaryOp::Lt),
+        BinaryOp::Ge => Some(BinaryOp::Le),
+        _ => None,
+    }
+}
 
 fn both(a: Option<Compiled>, b: Option<Compiled>) -> Option<Compiled> {
     match (a, b) {

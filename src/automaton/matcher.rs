@@ -43,15 +43,7 @@ impl Nfa {
         let Some(input) = self.input(event.ty) else {
             return StepMask::default();
         };
-        let scope = Scope {
-            event: Some(event),
-            registers: &[],
-            plan: &self.registers,
-            key: &[],
-            bounds: Bounds::default(),
-            window: None,
-            reached: None,
-        };
+        let scope = Scope::of_event(event, &self.registers);
         let mut fits = StepMask::default();
         for step in input.steps.steps() {
             if self.steps[usize::from(step.0)]
@@ -258,7 +250,7 @@ pub(crate) fn step(
         close_considered(nfa, &pass.choice, &mut state.runs);
         merge(&mut state.runs);
     }
-    evict(nfa, state, key, incoming.event.time, out);
+    evict(nfa, state, incoming.event.time, out);
 }
 
 impl Pass<'_> {
@@ -517,7 +509,7 @@ fn merge(runs: &mut Vec<Run>) {
 }
 
 /// Holds the number of runs at the bound of the pattern.
-fn evict(nfa: &Nfa, state: &mut Runs, key: &[Value], time: Timestamp, out: &mut Outcome) {
+fn evict(nfa: &Nfa, state: &mut Runs, time: Timestamp, out: &mut Outcome) {
     let bound = nfa.bound.count as usize;
     if state.runs.len() <= bound {
         return;
@@ -528,6 +520,6 @@ fn evict(nfa: &Nfa, state: &mut Runs, key: &[Value], time: Timestamp, out: &mut 
         Evict::Newest => state.runs.drain(bound..),
     };
     for run in excess_runs {
-        evicted(nfa, &run, time, key, out);
+        evicted(nfa, &run, time, out);
     }
 }

@@ -44,7 +44,7 @@ pub struct Nfa {
 }
 
 /// An event type that the pattern reads, and the fields of its key.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Input {
     pub ty: EventTypeId,
     pub key: Vec<FieldId>,
@@ -62,7 +62,7 @@ pub(crate) enum Mindfulness {
 }
 
 /// A step that was just bound, with the ways on from it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Position {
     /// `None` at the start.
     pub step: Option<StepId>,
@@ -73,7 +73,7 @@ pub(crate) struct Position {
 }
 
 /// A way on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Way {
     pub target: Target,
     pub contiguity: Contiguity,
@@ -189,6 +189,14 @@ impl Nfa {
     #[must_use]
     pub fn key_fields(&self, ty: EventTypeId) -> Option<&[FieldId]> {
         self.input(ty).map(|input| &*input.key)
+    }
+
+    /// What a partial match is counted under: the names of the steps, or `window`.
+    pub(crate) fn places(&self) -> Vec<&str> {
+        match self.window {
+            Some(_) => vec!["window"],
+            None => self.steps.iter().map(|step| &*step.name).collect(),
+        }
     }
 
     /// The input of this type.

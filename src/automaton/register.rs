@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 
 use super::chain::Chain;
 use super::expression::{Bounds, Compiled, Scope, StepMask};
+use super::shape::pairwise;
 use super::tables::Tables;
 use crate::event::{Event, FieldType, Value};
 use crate::lang::pattern::{Aggregate, AggregateFunction, BinaryOp, Expr, Pattern, VariableId};
@@ -192,6 +193,14 @@ impl RegisterSet {
                 changed.map(|(at, _)| at as u16).collect()
             })
             .collect();
+    }
+
+    /// True if the registers of both hold the same after the same events.
+    pub(crate) fn same(&self, other: &RegisterSet) -> bool {
+        self.by_step == other.by_step
+            && pairwise(&self.specs, &other.specs, |a, b| {
+                a.steps == b.steps && a.kind == b.kind && a.argument.same(&b.argument)
+            })
     }
 
     /// Registers before anything is bound.

@@ -5,7 +5,9 @@ use smallvec::SmallVec;
 use super::choice::Admitted;
 use super::nfa::{Completion, Counting, Nfa, Skip, Target, Way, Which};
 use super::register::Registers;
+use super::shape::pairwise;
 use crate::event::{Event, Position, Value};
+use crate::lang::pattern::StepId;
 use crate::time::{Span, Timestamp};
 
 /// A partial match.
@@ -56,6 +58,21 @@ impl Runs {
     /// True if nothing is left to remember.
     pub(crate) fn is_empty(&self) -> bool {
         self.runs.is_empty() && self.absent.iter().all(Option::is_none) && self.admitted.is_none()
+    }
+
+    /// True if both go on alike; see [`State::same`](super::State::same).
+    pub(crate) fn same(&self, other: &Runs) -> bool {
+        self.admitted.is_none()
+            && other.admitted.is_none()
+            && self.absent == other.absent
+            && pairwise(&self.runs, &other.runs, |a, b| {
+                a.path == b.path
+                    && (a.first, a.last, a.bound) == (b.first, b.last, b.bound)
+                    && (a.position, a.alive, a.ended) == (b.position, b.alive, b.ended)
+                    && (a.fresh, a.matched, a.mark) == (b.fresh, b.matched, b.mark)
+                    && (a.next, a.anchor) == (b.next, b.anchor)
+                    && a.counters == b.counters
+            })
     }
 
     /// The earliest instant at which something happens without an event; [`Timestamp::MAX`] if nothing will.
@@ -165,6 +182,13 @@ impl Run {
             }
         }
         self.schedule(nfa);
+    }
+
+    /// The step bound last.
+    pub(crate) fn reached(&self, nfa: &Nfa) -> StepId {
+        nfa.positions[usize::from(self.position)]
+            .step
+            .expect("a run has bound a step")
     }
 
     /// True if the counts allow the way on.

@@ -23,7 +23,7 @@ pub enum State {
 pub struct Reuse(Scratch);
 
 /// The way an event bears on a pattern, judged before its key is looked up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Interest {
     /// None: it need not be shown.
     None,
@@ -38,41 +38,18 @@ impl Nfa {
     #[must_use]
     pub fn look(&self, event: &Event) -> (StepMask, Interest) {
         let fits = self.fits(event);
+        (fits, self.interest(fits))
+    }
+
+    /// How an event that fits these steps bears on the pattern.
+    pub(crate) fn interest(&self, fits: StepMask) -> Interest {
         let listens = self.window.as_ref().map(super::window::WindowPlan::listens);
-        let interest = match listens {
+        match listens {
             Some(steps) if steps.0 & fits.0 == 0 => Interest::None,
             Some(_) => Interest::Begins,
             None if self.begins(fits) => Interest::Begins,
             None if self.minds(fits) => Interest::Continues,
             None => Interest::None,
-        };
-        (fits, interest)
-    }
-
-    /// The names under which partial matches are counted: steps in the order of writing, or `window`; all counts are 0.
-    #[must_use]
-    pub fn no_partials(&self) -> Vec<(String, u64)> {
-        match self.window {
-            Some(_) => vec![("window".to_owned(), 0)],
-            None => self
-                .steps
-                .iter()
-                .map(|step| (step.name.clone(), 0))
-                .collect(),
-        }
-    }
-
-    /// Adds a key's partial matches, by the step bound last, to counts made by [`Nfa::no_partials`].
-    pub fn count_partials(&self, state: &State, counts: &mut [(String, u64)]) {
-        match state {
-            State::Windows(windows) => counts[0].1 += windows.len() as u64,
-            State::Runs(runs) => {
-                for run in &runs.runs {
-                    if let Some(step) = self.positions[usize::from(run.position)].step {
-                        counts[usize::from(step.0)].1 += 1;
-                    }
-                }
-            }
         }
     }
 
@@ -141,6 +118,29 @@ impl State {
         match self {
             State::Runs(runs) => runs.is_empty(),
             State::Windows(windows) => windows.is_empty(),
+        }
+    }
+
+    /// Counts the partial matches by the step bound last, by its number; of windows all that are open, as if of the first step.
+    pub(crate) fn count_by_step(&self, nfa: &Nfa, counts: &mut [u64]) {
+        match self {
+            State::Runs(runs) => {
+                for run in &runs.runs {
+                    counts[usize::from(run.reached(nfa).0)] += 1;
+                }
+            }
+            State::Windows(windows) => counts[0] += windows.len() as u64,
+        }
+    }
+
+    /// True if both go on alike whatever follows. May be false although they do: what `limit` let through is not compared.
+    ///
+    /// What registers hold follows from the events bound, of which `path` is a hash.
+    pub(crate) fn same(&self, other: &State) -> bool {
+        match (self, other) {
+            (State::Runs(a), State::Runs(b)) => a.same(b),
+            (State::Windows(a), State::Windows(b)) => a.same(b),
+            _ => false,
         }
     }
 

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use jiff::tz::TimeZone;
 
 use super::calendar::{Aligned, Calendar};
-use super::choice::{Admitted, Outcome, identity, write_match, write_timeout};
+use super::choice::{Admitted, Outcome, write_match, write_timeout};
 use super::expression::{Bounds, Scope, StepMask};
 use super::matcher::Incoming;
 use super::nfa::Nfa;
@@ -20,7 +20,7 @@ use crate::lang::pattern::{Closer, Element, Loop, Node, Pattern, StepId, Window}
 use crate::time::{Span, Timestamp};
 
 /// When windows open and close.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct WindowPlan {
     step: StepId,
     /// The fewest events of a match.
@@ -28,7 +28,7 @@ pub(crate) struct WindowPlan {
     kind: WindowKind,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum WindowKind {
     Session {
         close: SessionClose,
@@ -203,6 +203,18 @@ fn gcd(a: i64, b: i64) -> i64 {
 impl Windows {
     pub(crate) fn is_empty(&self) -> bool {
         self.panes.is_empty() && self.admitted.is_none()
+    }
+
+    /// True if both go on alike; see [`State::same`](super::State::same).
+    pub(crate) fn same(&self, other: &Windows) -> bool {
+        self.admitted.is_none()
+            && other.admitted.is_none()
+            && self.next == other.next
+            && self.panes.len() == other.panes.len()
+            && self.panes.iter().zip(&other.panes).all(|(a, b)| {
+                (a.path, a.number, a.count) == (b.path, b.number, b.count)
+                    && (a.first_time, a.last_time) == (b.first_time, b.last_time)
+            })
     }
 
     /// How many accumulators are held.
@@ -575,18 +587,15 @@ impl View<'_> {
             window: Some(window),
             reached: Some(name),
         };
-        let id = mix(
-            mix(pane.path, window.0.0.cast_unsigned()),
-            identity(nfa, self.key),
-        );
+        let path = mix(pane.path, window.0.0.cast_unsigned());
         if pane.count < self.plan.min {
-            write_timeout(nfa, &scope, at, id, bounds, self.out);
+            write_timeout(nfa, &scope, at, path, bounds, self.out);
         } else if nfa
             .having
             .as_ref()
             .is_none_or(|having| having.holds(&scope))
         {
-            write_match(nfa, &scope, at, id, bounds, self.admitted, self.out);
+            write_match(nfa, &scope, at, path, bounds, self.admitted, self.out);
         }
     }
 }

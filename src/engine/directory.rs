@@ -1,4 +1,4 @@
-//! The keys of one pattern: which have state, and when they are to be looked at.
+//! The keys of one family: which have state, and when they are to be looked at.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -6,17 +6,16 @@ use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use super::timers::{Timers, Wake};
-use crate::automaton::{Nfa, State};
 use crate::event::{Event, FieldId, Value};
 use crate::lang::scalar;
 use crate::time::Timestamp;
 
 /// Keys with state. A key whose state is empty is forgotten.
-#[derive(Debug, Default)]
-pub(super) struct Directory {
+#[derive(Debug)]
+pub(super) struct Directory<S> {
     /// Numbers of occupied slots, by hash of their key.
     index: HashTable<u32>,
-    slots: Vec<Slot>,
+    slots: Vec<Slot<S>>,
     free: Vec<u32>,
     timers: Timers,
     hasher: foldhash::fast::RandomState,
@@ -24,7 +23,7 @@ pub(super) struct Directory {
 
 /// A key and its state.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(super) struct Slot<S> {
     /// Parts of the key.
     pub key: SmallVec<[Value; 1]>,
     hash: u64,
@@ -32,12 +31,12 @@ pub(super) struct Slot {
     /// The instant it will be looked at; [`Timestamp::MAX`] for none.
     wakes: Timestamp,
     /// `None` while the slot is free.
-    state: Option<State>,
+    state: Option<S>,
 }
 
-impl Slot {
+impl<S> Slot<S> {
     /// Key and state of an occupied slot.
-    pub(super) fn parts(&mut self) -> (&[Value], &mut State) {
+    pub(super) fn parts(&mut self) -> (&[Value], &mut S) {
         let state = self
             .state
             .as_mut()
@@ -46,19 +45,26 @@ impl Slot {
     }
 }
 
-impl Directory {
-    /// How many keys have state, and how many partial matches they have.
-    pub(super) fn live(&self) -> (usize, usize) {
-        (self.len(), self.states().map(State::partials).sum())
+impl<S> Default for Directory<S> {
+    fn default() -> Directory<S> {
+        Directory {
+            index: HashTable::default(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            timers: Timers::default(),
+            hasher: foldhash::fast::RandomState::default(),
+        }
     }
+}
 
+impl<S> Directory<S> {
     /// How many keys have state.
     pub(super) fn len(&self) -> usize {
         self.index.len()
     }
 
-    /// The states of all keys.
-    pub(super) fn states(&self) -> impl Iterator<Item = &State> {
+    /// The state of every key that has some.
+    pub(super) fn states(&self) -> impl Iterator<Item = &S> {
         self.slots.iter().filter_map(|slot| slot.state.as_ref())
     }
 
@@ -82,13 +88,7 @@ impl Directory {
     }
 
     /// Gives the event's key a slot.
-    pub(super) fn occupy(
-        &mut self,
-        hash: u64,
-        event: &Event,
-        fields: &[FieldId],
-        state: State,
-    ) -> u32 {
+    pub(super) fn occupy(&mut self, hash: u64, event: &Event, fields: &[FieldId], state: S) -> u32 {
         let key = fields
             .iter()
             .map(|field| event.get(*field).clone())
@@ -120,29 +120,29 @@ impl Directory {
     }
 
     /// An occupied slot.
-    pub(super) fn slot(&mut self, at: u32) -> &mut Slot {
+    pub(super) fn slot(&mut self, at: u32) -> &mut Slot<S> {
         &mut self.slots[at as usize]
     }
 
-    /// Forgets a key that has nothing left, or sees to it that it is looked at in time.
-    pub(super) fn settle(&mut self, at: u32, nfa: &Nfa) {
+    /// Forgets a key that has nothing left.
+    pub(super) fn forget(&mut self, at: u32) {
         let slot = &mut self.slots[at as usize];
-        let (_, state) = slot.parts();
-        if state.is_empty() {
-            let hash = slot.hash;
-            slot.state = None;
-            slot.generation = slot.generation.wrapping_add(1);
-            self.free.push(at);
-            if let Ok(entry) = self.index.find_entry(hash, |slot| *slot == at) {
-                entry.remove();
-            }
-            return;
+        let hash = slot.hash;
+        slot.state = None;
+        slot.generation = slot.generation.wrapping_add(1);
+        self.free.push(at);
+        if let Ok(entry) = self.index.find_entry(hash, |slot| *slot == at) {
+            entry.remove();
         }
-        let next = nfa.next_instant(state);
-        if next < slot.wakes {
-            slot.wakes = next;
+    }
+
+    /// Sees to it that a key is looked at no later than at the instant.
+    pub(super) fn wake(&mut self, at: u32, instant: Timestamp) {
+        let slot = &mut self.slots[at as usize];
+        if instant < slot.wakes {
+            slot.wakes = instant;
             self.timers.add(
-                next,
+                instant,
                 Wake {
                     slot: at,
                     generation: slot.generation,

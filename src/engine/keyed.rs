@@ -1,76 +1,155 @@
-//! One pattern with the state of all its keys.
+//! One family with the state of all its keys.
+
+use std::sync::Arc;
 
 use super::directory::Directory;
+use super::holding::{Blocks, Holding, Key, Shown, Work};
 use super::order::Moment;
 use super::plan::{Concern, Judged};
-use crate::automaton::{Incoming, Interest, Nfa, Outcome, Reuse, Row, Tally};
+use crate::automaton::{Family, Interest, Row, State, Tally};
 use crate::lang::pattern::PatternId;
 use crate::time::{Timestamp, Watermark};
 
-/// One pattern with the state of all its keys.
+/// One family with the state of all its keys.
 #[derive(Debug)]
-pub(crate) struct Keyed {
-    nfa: Nfa,
-    id: PatternId,
-    keys: Directory,
-    /// Events shown so far.
-    number: u64,
-    outcome: Outcome,
-    reuse: Reuse,
-    /// Slots due at one instant; empty between calls.
-    due: Vec<u32>,
+pub(crate) enum Keyed {
+    /// A pattern without variants.
+    One(Keys<State>),
+    /// Several variants.
+    Many(Keys<Blocks>),
 }
 
+/// Which events of a batch a family is shown: place of each, and of the family among its concerns.
+pub(crate) type Places = Vec<(u32, u32)>;
+
 impl Keyed {
-    pub(crate) fn new(nfa: Nfa, id: PatternId) -> Keyed {
-        Keyed {
-            nfa,
-            id,
-            keys: Directory::default(),
-            number: 0,
-            outcome: Outcome::default(),
-            reuse: Reuse::default(),
-            due: Vec::new(),
+    pub(crate) fn new(family: Arc<Family>) -> Keyed {
+        if family.variants.len() == 1 {
+            Keyed::One(Keys::new(family))
+        } else {
+            Keyed::Many(Keys::new(family))
         }
     }
 
-    pub(crate) fn id(&self) -> PatternId {
-        self.id
+    /// What each pattern did.
+    pub(crate) fn tallies(&self) -> impl Iterator<Item = (PatternId, Tally)> {
+        let (family, tallies) = match self {
+            Keyed::One(keys) => (&keys.family, &keys.work.tallies),
+            Keyed::Many(keys) => (&keys.family, &keys.work.tallies),
+        };
+        let ids = family.variants.iter().map(|variant| variant.pattern);
+        ids.zip(tallies.iter().copied())
     }
 
-    pub(crate) fn tally(&self) -> Tally {
-        self.outcome.tally
+    /// How many keys have state, and how many partial matches the variants have.
+    pub(crate) fn live(&self) -> (usize, usize) {
+        match self {
+            Keyed::One(keys) => keys.live(),
+            Keyed::Many(keys) => keys.live(),
+        }
     }
 
     /// How many keys have state.
     pub(crate) fn keys(&self) -> usize {
-        self.keys.len()
-    }
-
-    /// Partial matches by the name of the step bound last. Looks at every key.
-    pub(crate) fn partials(&self) -> Vec<(String, u64)> {
-        let mut counts = self.nfa.no_partials();
-        for state in self.keys.states() {
-            self.nfa.count_partials(state, &mut counts);
+        match self {
+            Keyed::One(keys) => keys.directory.len(),
+            Keyed::Many(keys) => keys.directory.len(),
         }
-        counts
     }
 
-    /// How many keys have state, and how many partial matches they have.
-    pub(crate) fn live(&self) -> (usize, usize) {
-        self.keys.live()
+    /// Adds how many partial matches each pattern has, by the step bound last; windows under `window`. Looks at every key.
+    pub(crate) fn partials(&self, into: &mut [Vec<(String, u64)>]) {
+        match self {
+            Keyed::One(keys) => keys.partials(into),
+            Keyed::Many(keys) => keys.partials(into),
+        }
     }
 
-    /// Shows events, named by their place in `events`, in order; then lets time pass up to the watermark.
+    /// Shows events in order; then lets time pass up to the watermark.
     pub(crate) fn advance(
         &mut self,
         events: &[Judged],
-        shown: &[(u32, Concern)],
+        shown: &Places,
+        watermark: Watermark,
+        emit: impl FnMut(Moment, Option<u64>, Row),
+    ) {
+        match self {
+            Keyed::One(keys) => keys.advance(events, shown, watermark, emit),
+            Keyed::Many(keys) => keys.advance(events, shown, watermark, emit),
+        }
+    }
+}
+
+/// The keys of a family, with what each holds.
+#[derive(Debug)]
+pub(crate) struct Keys<S> {
+    family: Arc<Family>,
+    directory: Directory<S>,
+    /// Events shown so far.
+    number: u64,
+    work: Work,
+    /// Slots due at one instant; empty between calls.
+    due: Vec<u32>,
+}
+
+impl<S: Holding> Keys<S> {
+    fn new(family: Arc<Family>) -> Keys<S> {
+        Keys {
+            directory: Directory::default(),
+            number: 0,
+            work: Work::new(&family),
+            due: Vec::new(),
+            family,
+        }
+    }
+
+    fn live(&self) -> (usize, usize) {
+        let mut partials = 0;
+        for held in self.directory.states() {
+            held.states(&self.family, |state, variants| {
+                partials += state.partials() * variants.count();
+            });
+        }
+        (self.directory.len(), partials)
+    }
+
+    fn partials(&self, into: &mut [Vec<(String, u64)>]) {
+        let steps = self.family.nfa.places();
+        let mut counts = vec![0; self.family.variants.len() * steps.len()];
+        let mut of_state = vec![0; steps.len()];
+        for held in self.directory.states() {
+            held.states(&self.family, |state, variants| {
+                of_state.fill(0);
+                state.count_by_step(&self.family.nfa, &mut of_state);
+                for variant in variants {
+                    let counts = &mut counts[variant * steps.len()..];
+                    for (count, more) in counts.iter_mut().zip(&of_state) {
+                        *count += more;
+                    }
+                }
+            });
+        }
+        for (variant, counts) in self.family.variants.iter().zip(counts.chunks(steps.len())) {
+            let of_pattern = &mut into[variant.pattern.0 as usize];
+            for (step, count) in steps.iter().zip(counts).filter(|(_, count)| **count > 0) {
+                match of_pattern.iter_mut().find(|(name, _)| name == step) {
+                    Some((_, sum)) => *sum += count,
+                    None => of_pattern.push(((*step).to_owned(), *count)),
+                }
+            }
+        }
+    }
+
+    fn advance(
+        &mut self,
+        events: &[Judged],
+        shown: &Places,
         watermark: Watermark,
         mut emit: impl FnMut(Moment, Option<u64>, Row),
     ) {
-        for (at, concern) in shown {
-            self.show(&events[*at as usize], *concern, &mut emit);
+        for (at, nth) in shown {
+            let judged = &events[*at as usize];
+            self.show(judged, &judged.concerns[*nth as usize], &mut emit);
         }
         self.pass_instants(watermark.0, &mut emit);
     }
@@ -78,64 +157,79 @@ impl Keyed {
     fn show(
         &mut self,
         judged: &Judged,
-        concern: Concern,
+        concern: &Concern,
         emit: &mut impl FnMut(Moment, Option<u64>, Row),
     ) {
         let event = &judged.event;
-        if self.keys.next_instant() <= event.time {
+        if self.directory.next_instant() <= event.time {
             self.pass_instants(event.time, emit);
         }
-        let Some(fields) = self.nfa.key_fields(event.ty) else {
+        let Some(fields) = self.family.nfa.key_fields(event.ty) else {
             return;
         };
-        let Some(hash) = self.keys.hash(event, fields) else {
+        let Some(hash) = self.directory.hash(event, fields) else {
             return;
         };
         self.number += 1;
-        let slot = match self.keys.find(hash, event, fields) {
+        let slot = match self.directory.find(hash, event, fields) {
             Some(slot) => slot,
             None if concern.interest == Interest::Continues => return,
-            None => self.keys.occupy(hash, event, fields, self.nfa.fresh()),
+            None => {
+                let fresh = S::fresh(&self.family);
+                self.directory.occupy(hash, event, fields, fresh)
+            }
         };
-        let (key, state) = self.keys.slot(slot).parts();
-        let incoming = Incoming {
+        let (parts, held) = self.directory.slot(slot).parts();
+        let shown = Shown {
             event,
             number: self.number,
-            fits: concern.fits,
+            fits: &concern.fits,
         };
-        self.nfa
-            .step(state, incoming, key, &mut self.reuse, &mut self.outcome);
-        self.keys.settle(slot, &self.nfa);
-        for row in self.outcome.rows.drain(..) {
-            emit(Moment::Event, Some(judged.arrived), row);
+        let on = Key {
+            family: &self.family,
+            parts,
+        };
+        let mut emit = |row| emit(Moment::Event, Some(judged.arrived), row);
+        held.show(shown, on, &mut self.work, &mut emit);
+        self.settle(slot);
+    }
+
+    /// Forgets a key that has nothing left, or sees to it that it is looked at in time.
+    fn settle(&mut self, at: u32) {
+        let (_, held) = self.directory.slot(at).parts();
+        if held.is_empty() {
+            self.directory.forget(at);
+        } else {
+            let next = held.next_instant(&self.family);
+            self.directory.wake(at, next);
         }
     }
 
     /// Lets every instant up to and including `until` pass, in order; at each, keys in their order.
     fn pass_instants(&mut self, until: Timestamp, emit: &mut impl FnMut(Moment, Option<u64>, Row)) {
         loop {
-            let instant = self.keys.next_instant();
+            let instant = self.directory.next_instant();
             if instant > until || instant == Timestamp::MAX {
                 return;
             }
             let mut due = std::mem::take(&mut self.due);
-            self.keys.take_due(instant, &mut due);
+            self.directory.take_due(instant, &mut due);
             for at in due.drain(..) {
-                let (key, state) = self.keys.slot(at).parts();
-                self.nfa
-                    .pass_instants(state, instant, key, &mut self.reuse, &mut self.outcome);
-                self.keys.settle(at, &self.nfa);
-                for row in self.outcome.rows.drain(..) {
-                    emit(
-                        if row.at == instant {
-                            Moment::Instant
-                        } else {
-                            Moment::Expiry
-                        },
-                        None,
-                        row,
-                    );
-                }
+                let (parts, held) = self.directory.slot(at).parts();
+                let on = Key {
+                    family: &self.family,
+                    parts,
+                };
+                let mut emit = |row: Row| {
+                    let moment = if row.at == instant {
+                        Moment::Instant
+                    } else {
+                        Moment::Expiry
+                    };
+                    emit(moment, None, row);
+                };
+                held.pass(instant, on, &mut self.work, &mut emit);
+                self.settle(at);
             }
             self.due = due;
         }

@@ -6,6 +6,7 @@
 
 mod board;
 mod directory;
+mod holding;
 mod intake;
 mod keyed;
 mod link;

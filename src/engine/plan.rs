@@ -2,13 +2,17 @@
 //!
 //! An event is judged once, right after it was decoded, by every condition that reads only the event ([`Plan::judge`]). What no pattern can use ends
 //! there. The rest travels with the result, to the shards that own the keys it bears on ([`Plan::route`]).
+//!
+//! Many patterns cost little where they are alike and where they do not care. Patterns that differ in thresholds and names alone are one member of the plan, a
+//! family: judged together, with one state for all that fare alike. And what a member asks of every event of a type, such as `kind == "x"`, leads
+//! events to it, so that a member of no concern is not even looked at.
 
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::Error;
-use crate::automaton::{Interest, Nfa, StepMask, Tables};
+use crate::automaton::{Family, Fits, Interest, Nfa, Readers, Tables};
 use crate::event::{Event, EventTypeId, FieldId};
 use crate::key::{KeyGroup, ShardId, Shards};
 use crate::lang::pattern::{PatternId, Program};
@@ -22,24 +26,23 @@ pub struct Plan {
     /// By level, and within one in an order in which each stands after those whose streams it reads.
     members: Vec<Member>,
     /// By event type: the members that read it.
-    readers: Vec<Vec<u32>>,
+    readers: Vec<Readers>,
     levels: usize,
 }
 
-/// A pattern of the plan.
+/// A family of the plan.
 #[derive(Debug)]
 pub(crate) struct Member {
-    pub nfa: Nfa,
-    pub id: PatternId,
+    pub family: Arc<Family>,
     /// 0 when it reads sources alone, else one more than the highest level whose streams it reads.
     pub level: usize,
 }
 
 /// A member that an event bears on, and what its local conditions say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Concern {
     pub member: u32,
-    pub fits: StepMask,
+    pub fits: Fits,
     pub interest: Interest,
 }
 
@@ -64,7 +67,7 @@ impl Plan {
     /// If a pattern combines to more ways on than an automaton holds.
     pub fn new(program: Arc<Program>, tables: &Tables) -> Result<Plan, Error> {
         let mut level_of_stream = vec![0; program.schema.types.len()];
-        let mut members = Vec::with_capacity(program.patterns.len());
+        let mut automata: Vec<Vec<Nfa>> = Vec::new();
         for &id in &program.order {
             let pattern = &program.patterns[id.0 as usize];
             let nfa = Nfa::new(&program, id, tables).map_err(|cause| Error {
@@ -82,15 +85,27 @@ impl Plan {
                 let of_stream = &mut level_of_stream[usize::from(stream.0)];
                 *of_stream = (level + 1).max(*of_stream);
             }
-            members.push(Member { nfa, id, level });
-        }
-        members.sort_by_key(|member| member.level);
-        let mut readers = vec![Vec::new(); program.schema.types.len()];
-        for (at, member) in (0..).zip(&members) {
-            for input in &program.patterns[member.id.0 as usize].inputs {
-                readers[usize::from(input.ty.0)].push(at);
+            if automata.len() <= level {
+                automata.resize_with(level + 1, Vec::new);
             }
+            automata[level].push(nfa);
         }
+        // Variants read the same types, so they stand in one level.
+        let families = automata.into_iter().enumerate().flat_map(|(level, nfas)| {
+            let families = Family::gather(nfas).into_iter().map(Arc::new);
+            families.map(move |family| Member { family, level })
+        });
+        let members: Vec<Member> = families.collect();
+        let readers = (0..).map(EventTypeId).take(program.schema.types.len());
+        let readers = readers.map(|ty| {
+            let reading = (0..).zip(&members).filter_map(|(at, member)| {
+                let family = &member.family;
+                family.nfa.key_fields(ty)?;
+                Some((at, family.guard(ty)))
+            });
+            Readers::new(&reading.collect::<Vec<_>>())
+        });
+        let readers = readers.collect();
         let levels = members.last().map_or(1, |member| member.level + 1);
         Ok(Plan {
             program,
@@ -123,8 +138,8 @@ impl Plan {
     /// Judges an event by itself: which patterns it bears on. Empty when no pattern can use it.
     pub(crate) fn judge(&self, event: &Event) -> Concerns {
         let mut concerns = Concerns::new();
-        for &member in &self.readers[usize::from(event.ty.0)] {
-            let (fits, interest) = self.members[member as usize].nfa.look(event);
+        self.readers[usize::from(event.ty.0)].of(event, |member| {
+            let (fits, interest) = self.members[member as usize].family.look(event);
             if interest != Interest::None {
                 concerns.push(Concern {
                     member,
@@ -132,7 +147,7 @@ impl Plan {
                     interest,
                 });
             }
-        }
+        });
         concerns
     }
 
@@ -149,13 +164,13 @@ impl Plan {
         let mut rest = judged;
         // Nearly always all concerns go the same way.
         while let Some(first) = rest.concerns.first() {
-            let owner = self.owner(&rest.event, *first, shards);
+            let owner = self.owner(&rest.event, first, shards);
             let mut others = Concerns::new();
             if rest.concerns.len() > 1 {
                 rest.concerns.retain(|concern| {
-                    let stays = self.owner(&rest.event, *concern, shards) == owner;
+                    let stays = self.owner(&rest.event, concern, shards) == owner;
                     if !stays {
-                        others.push(*concern);
+                        others.push(concern.clone());
                     }
                     stays
                 });
@@ -176,15 +191,15 @@ impl Plan {
         }
     }
 
-    fn owner(&self, event: &Event, concern: Concern, shards: Shards) -> Option<ShardId> {
-        let member = &self.members[concern.member as usize];
-        let fields = member.nfa.key_fields(event.ty)?;
-        let group = KeyGroup::of(key_hash(event, fields, member.id)?);
+    fn owner(&self, event: &Event, concern: &Concern, shards: Shards) -> Option<ShardId> {
+        let family = &self.members[concern.member as usize].family;
+        let fields = family.nfa.key_fields(event.ty)?;
+        let group = KeyGroup::of(key_hash(event, fields, family.variants[0].pattern)?);
         Some(shards.owner(group))
     }
 }
 
-/// The stable hash of an event's key. Patterns without a key are spread by their number.
+/// The stable hash of an event's key. Families without a key are spread by the number of their first pattern.
 fn key_hash(event: &Event, fields: &[FieldId], pattern: PatternId) -> Option<u64> {
     let mut hasher = StableHasher::default();
     if fields.is_empty() {
@@ -199,3 +214,6 @@ fn key_hash(event: &Event, fields: &[FieldId], pattern: PatternId) -> Option<u64
     }
     Some(hasher.finish())
 }
+
+#[cfg(test)]
+mod tests;

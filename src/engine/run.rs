@@ -215,7 +215,7 @@ impl Watch {
                 account.sources[usize::from(*source)].1.add(*counts);
             }
             for (total, tally) in account.tallies.iter_mut().zip(&report.tallies) {
-                total.add(*tally);
+                *total += *tally;
             }
             account.reasons.add(&report.reasons);
         }
@@ -296,8 +296,8 @@ fn partials(reports: &[ShardReport], pattern: usize) -> Vec<(String, u64)> {
         .iter()
         .filter_map(|report| report.partials.get(pattern))
     {
-        for (at, (step, count)) in of_shard.iter().enumerate() {
-            match sum.get_mut(at) {
+        for (step, count) in of_shard {
+            match sum.iter_mut().find(|(name, _)| name == step) {
                 Some((_, total)) => *total += count,
                 None => sum.push((step.clone(), *count)),
             }

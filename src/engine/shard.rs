@@ -8,9 +8,9 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::keyed::Keyed;
+use super::keyed::{Keyed, Places};
 use super::order::{Moment, Ordered};
-use super::plan::{Concern, Judged, Plan};
+use super::plan::{Judged, Plan};
 use super::{Error, is_over};
 use crate::automaton::{Row, Stream, Tables, Tally};
 use crate::event::{Event, EventTypeId, Position, Value};
@@ -26,7 +26,7 @@ pub struct Shard {
     keyed: Vec<Keyed>,
     levels: Vec<Level>,
     /// By member: what it is shown of a batch. Empty between calls.
-    shown: Vec<Vec<(u32, Concern)>>,
+    shown: Vec<Places>,
 }
 
 /// The patterns of a level and what waits for them.
@@ -64,7 +64,7 @@ impl Shard {
         let keyed = plan
             .members()
             .iter()
-            .map(|member| Keyed::new(member.nfa.clone(), member.id));
+            .map(|member| Keyed::new(Arc::clone(&member.family)));
         let level = |level| {
             let starts = |level| {
                 plan.members()
@@ -175,9 +175,9 @@ impl Shard {
         };
         let members = self.levels[level].members.clone();
         for (at, judged) in (0..).zip(&events) {
-            for concern in &judged.concerns {
+            for (nth, concern) in (0..).zip(&judged.concerns) {
                 if members.contains(&(concern.member as usize)) {
-                    self.shown[concern.member as usize].push((at, *concern));
+                    self.shown[concern.member as usize].push((at, nth));
                 }
             }
         }
@@ -241,8 +241,8 @@ impl Shard {
     #[must_use]
     pub fn tallies(&self) -> Vec<Tally> {
         let mut tallies = vec![Tally::default(); self.program().patterns.len()];
-        for pattern in &self.keyed {
-            tallies[pattern.id().0 as usize] = pattern.tally();
+        for (pattern, tally) in self.keyed.iter().flat_map(Keyed::tallies) {
+            tallies[pattern.0 as usize] = tally;
         }
         tallies
     }
@@ -252,15 +252,6 @@ impl Shard {
         self.keyed.iter().map(Keyed::keys).sum()
     }
 
-    /// Partial matches by pattern in order of declaration, each with the name of the step bound last, or `window`. Looks at every key.
-    pub(crate) fn partials(&self) -> Vec<Vec<(String, u64)>> {
-        let mut partials = vec![Vec::new(); self.program().patterns.len()];
-        for pattern in &self.keyed {
-            partials[pattern.id().0 as usize] = pattern.partials();
-        }
-        partials
-    }
-
     /// How many keys have state, and how many partial matches and open windows there are, over all patterns.
     #[must_use]
     pub fn live(&self) -> (usize, usize) {
@@ -268,6 +259,16 @@ impl Shard {
             .iter()
             .map(Keyed::live)
             .fold((0, 0), |(keys, partials), (k, p)| (keys + k, partials + p))
+    }
+
+    /// The partial matches of each pattern, in order of declaration, by the name of the step bound last; windows under `window`. What there are none
+    /// of is left out. Looks at all state: for reports, not per event.
+    pub(crate) fn partials(&self) -> Vec<Vec<(String, u64)>> {
+        let mut into = vec![Vec::new(); self.program().patterns.len()];
+        for keyed in &self.keyed {
+            keyed.partials(&mut into);
+        }
+        into
     }
 }
 

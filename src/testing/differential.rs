@@ -44,7 +44,16 @@ impl Subject {
     ///
     /// The mistakes, if there are any.
     pub fn new(text: &str) -> Result<Subject, String> {
-        let program = Arc::new(compile(text)?);
+        Subject::of(compile(text)?)
+    }
+
+    /// A checked file with the table of generated files.
+    ///
+    /// # Errors
+    ///
+    /// If a pattern has no automaton.
+    pub fn of(program: Program) -> Result<Subject, String> {
+        let program = Arc::new(program);
         let (rows, tables) = generate::tables(&program);
         let engine =
             Shard::alone(Arc::clone(&program), &tables).map_err(|error| error.to_string())?;

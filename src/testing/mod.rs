@@ -7,6 +7,7 @@ pub mod differential;
 pub mod fuzz;
 pub mod generate;
 pub mod reference;
+pub mod vary;
 pub mod world;
 
 use crate::lang::pattern::Program;

@@ -1,0 +1,154 @@
+//! Patterns that share one automaton: variants of each other, different in names, streams and local conditions alone.
+//!
+//! Two variants for which all events of a key so far had the same fits have the same state there. So a key keeps one state per *set of variants*
+//! ([`Blocks`]), and an event costs one step per set that it tells apart, not one per variant. A pattern without
+//! variants is a family of one, which knows no sets.
+
+use std::sync::Arc;
+
+use super::conditions::{Conditions, conjuncts};
+use super::expression::{Compiled, Scope, StepMask};
+use super::nfa::{Mindfulness, Nfa};
+use super::readers::Guard;
+use super::state::Interest;
+use super::variant::Variant;
+use super::variants::Variants;
+use crate::event::{Event, EventTypeId};
+
+/// Patterns with one automaton.
+#[derive(Clone, Debug)]
+pub struct Family {
+    /// That of the first variant.
+    pub(crate) nfa: Nfa,
+    /// In order of their numbers; never empty.
+    pub(crate) variants: Vec<Variant>,
+    /// By step. Empty for a family of one, whose automaton knows its conditions.
+    conditions: Vec<Conditions>,
+    /// By input: what every event that is of use must satisfy.
+    guards: Vec<Option<Guard>>,
+}
+
+/// Which steps an event can satisfy by itself, in the eyes of each variant.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Fits {
+    /// Of the only one.
+    One(StepMask),
+    /// Of sets of variants; no variant is in two, and those on which the event has no bearing are in none.
+    Many(Arc<Vec<Fitting>>),
+}
+
+/// What an event is to some variants.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Fitting {
+    pub variants: Variants,
+    pub fits: StepMask,
+    pub interest: Interest,
+}
+
+impl Family {
+    /// Puts automata that share their shape together. Families come in the order of their first members.
+    pub(crate) fn gather(automata: Vec<Nfa>) -> Vec<Family> {
+        let mut gathered: Vec<Vec<Nfa>> = Vec::new();
+        let mut by_hash: hashbrown::HashMap<u64, Vec<usize>> = hashbrown::HashMap::new();
+        for nfa in automata {
+            let alike = by_hash.entry(nfa.shape_hash()).or_default();
+            match alike
+                .iter()
+                .find(|family| gathered[**family][0].same_shape(&nfa))
+            {
+                Some(family) => gathered[*family].push(nfa),
+                None => {
+                    alike.push(gathered.len());
+                    gathered.push(vec![nfa]);
+                }
+            }
+        }
+        gathered.into_iter().map(Family::of).collect()
+    }
+
+    /// Of automata of one shape.
+    fn of(mut automata: Vec<Nfa>) -> Family {
+        automata.sort_by_key(|nfa| nfa.pattern);
+        let asked = |step: usize| {
+            let local = |nfa: &'_ Nfa| nfa.steps[step].local.clone();
+            automata.iter().map(local).collect::<Vec<_>>()
+        };
+        let by_step: Vec<Vec<Option<Compiled>>> = (0..automata[0].steps.len()).map(asked).collect();
+        let conditions = match automata.len() {
+            1 => Vec::new(),
+            _ => by_step.iter().map(|asked| Conditions::new(asked)).collect(),
+        };
+        let variants = automata.iter().map(Variant::of).collect();
+        let nfa = automata.swap_remove(0);
+        let guards = nfa.inputs.iter().map(|input| {
+            let heeds_all = nfa.window.is_none() && nfa.mindful == Mindfulness::EveryEvent;
+            if heeds_all {
+                return None;
+            }
+            let steps = input.steps.steps();
+            Guard::of(steps.flat_map(|step| {
+                let conditions = &by_step[usize::from(step.0)];
+                conditions.iter().map(|local| conjuncts(local.as_ref()))
+            }))
+        });
+        Family {
+            guards: guards.collect(),
+            nfa,
+            variants,
+            conditions,
+        }
+    }
+
+    /// What every event of this type that is of use must satisfy; `None` if any may be of use.
+    pub(crate) fn guard(&self, ty: EventTypeId) -> Option<&Guard> {
+        let inputs = self.nfa.inputs.iter().zip(&self.guards);
+        let mut of_type = inputs.filter(|(input, _)| input.ty == ty);
+        of_type.next().and_then(|(_, guard)| guard.as_ref())
+    }
+
+    /// Which steps the event can satisfy by itself, and whether it bears on the family at all.
+    pub(crate) fn look(&self, event: &Event) -> (Fits, Interest) {
+        if self.conditions.is_empty() {
+            let (fits, interest) = self.nfa.look(event);
+            return (Fits::One(fits), interest);
+        }
+        let mut sets = vec![(Variants::all(self.variants.len()), StepMask::default())];
+        if let Some(input) = self.nfa.input(event.ty) {
+            let scope = Scope::of_event(event, &self.nfa.registers);
+            for step in input.steps.steps() {
+                let Some(holding) = self.conditions[usize::from(step.0)].holding(&scope) else {
+                    continue;
+                };
+                for at in 0..sets.len() {
+                    let (variants, fits) = &mut sets[at];
+                    let Some(shared) = variants.shared(&holding) else {
+                        continue;
+                    };
+                    let without = *fits;
+                    if shared == *variants {
+                        fits.add(step);
+                    } else {
+                        variants.remove(&shared);
+                        let mut with = without;
+                        with.add(step);
+                        sets.push((shared, with));
+                    }
+                }
+            }
+        }
+        let fittings = sets.into_iter().filter_map(|(variants, fits)| {
+            let interest = self.nfa.interest(fits);
+            (interest != Interest::None).then_some(Fitting {
+                variants,
+                fits,
+                interest,
+            })
+        });
+        let fittings: Vec<Fitting> = fittings.collect();
+        let interest = fittings.iter().map(|fitting| fitting.interest).max();
+        (
+            Fits::Many(Arc::new(fittings)),
+            interest.unwrap_or(Interest::None),
+        )
+    }
+}

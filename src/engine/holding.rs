@@ -1,0 +1,281 @@
+//! What one key has in one family: the state of a pattern alone, or states by sets of variants.
+
+use crate::automaton::{
+    Family, Fits, Fitting, Incoming, Interest, Outcome, Reuse, Row, State, StepMask, Tally,
+    Variants,
+};
+use crate::event::{Event, Value};
+use crate::lang::scalar;
+use crate::time::Timestamp;
+
+/// What one key has in one family.
+pub(super) trait Holding: Sized {
+    /// What a key without state has.
+    fn fresh(family: &Family) -> Self;
+
+    /// Shows it an event. Every instant up to its time has passed.
+    fn show(&mut self, shown: Shown<'_>, on: Key<'_>, work: &mut Work, emit: &mut impl FnMut(Row));
+
+    /// Lets every instant up to and including `until` pass.
+    fn pass(&mut self, until: Timestamp, on: Key<'_>, work: &mut Work, emit: &mut impl FnMut(Row));
+
+    /// True if nothing is left.
+    fn is_empty(&self) -> bool;
+
+    /// The earliest instant at which something happens without an event; [`Timestamp::MAX`] if nothing will.
+    fn next_instant(&self, family: &Family) -> Timestamp;
+
+    /// Each state with the variants that have it.
+    fn states(&self, family: &Family, to: impl FnMut(&State, &mut dyn Iterator<Item = usize>));
+}
+
+/// An event as a family sees it.
+#[derive(Clone, Copy)]
+pub(super) struct Shown<'a> {
+    pub event: &'a Event,
+    /// Its place in the order of the family's events, from 1.
+    pub number: u64,
+    pub fits: &'a Fits,
+}
+
+/// A key and the family in which it has state.
+#[derive(Clone, Copy)]
+pub(super) struct Key<'a> {
+    pub family: &'a Family,
+    pub parts: &'a [Value],
+}
+
+/// Memory that calls reuse, and what the variants did so far.
+#[derive(Debug)]
+pub(super) struct Work {
+    outcome: Outcome,
+    reuse: Reuse,
+    /// By variant.
+    pub tallies: Vec<Tally>,
+}
+
+impl Work {
+    pub(super) fn new(family: &Family) -> Work {
+        Work {
+            outcome: Outcome::default(),
+            reuse: Reuse::default(),
+            tallies: vec![Tally::default(); family.variants.len()],
+        }
+    }
+
+    /// Gives out what the last step brought about, in the name of the only variant.
+    fn settle_one(&mut self, on: Key<'_>, emit: &mut impl FnMut(Row)) {
+        if !self.outcome.tally.is_zero() {
+            self.tallies[0] += std::mem::take(&mut self.outcome.tally);
+        }
+        if self.outcome.drafts.is_empty() {
+            return;
+        }
+        let hash = scalar::stable_hash(on.parts);
+        for draft in self.outcome.drafts.drain(..) {
+            emit(on.family.variants[0].row(draft, on.parts, hash));
+        }
+    }
+
+    /// Gives out what the last step brought about, in the name of each of the variants.
+    fn settle(&mut self, variants: &Variants, on: Key<'_>, emit: &mut impl FnMut(Row)) {
+        if !self.outcome.tally.is_zero() {
+            let tally = std::mem::take(&mut self.outcome.tally);
+            for variant in variants.numbers() {
+                self.tallies[variant] += tally;
+            }
+        }
+        if self.outcome.drafts.is_empty() {
+            return;
+        }
+        let hash = scalar::stable_hash(on.parts);
+        for variant in variants.numbers() {
+            for draft in &self.outcome.drafts {
+                emit(on.family.variants[variant].row(draft.clone(), on.parts, hash));
+            }
+        }
+        self.outcome.drafts.clear();
+    }
+
+    fn step(&mut self, state: &mut State, shown: Shown<'_>, fits: StepMask, on: Key<'_>) {
+        let incoming = Incoming {
+            event: shown.event,
+            number: shown.number,
+            fits,
+        };
+        let nfa = &on.family.nfa;
+        nfa.step(
+            state,
+            incoming,
+            on.parts,
+            &mut self.reuse,
+            &mut self.outcome,
+        );
+    }
+
+    fn pass(&mut self, state: &mut State, until: Timestamp, on: Key<'_>) {
+        let nfa = &on.family.nfa;
+        nfa.pass_instants(state, until, on.parts, &mut self.reuse, &mut self.outcome);
+    }
+}
+
+impl Holding for State {
+    fn fresh(family: &Family) -> State {
+        family.nfa.fresh()
+    }
+
+    fn show(&mut self, shown: Shown<'_>, on: Key<'_>, work: &mut Work, emit: &mut impl FnMut(Row)) {
+        let Fits::One(fits) = shown.fits else {
+            unreachable!("a pattern alone is judged alone")
+        };
+        work.step(self, shown, *fits, on);
+        work.settle_one(on, emit);
+    }
+
+    fn pass(&mut self, until: Timestamp, on: Key<'_>, work: &mut Work, emit: &mut impl FnMut(Row)) {
+        work.pass(self, until, on);
+        work.settle_one(on, emit);
+    }
+
+    fn is_empty(&self) -> bool {
+        State::is_empty(self)
+    }
+
+    fn next_instant(&self, family: &Family) -> Timestamp {
+        family.nfa.next_instant(self)
+    }
+
+    fn states(&self, _: &Family, mut to: impl FnMut(&State, &mut dyn Iterator<Item = usize>)) {
+        to(self, &mut std::iter::once(0));
+    }
+}
+
+/// States of a key in a family of several: each with the variants that have it. Variants without state are in none.
+#[derive(Debug)]
+pub(super) struct Blocks(Vec<Block>);
+
+/// Variants with the same state.
+#[derive(Debug)]
+struct Block {
+    /// Never empty, and no variant is in two blocks.
+    variants: Variants,
+    /// Not empty between calls.
+    state: State,
+}
+
+impl Blocks {
+    /// Shows the event to variants that fit it alike.
+    fn show_to(
+        &mut self,
+        fitting: &Fitting,
+        before: usize,
+        shown: Shown<'_>,
+        on: Key<'_>,
+        work: &mut Work,
+        emit: &mut impl FnMut(Row),
+    ) {
+        let mut stateless = fitting.variants.clone();
+        for at in 0..before {
+            let block = &mut self.0[at];
+            let Some(shared) = block.variants.shared(&fitting.variants) else {
+                continue;
+            };
+            stateless.remove(&shared);
+            if shared == block.variants {
+                work.step(&mut block.state, shown, fitting.fits, on);
+                work.settle(&shared, on, emit);
+                continue;
+            }
+            block.variants.remove(&shared);
+            let state = block.state.clone();
+            self.add(shared, state, (shown, fitting.fits), on, work, emit);
+        }
+        if fitting.interest == Interest::Begins && !stateless.is_empty() {
+            let state = on.family.nfa.fresh();
+            self.add(stateless, state, (shown, fitting.fits), on, work, emit);
+        }
+    }
+
+    /// Adds a block and shows it the event.
+    fn add(
+        &mut self,
+        variants: Variants,
+        mut state: State,
+        (shown, fits): (Shown<'_>, StepMask),
+        on: Key<'_>,
+        work: &mut Work,
+        emit: &mut impl FnMut(Row),
+    ) {
+        work.step(&mut state, shown, fits, on);
+        work.settle(&variants, on, emit);
+        if !state.is_empty() {
+            self.0.push(Block { variants, state });
+        }
+    }
+
+    /// Puts variants together whose states have become the same.
+    fn merge(&mut self) {
+        let mut at = 0;
+        while at < self.0.len() {
+            let (earlier, later) = self.0.split_at_mut(at);
+            let block = &later[0];
+            match earlier
+                .iter_mut()
+                .find(|other| other.state.same(&block.state))
+            {
+                Some(same) => {
+                    same.variants.unite(&block.variants);
+                    self.0.swap_remove(at);
+                }
+                None => at += 1,
+            }
+        }
+    }
+}
+
+impl Holding for Blocks {
+    fn fresh(_: &Family) -> Blocks {
+        Blocks(Vec::new())
+    }
+
+    fn show(&mut self, shown: Shown<'_>, on: Key<'_>, work: &mut Work, emit: &mut impl FnMut(Row)) {
+        let Fits::Many(fittings) = shown.fits else {
+            unreachable!("variants are judged together")
+        };
+        // What is added has seen the event.
+        let before = self.0.len();
+        for fitting in fittings.iter() {
+            self.show_to(fitting, before, shown, on, work, emit);
+        }
+        self.0.retain(|block| !block.state.is_empty());
+    }
+
+    fn pass(&mut self, until: Timestamp, on: Key<'_>, work: &mut Work, emit: &mut impl FnMut(Row)) {
+        for block in &mut self.0 {
+            if on.family.nfa.next_instant(&block.state) <= until {
+                work.pass(&mut block.state, until, on);
+                work.settle(&block.variants, on, emit);
+            }
+        }
+        self.0.retain(|block| !block.state.is_empty());
+        self.merge();
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn next_instant(&self, family: &Family) -> Timestamp {
+        let instants = self
+            .0
+            .iter()
+            .map(|block| family.nfa.next_instant(&block.state));
+        instants.min().unwrap_or(Timestamp::MAX)
+    }
+
+    fn states(&self, _: &Family, mut to: impl FnMut(&State, &mut dyn Iterator<Item = usize>)) {
+        for block in &self.0 {
+            to(&block.state, &mut block.variants.numbers());
+        }
+    }
+}
