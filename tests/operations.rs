@@ -252,7 +252,7 @@ fn log_is_silent_unless_asked_and_goes_to_stderr() {
     assert!(
         ended
             .err
-            .contains(" INFO the run begins patterns=1 sources=1"),
+            .contains(" INFO the run begins patterns=1 sources=\"doors\" shards=1"),
         "{}",
         ended.err
     );
@@ -328,4 +328,26 @@ fn top_says_in_one_line_what_keeps_it_from_its_engine() {
     let ended = place.run("top", &[]);
     assert_eq!(ended.code, 2);
     assert!(ended.err.contains("leitmotif top --once"), "{}", ended.err);
+}
+
+#[test]
+fn what_this_build_cannot_do_is_refused_and_not_ignored() {
+    let place = Place::new();
+    for flag in ["--shards 2", "--follow", "--idle 1s"] {
+        let ended = place.run(&format!("run -c l.toml {flag}"), &[]);
+        assert_eq!(ended.code, 2, "{flag}");
+        assert!(
+            ended.err.starts_with("error: this build "),
+            "{flag}: {}",
+            ended.err
+        );
+    }
+    place.write(
+        "late.toml",
+        "[sources.doors]\nurl = \"doors.ndjson\"\ntime = \"processing\"\n",
+    );
+    let ended = place.run("run door.motif -c late.toml", &[]);
+    assert_eq!(ended.code, 2);
+    let wanted = "error: source \"doors\": this build knows event time only; leave time out\n";
+    assert_eq!(ended.err, wanted);
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Context as _, Result, bail};
-use leitmotif::config::{Config, Cores, Environment, Overrides, RawConfig, TimeBasis};
+use leitmotif::config::{Config, Cores, Environment, Idle, Overrides, RawConfig, TimeBasis};
 use leitmotif::sink::OutputSpec;
 use leitmotif::source::SourceSpec;
 
@@ -88,6 +88,10 @@ fn supported(raw: &RawConfig) -> Result<()> {
         bail!(
             "this build can't follow files; leave follow out, or pipe in: tail -f FILE | leitmotif run … --source -"
         );
+    }
+    let waits = |idle: Option<Idle>| matches!(idle, Some(Idle::After(_)));
+    if waits(raw.overrides.idle) || raw.sources.iter().any(|source| waits(source.idle)) {
+        bail!("this build waits for silent sources; leave idle out, or set it to off");
     }
     if let Some(source) = raw
         .sources

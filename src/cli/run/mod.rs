@@ -6,6 +6,8 @@ mod pretty;
 mod seen;
 mod sources;
 
+#[cfg(not(feature = "http"))]
+use std::convert::Infallible;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -54,9 +56,10 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
     let stop = stop_on_interrupt()?;
     let seen = Seen::since(began);
     let _server = served(config.http, &seen)?;
+    let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
     tracing::info!(
         patterns = program.patterns.len(),
-        sources = sources.len(),
+        sources = names.join(", "),
         shards = 1,
         "the run begins"
     );
@@ -93,11 +96,11 @@ fn served(address: Option<SocketAddr>, seen: &Seen) -> Result<Option<Server>> {
 }
 
 #[cfg(not(feature = "http"))]
-fn served(address: Option<SocketAddr>, _: &Seen) -> Result<()> {
+fn served(address: Option<SocketAddr>, _: &Seen) -> Result<Option<Infallible>> {
     if address.is_some() {
         bail!("this build serves no metrics; leave http out, or build it with the feature http");
     }
-    Ok(())
+    Ok(None)
 }
 
 /// The patterns of a run as other commands name them.
