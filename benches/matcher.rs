@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use leitmotif::automaton::Tables;
-use leitmotif::engine::Engine;
+use leitmotif::engine::Shard;
 use leitmotif::event::{Event, EventTypeId, Position, Schema, Value};
 use leitmotif::lang::pattern::Program;
 use leitmotif::lang::span::SourceMap;
@@ -123,7 +123,7 @@ fn reading(number: u64, name: &str) -> Value {
 }
 
 /// Runs all events through an engine; how many rows came out.
-fn run(mut engine: Engine, events: &[Event]) -> usize {
+fn run(mut engine: Shard, events: &[Event]) -> usize {
     let mut rows = Vec::new();
     let mut made = 0;
     for batch in events.chunks(BATCH) {
@@ -157,7 +157,7 @@ fn matcher(criterion: &mut Criterion) {
         let events = events(&program.schema, field);
         let tables = Tables::empty(&program);
         let engine =
-            || Engine::new(Arc::clone(&program), &tables).expect("small patterns have automata");
+            || Shard::alone(Arc::clone(&program), &tables).expect("small patterns have automata");
         assert!(run(engine(), &events) > 0, "{name}: nothing matched");
         group.bench_function(name, |bencher| {
             bencher.iter_batched(

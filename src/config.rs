@@ -28,9 +28,10 @@ use crate::sink::OutputSpec;
 use crate::source::{Extent, SourceSpec};
 use crate::time::Span;
 
+pub use crate::engine::TimeBasis;
 pub use environment::Environment;
 pub use mistake::{Error, Mistake};
-pub use setting::{Http, Idle, LogFormat, LogLevel, Shards, TimeBasis};
+pub use setting::{Http, Idle, LogFormat, LogLevel, Shards};
 
 /// How long an unbounded source may be silent before time goes on without it, unless told otherwise.
 pub const IDLE_DEFAULT: Span = Span(10_000);

@@ -2,12 +2,12 @@
 //! "no heartbeat for 2 minutes".
 //!
 //! Patterns are text in a language of their own (`docs/language.md`; what they mean exactly is in `docs/semantics.md`). [`compile`] checks them, all
-//! mistakes at once, and an [`Engine`] runs what it made over events in order of time. The engine does no I/O and reads no clock: whoever drives it
+//! mistakes at once, and an [`Shard`] runs what it made over events in order of time. The engine does no I/O and reads no clock: whoever drives it
 //! brings sorted events and a [`Watermark`], and takes [`Row`]s. [`engine::intake`] makes sorted events of files; the `leitmotif` command is built of these parts.
 //!
 //! ```
 //! use std::sync::Arc;
-//! use leitmotif::{compile, Engine, Event, Params, Position, Row, SourceMap, Tables, Timestamp, Value, Watermark};
+//! use leitmotif::{compile, Event, Params, Position, Row, Shard, SourceMap, Tables, Timestamp, Value, Watermark};
 //!
 //! let mut sources = SourceMap::default();
 //! sources.add("probe.motif", r#"
@@ -20,7 +20,7 @@
 //!     }
 //! "#);
 //! let program = Arc::new(compile(&sources, &Params::default()).program.expect("no mistakes"));
-//! let mut engine = Engine::new(Arc::clone(&program), &Tables::empty(&program)).expect("a simple pattern");
+//! let mut engine = Shard::alone(Arc::clone(&program), &Tables::empty(&program)).expect("a simple pattern");
 //!
 //! let txn = program.schema.find("Txn").expect("declared above");
 //! let event = |seconds: i64, amount: i64| Event {
@@ -53,7 +53,7 @@ pub mod testing;
 pub mod time;
 
 pub use automaton::{Row, Stream, Tables};
-pub use engine::Engine;
+pub use engine::Shard;
 pub use event::{Event, Position, Value};
 pub use lang::span::SourceMap;
 pub use lang::{Params, compile};

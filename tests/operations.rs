@@ -333,21 +333,8 @@ fn top_says_in_one_line_what_keeps_it_from_its_engine() {
 #[test]
 fn what_this_build_cannot_do_is_refused_and_not_ignored() {
     let place = Place::new();
-    for flag in ["--shards 2", "--follow", "--idle 1s"] {
-        let ended = place.run(&format!("run -c l.toml {flag}"), &[]);
-        assert_eq!(ended.code, 2, "{flag}");
-        assert!(
-            ended.err.starts_with("error: this build "),
-            "{flag}: {}",
-            ended.err
-        );
-    }
-    place.write(
-        "late.toml",
-        "[sources.doors]\nurl = \"doors.ndjson\"\ntime = \"processing\"\n",
-    );
-    let ended = place.run("run door.motif -c late.toml", &[]);
+    let ended = place.run("run -c l.toml --follow", &[]);
     assert_eq!(ended.code, 2);
-    let wanted = "error: source \"doors\": this build knows event time only; leave time out\n";
-    assert_eq!(ended.err, wanted);
+    let wanted = "error: this build can't follow files; leave follow out";
+    assert!(ended.err.starts_with(wanted), "{}", ended.err);
 }

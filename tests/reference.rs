@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use leitmotif::automaton::{Row, Stream, Tables};
-use leitmotif::engine::Engine;
+use leitmotif::engine::Shard;
 use leitmotif::event::{Event, Position, Value};
 use leitmotif::lang::pattern::Program;
 use leitmotif::testing::{compile, reference};
@@ -112,7 +112,7 @@ fn check_text(text: &str, given: &str, wanted: &[&str]) {
         .map(|row| shown(&program, row))
         .collect();
     assert_eq!(rows, wanted, "reference, {text}");
-    let mut engine = Engine::new(program.clone(), &Tables::empty(&program)).expect("an automaton");
+    let mut engine = Shard::alone(program.clone(), &Tables::empty(&program)).expect("an automaton");
     let mut rows = Vec::new();
     engine.advance(&events, Watermark::FINAL, &mut rows);
     let rows: Vec<String> = rows.iter().map(|row| shown(&program, row)).collect();

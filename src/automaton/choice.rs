@@ -34,6 +34,16 @@ pub struct Tally {
     pub suppressed: u64,
 }
 
+impl Tally {
+    /// Adds what the same pattern did elsewhere.
+    pub fn add(&mut self, other: Tally) {
+        self.matches += other.matches;
+        self.timeouts += other.timeouts;
+        self.evicted += other.evicted;
+        self.suppressed += other.suppressed;
+    }
+}
+
 /// Matches let through lately: values of `by`, and when.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Admitted {

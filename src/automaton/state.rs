@@ -49,6 +49,33 @@ impl Nfa {
         (fits, interest)
     }
 
+    /// The names under which partial matches are counted: steps in the order of writing, or `window`; all counts are 0.
+    #[must_use]
+    pub fn no_partials(&self) -> Vec<(String, u64)> {
+        match self.window {
+            Some(_) => vec![("window".to_owned(), 0)],
+            None => self
+                .steps
+                .iter()
+                .map(|step| (step.name.clone(), 0))
+                .collect(),
+        }
+    }
+
+    /// Adds a key's partial matches, by the step bound last, to counts made by [`Nfa::no_partials`].
+    pub fn count_partials(&self, state: &State, counts: &mut [(String, u64)]) {
+        match state {
+            State::Windows(windows) => counts[0].1 += windows.len() as u64,
+            State::Runs(runs) => {
+                for run in &runs.runs {
+                    if let Some(step) = self.positions[usize::from(run.position)].step {
+                        counts[usize::from(step.0)].1 += 1;
+                    }
+                }
+            }
+        }
+    }
+
     /// The state of a key that has none yet.
     #[must_use]
     pub fn fresh(&self) -> State {

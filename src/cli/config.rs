@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Context as _, Result, bail};
-use leitmotif::config::{Config, Cores, Environment, Idle, Overrides, RawConfig, TimeBasis};
+use leitmotif::config::{Config, Cores, Environment, Overrides, RawConfig};
 use leitmotif::sink::OutputSpec;
 use leitmotif::source::SourceSpec;
 
@@ -77,30 +77,9 @@ fn flags(args: &RunArgs) -> Result<RawConfig> {
 
 /// What can be said but not be done yet is refused, never ignored.
 fn supported(raw: &RawConfig) -> Result<()> {
-    if raw
-        .overrides
-        .shards
-        .is_some_and(|shards| shards.number() > 1)
-    {
-        bail!("this build matches on one thread; leave shards out, or set it to 1");
-    }
     if raw.overrides.follow == Some(true) {
         bail!(
             "this build can't follow files; leave follow out, or pipe in: tail -f FILE | leitmotif run … --source -"
-        );
-    }
-    let waits = |idle: Option<Idle>| matches!(idle, Some(Idle::After(_)));
-    if waits(raw.overrides.idle) || raw.sources.iter().any(|source| waits(source.idle)) {
-        bail!("this build waits for silent sources; leave idle out, or set it to off");
-    }
-    if let Some(source) = raw
-        .sources
-        .iter()
-        .find(|source| source.time.is_some_and(|time| time != TimeBasis::Event))
-    {
-        bail!(
-            "source \"{}\": this build knows event time only; leave time out",
-            source.name.as_deref().unwrap_or_default()
         );
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::Overrides;
 use super::mistake::unknown;
+use crate::engine::TimeBasis;
 use crate::time::Span;
 
 /// How many threads match: from 1 to [`Shards::MAX`].
@@ -21,18 +22,6 @@ pub enum Idle {
     After(Span),
     /// As long as it likes.
     Off,
-}
-
-/// Which time the events of a source have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TimeBasis {
-    /// Their time field.
-    #[default]
-    Event,
-    /// When they were stored where they come from.
-    Ingestion,
-    /// When they are read.
-    Processing,
 }
 
 /// Whether metrics, health and readiness can be asked for.

@@ -49,8 +49,17 @@ impl Slot {
 impl Directory {
     /// How many keys have state, and how many partial matches they have.
     pub(super) fn live(&self) -> (usize, usize) {
-        let states = self.slots.iter().filter_map(|slot| slot.state.as_ref());
-        (self.index.len(), states.map(State::partials).sum())
+        (self.len(), self.states().map(State::partials).sum())
+    }
+
+    /// How many keys have state.
+    pub(super) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// The states of all keys.
+    pub(super) fn states(&self) -> impl Iterator<Item = &State> {
+        self.slots.iter().filter_map(|slot| slot.state.as_ref())
     }
 
     /// The hash of the event's key; `None` if a part is null: such an event belongs to no key.

@@ -1,20 +1,25 @@
-//! From sources to batches of events in order, each with the watermark up to which nothing is missing.
+//! What one shard reads: records in, judged events out, and a promise for each partition.
 //!
 //! Every record ends in exactly one of processed, late, malformed and filtered ([`Counts`]). Of several sources the one
-//! whose time is behind is read next, so that no source runs ahead and memory stays small. What is late or malformed is handed to the caller's
-//! `reject`. This does not know patterns, only which fields they read; it reads no clock.
+//! whose time is behind is read first. What is late or malformed is handed to the caller's `reject`. This knows patterns only through
+//! the plan that judges events. It reads no clock: time comes with each poll.
 
-use crate::engine::reorder::Reorder;
-use crate::engine::watermark::{Arrival, PartitionTime, combined};
-use crate::event::formats::{Decoded, Decoder, Malformed, shown};
-use crate::event::{Event, Position};
-use crate::source::{Error, Polled, Progress, Record, Rejected, Rejection, Source};
+mod lane;
+
+use std::sync::Arc;
+
+use super::board::Board;
+use super::plan::{Judged, Plan};
+use super::watermark::combined;
+use crate::event::formats::Decoder;
+use crate::source::{Error, Polled, Progress, Rejected, Source};
 use crate::time::{Span, Timestamp, Watermark};
+use lane::Lane;
 
 /// Takes records that take no part.
-pub type Reject<'a> = dyn FnMut(Rejected<'_>) + 'a;
+pub(crate) type Reject<'a> = dyn FnMut(Rejected<'_>) + 'a;
 
-/// What became of a source's records: `read` is the sum of the others.
+/// What became of a source's records: `read` is the sum of the others once input has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Counts {
     /// All records.
@@ -25,183 +30,205 @@ pub struct Counts {
     pub late: u64,
     /// Records that are no event.
     pub malformed: u64,
-    /// Events of types that no pattern waits for, or that are not declared.
+    /// Events that no pattern can use: of other types, or meeting no condition that would make a difference.
     pub filtered: u64,
+    /// Bytes of all records, without line breaks.
+    pub bytes: u64,
 }
 
-/// Events in order, with times before the watermark.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Batch {
-    /// Sorted by time and position; not before the watermark of the batch before. May be empty.
-    pub events: Vec<Event>,
-    /// No event before this follows.
-    pub watermark: Watermark,
+impl Counts {
+    /// Adds those of another reader of the same source.
+    pub(crate) fn add(&mut self, other: Counts) {
+        self.read += other.read;
+        self.processed += other.processed;
+        self.late += other.late;
+        self.malformed += other.malformed;
+        self.filtered += other.filtered;
+        self.bytes += other.bytes;
+    }
+
+    /// True if every record read has an outcome.
+    pub(crate) fn is_conserved(&self) -> bool {
+        self.read == self.processed + self.late + self.malformed + self.filtered
+    }
 }
 
-/// Whether anything follows.
+/// Where an event's time comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum TimeBasis {
+    /// The field that its type declares.
+    #[default]
+    Event,
+    /// When the record was stored where it comes from (the broker's stamp), or when it is read if that is not known.
+    Ingestion,
+    /// When the record is read.
+    Processing,
+}
+
+/// How a source's time passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Timing {
+    /// How far events may be out of order.
+    pub delay: Span,
+    /// After how much silence a partition is set aside; `None` for never.
+    pub idle: Option<Span>,
+    /// Where times come from.
+    pub time: TimeBasis,
+}
+
+/// The time at which something is done: handed in by whoever has a clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Intaken {
-    /// Poll again.
-    More,
-    /// Poll again; it may have to wait for input, so pass on what is finished.
-    Waiting,
-    /// All sources have ended; the batch's watermark was the final one.
-    End,
+pub struct Now {
+    /// The wall clock.
+    pub wall: Timestamp,
+    /// Microseconds since the run began; never goes back.
+    pub micros: u64,
 }
 
-/// All sources of a run.
-pub struct Intake {
+/// One reader of a source.
+pub struct Reading {
+    /// The source's number in the run: the order of equal times. Streams that patterns emit come after all sources.
+    pub source: u16,
+    /// The source's name.
+    pub name: Arc<str>,
+    /// Gives out its records.
+    pub reader: Box<dyn Source>,
+    /// Understands them.
+    pub decoder: Decoder,
+    /// How its time passes.
+    pub timing: Timing,
+}
+
+/// What one shard reads.
+pub(crate) struct Intake {
+    plan: Arc<Plan>,
+    board: Arc<Board>,
     inputs: Vec<Input>,
-    reorder: Reorder,
-    watermark: Watermark,
+    /// When silence was last looked at.
+    ticked: u64,
 }
 
-/// One source and where it stands.
+/// One reader and where it stands.
 struct Input {
-    source: Box<dyn Source>,
+    reader: Box<dyn Source>,
     decoder: Decoder,
     lane: Lane,
+    /// Polled in this turn.
+    polled: bool,
 }
 
-/// What a source's records meet after they are decoded.
-struct Lane {
-    name: String,
-    number: u16,
-    partitions: Vec<Partition>,
-    counts: Counts,
-    ended: bool,
-}
-
-/// One partition's time, and the record that its next one has to confirm.
-struct Partition {
-    time: PartitionTime,
-    leap: Option<Box<Leap>>,
-}
-
-/// An event too far ahead to be believed at once.
-struct Leap {
-    time: Timestamp,
-    offset: u64,
-    /// `None` when no pattern waits for it.
-    event: Option<Event>,
-    /// The first bytes of its record.
-    record: Vec<u8>,
-}
-
-impl Batch {
-    /// No events.
-    #[must_use]
-    pub fn new() -> Batch {
-        Batch {
-            events: Vec::new(),
-            watermark: Watermark::NONE,
-        }
-    }
-}
-
-impl Default for Batch {
-    fn default() -> Batch {
-        Batch::new()
-    }
-}
-
-impl Default for Intake {
-    fn default() -> Intake {
-        Intake::new()
-    }
-}
+/// How often silence is looked at, in microseconds.
+const TICK_MICROS: u64 = 1_000;
 
 impl Intake {
-    /// No sources yet.
-    #[must_use]
-    pub fn new() -> Intake {
+    /// Reads nothing yet.
+    pub(crate) fn new(plan: Arc<Plan>, board: Arc<Board>) -> Intake {
         Intake {
+            plan,
+            board,
             inputs: Vec::new(),
-            reorder: Reorder::new(),
-            watermark: Watermark::NONE,
+            ticked: 0,
         }
     }
 
-    /// Adds a source; the order of adding is the order of equal times. At most 65,535: streams that patterns emit come after all of them.
-    ///
-    /// # Panics
-    /// When there are more.
-    pub fn add(&mut self, name: String, source: Box<dyn Source>, decoder: Decoder, delay: Span) {
-        let number = u16::try_from(self.inputs.len())
-            .ok()
-            .filter(|number| *number < u16::MAX);
-        let number = number.expect("at most 65,535 sources");
-        let partition = || Partition {
-            time: PartitionTime::new(delay),
-            leap: None,
-        };
-        let lane = Lane {
+    /// Adds a reader whose partitions have entries of the board from `entry` on.
+    pub(crate) fn add(&mut self, reading: Reading, entry: usize) {
+        let Reading {
+            source,
             name,
-            number,
-            partitions: source.partitions().iter().map(|_| partition()).collect(),
-            counts: Counts::default(),
-            ended: false,
+            reader,
+            decoder,
+            timing,
+        } = reading;
+        let lane = Lane::new(
+            name,
+            source,
+            &reader.partitions(),
+            timing,
+            reader.extent(),
+            entry,
+        );
+        let decoder = match timing.time {
+            TimeBasis::Event => decoder,
+            TimeBasis::Ingestion | TimeBasis::Processing => decoder.stamped(),
         };
         self.inputs.push(Input {
-            source,
+            reader,
             decoder,
             lane,
+            polled: false,
         });
     }
 
-    /// Reads until there is something to give out, and fills the batch with it.
+    /// Reads from one source, the one that is most behind of those that have something. `Waiting` when none has.
+    ///
+    /// Sources ahead of `limit` are left alone: others are to catch up first.
     ///
     /// # Errors
     /// When a source cannot be read, or its columns do not fit the schema. The intake is of no use then.
-    pub fn poll(&mut self, batch: &mut Batch, reject: &mut Reject<'_>) -> Result<Intaken, Error> {
-        batch.events.clear();
+    pub(crate) fn poll(
+        &mut self,
+        now: Now,
+        limit: Watermark,
+        take: &mut dyn FnMut(Judged),
+        reject: &mut Reject<'_>,
+    ) -> Result<Polled, Error> {
+        let mut ended = true;
+        for input in &mut self.inputs {
+            input.polled = false;
+        }
         loop {
-            let open = self.inputs.iter_mut().filter(|input| !input.lane.ended);
-            let Some(input) = open.min_by_key(|input| input.lane.watermark()) else {
-                self.release(Watermark::FINAL, batch);
-                return Ok(Intaken::End);
+            let open = self
+                .inputs
+                .iter_mut()
+                .filter(|input| !input.lane.has_ended());
+            let next = open
+                .inspect(|_| ended = false)
+                .filter(|input| !input.polled && input.lane.watermark() <= limit)
+                .min_by_key(|input| input.lane.watermark());
+            let Some(input) = next else {
+                return Ok(if ended { Polled::End } else { Polled::Waiting });
             };
-            let polled = input.poll(&mut self.reorder, reject)?;
-            let watermark = combined(self.inputs.iter().map(|input| input.lane.watermark()));
-            let moved = watermark > self.watermark;
-            if watermark == Watermark::FINAL {
-                self.release(watermark, batch);
-                return Ok(Intaken::End);
+            input.polled = true;
+            let before = input.lane.counts().read;
+            let polled = input.poll(now, &self.plan, take, reject)?;
+            input.lane.post(&self.board);
+            if polled == Polled::More || input.lane.counts().read > before {
+                return Ok(Polled::More);
             }
-            if polled == Polled::Waiting || (moved && self.reorder.is_due()) {
-                if moved {
-                    self.release(watermark, batch);
-                }
-                batch.watermark = self.watermark;
-                return Ok(if polled == Polled::Waiting {
-                    Intaken::Waiting
-                } else {
-                    Intaken::More
-                });
-            }
+            ended = true;
         }
     }
 
-    fn release(&mut self, watermark: Watermark, batch: &mut Batch) {
-        self.reorder.release(watermark, &mut batch.events);
-        self.watermark = watermark;
-        batch.watermark = watermark;
+    /// Looks for partitions that have been silent for too long.
+    pub(crate) fn tick(&mut self, now: Now, take: &mut dyn FnMut(Judged)) {
+        if now.micros < self.ticked + TICK_MICROS {
+            return;
+        }
+        self.ticked = now.micros;
+        for input in &mut self.inputs {
+            input.lane.tick(now, &self.plan, &self.board, take);
+        }
     }
 
-    /// What became of the records, by source in order of adding. Adds up at the end of input; before, a leap that waits to be confirmed is
+    /// What all its partitions promise together.
+    pub(crate) fn promise(&self) -> Watermark {
+        combined(self.inputs.iter().map(|input| input.lane.watermark()))
+    }
+
+    /// What became of the records, by number of the source. Adds up at the end of input; before, a leap that waits to be confirmed is
     /// read and nothing else.
-    pub fn counts(&self) -> impl Iterator<Item = (&str, Counts)> {
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (u16, Counts)> {
         self.inputs
             .iter()
-            .map(|input| (input.lane.name.as_str(), input.lane.counts))
+            .map(|input| (input.lane.source(), input.lane.counts()))
     }
 
     /// How far all sources together have been read; `None` when that is not known of one of them.
-    #[must_use]
-    pub fn progress(&self) -> Option<Progress> {
+    pub(crate) fn progress(&self) -> Option<Progress> {
         let mut sum = Progress::default();
         for input in &self.inputs {
-            let progress = input.source.progress()?;
+            let progress = input.reader.progress()?;
             sum.done += progress.done;
             sum.total += progress.total;
         }
@@ -210,174 +237,33 @@ impl Intake {
 }
 
 impl Input {
-    fn poll(&mut self, reorder: &mut Reorder, reject: &mut Reject<'_>) -> Result<Polled, Error> {
+    fn poll(
+        &mut self,
+        now: Now,
+        plan: &Plan,
+        take: &mut dyn FnMut(Judged),
+        reject: &mut Reject<'_>,
+    ) -> Result<Polled, Error> {
         let Input {
-            source,
+            reader,
             decoder,
             lane,
+            ..
         } = self;
         let mut header = Ok(());
-        let polled = source.poll(&mut |record| {
+        let polled = reader.poll(&mut |record| {
             if header.is_err() {
             } else if decoder.wants_header() {
                 header = decoder.header(record.bytes);
             } else {
-                lane.take(decoder, record, reorder, reject);
+                lane.take(decoder, record, now, plan, take, reject);
             }
         })?;
-        header.map_err(|error| Error::in_source(&lane.name, &error))?;
+        header.map_err(|error| Error::in_source(lane.name(), &error))?;
         if polled == Polled::End {
-            lane.end(reorder);
+            lane.end(plan, now, take);
         }
         Ok(polled)
-    }
-}
-
-impl Lane {
-    fn watermark(&self) -> Watermark {
-        combined(
-            self.partitions
-                .iter()
-                .map(|partition| partition.time.watermark()),
-        )
-    }
-
-    /// Decodes a record and puts it where it belongs.
-    fn take(
-        &mut self,
-        decoder: &mut Decoder,
-        record: Record<'_>,
-        reorder: &mut Reorder,
-        reject: &mut Reject<'_>,
-    ) {
-        self.counts.read += 1;
-        let position = Position {
-            source: self.number,
-            partition: record.partition,
-            offset: record.offset,
-        };
-        let (time, event) = match decoder.decode(record.bytes, position) {
-            Ok(Decoded::Event(event)) => (event.time, Some(event)),
-            Ok(Decoded::Filtered(Some(time))) => (time, None),
-            Ok(Decoded::Filtered(None)) => {
-                self.counts.filtered += 1;
-                return;
-            }
-            Err(malformed) => return self.malformed(record, &malformed, reject),
-        };
-        let partition = &mut self.partitions[record.partition as usize];
-        if let Some(leap) = partition.leap.take() {
-            self.settle(*leap, time, record.partition, reorder, reject);
-        }
-        let partition = &mut self.partitions[record.partition as usize];
-        match (partition.time.arrival(time), event) {
-            (Arrival::Leap, event) => {
-                partition.leap = Some(Box::new(Leap {
-                    time,
-                    offset: record.offset,
-                    event,
-                    record: Rejected::cut(record.bytes).to_vec(),
-                }));
-            }
-            (Arrival::Late, Some(_)) => self.late(record, time, reject),
-            (Arrival::Timely, Some(event)) => {
-                partition.time.advance(time);
-                self.counts.processed += 1;
-                reorder.push(event);
-            }
-            (Arrival::Timely | Arrival::Late, None) => {
-                partition.time.advance(time);
-                self.counts.filtered += 1;
-            }
-        }
-    }
-
-    /// Believes in a leap, or not, now that the time of the next record is known.
-    fn settle(
-        &mut self,
-        leap: Leap,
-        next: Timestamp,
-        number: u32,
-        reorder: &mut Reorder,
-        reject: &mut Reject<'_>,
-    ) {
-        let time = self.partitions[number as usize].time;
-        if time.confirms(leap.time, next) {
-            self.accept(leap, number, reorder);
-            return;
-        }
-        let record = Record {
-            bytes: &leap.record,
-            partition: number,
-            offset: leap.offset,
-            arrived: None,
-        };
-        let malformed = Malformed::ahead(leap.time, time.newest(), next);
-        self.malformed(record, &malformed, reject);
-    }
-
-    fn accept(&mut self, leap: Leap, number: u32, reorder: &mut Reorder) {
-        self.partitions[number as usize].time.advance(leap.time);
-        match leap.event {
-            Some(event) => {
-                self.counts.processed += 1;
-                reorder.push(event);
-            }
-            None => self.counts.filtered += 1,
-        }
-    }
-
-    #[cold]
-    fn malformed(&mut self, record: Record<'_>, malformed: &Malformed, reject: &mut Reject<'_>) {
-        self.counts.malformed += 1;
-        self.reject(
-            Rejection::Malformed,
-            record,
-            &malformed.reason,
-            None,
-            reject,
-        );
-    }
-
-    #[cold]
-    fn late(&mut self, record: Record<'_>, time: Timestamp, reject: &mut Reject<'_>) {
-        self.counts.late += 1;
-        let watermark = self.partitions[record.partition as usize].time.watermark();
-        let behind = watermark.0.since(time);
-        let time = shown(time);
-        let reason =
-            format!("time {time} is {behind} before the watermark; a larger delay would let it in");
-        self.reject(Rejection::Late, record, &reason, Some(behind), reject);
-    }
-
-    fn reject(
-        &self,
-        rejection: Rejection,
-        record: Record<'_>,
-        reason: &str,
-        behind: Option<Span>,
-        reject: &mut Reject<'_>,
-    ) {
-        reject(Rejected {
-            rejection,
-            source: &self.name,
-            partition: record.partition,
-            offset: record.offset,
-            reason,
-            behind,
-            record: Rejected::cut(record.bytes),
-        });
-    }
-
-    /// Nothing follows: a leap that waits does no harm any more.
-    fn end(&mut self, reorder: &mut Reorder) {
-        for number in 0..self.partitions.len() {
-            if let Some(leap) = self.partitions[number].leap.take() {
-                self.accept(*leap, number as u32, reorder);
-            }
-            self.partitions[number].time.end();
-        }
-        self.ended = true;
     }
 }
 

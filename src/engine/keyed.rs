@@ -1,22 +1,11 @@
 //! One pattern with the state of all its keys.
 
 use super::directory::Directory;
-use super::{Derived, is_over};
+use super::order::Moment;
+use super::plan::{Concern, Judged};
 use crate::automaton::{Incoming, Interest, Nfa, Outcome, Reuse, Row, Tally};
-use crate::event::{Event, EventTypeId};
 use crate::lang::pattern::PatternId;
 use crate::time::{Timestamp, Watermark};
-
-/// When, within one time, a row was decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Moment {
-    /// At the instant itself: absences and closers.
-    Instant,
-    /// By an event.
-    Event,
-    /// After the events of the time: bounds that passed.
-    Expiry,
-}
 
 /// One pattern with the state of all its keys.
 #[derive(Debug)]
@@ -26,8 +15,6 @@ pub(crate) struct Keyed {
     keys: Directory,
     /// Events shown so far.
     number: u64,
-    /// Events of streams, in order; those whose time may still see events of sources wait here.
-    pending: Vec<Derived>,
     outcome: Outcome,
     reuse: Reuse,
     /// Slots due at one instant; empty between calls.
@@ -41,16 +28,10 @@ impl Keyed {
             id,
             keys: Directory::default(),
             number: 0,
-            pending: Vec::new(),
             outcome: Outcome::default(),
             reuse: Reuse::default(),
             due: Vec::new(),
         }
-    }
-
-    /// The same pattern without any state.
-    pub(crate) fn anew(&self) -> Keyed {
-        Keyed::new(self.nfa.clone(), self.id)
     }
 
     pub(crate) fn id(&self) -> PatternId {
@@ -61,55 +42,48 @@ impl Keyed {
         self.outcome.tally
     }
 
+    /// How many keys have state.
+    pub(crate) fn keys(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Partial matches by the name of the step bound last. Looks at every key.
+    pub(crate) fn partials(&self) -> Vec<(String, u64)> {
+        let mut counts = self.nfa.no_partials();
+        for state in self.keys.states() {
+            self.nfa.count_partials(state, &mut counts);
+        }
+        counts
+    }
+
     /// How many keys have state, and how many partial matches they have.
     pub(crate) fn live(&self) -> (usize, usize) {
         self.keys.live()
     }
 
-    /// True if the pattern reads events of this type.
-    pub(crate) fn reads(&self, ty: EventTypeId) -> bool {
-        self.nfa.key_fields(ty).is_some()
-    }
-
-    /// Takes an event of a stream.
-    pub(crate) fn receive(&mut self, derived: Derived) {
-        self.pending.push(derived);
-    }
-
-    /// Shows events in order, those of streams after those of sources with the same time, then lets time pass up to the watermark.
+    /// Shows events, named by their place in `events`, in order; then lets time pass up to the watermark.
     pub(crate) fn advance(
         &mut self,
-        events: &[Event],
+        events: &[Judged],
+        shown: &[(u32, Concern)],
         watermark: Watermark,
-        mut emit: impl FnMut(Moment, Row),
+        mut emit: impl FnMut(Moment, Option<u64>, Row),
     ) {
-        // The sort is stable: rows of one pattern come in the order of its matches.
-        self.pending
-            .sort_by_key(|derived| (derived.event.time, derived.from));
-        let over = self
-            .pending
-            .partition_point(|derived| is_over(derived.event.time, watermark));
-        let derived: Vec<Derived> = self.pending.drain(..over).collect();
-        let mut derived = derived.iter().map(|derived| &derived.event).peekable();
-        for event in events {
-            while let Some(earlier) = derived.next_if(|earlier| earlier.time < event.time) {
-                self.show(earlier, &mut emit);
-            }
-            self.show(event, &mut emit);
-        }
-        for event in derived {
-            self.show(event, &mut emit);
+        for (at, concern) in shown {
+            self.show(&events[*at as usize], *concern, &mut emit);
         }
         self.pass_instants(watermark.0, &mut emit);
     }
 
-    fn show(&mut self, event: &Event, emit: &mut impl FnMut(Moment, Row)) {
+    fn show(
+        &mut self,
+        judged: &Judged,
+        concern: Concern,
+        emit: &mut impl FnMut(Moment, Option<u64>, Row),
+    ) {
+        let event = &judged.event;
         if self.keys.next_instant() <= event.time {
             self.pass_instants(event.time, emit);
-        }
-        let (fits, interest) = self.nfa.look(event);
-        if interest == Interest::None {
-            return;
         }
         let Some(fields) = self.nfa.key_fields(event.ty) else {
             return;
@@ -120,25 +94,25 @@ impl Keyed {
         self.number += 1;
         let slot = match self.keys.find(hash, event, fields) {
             Some(slot) => slot,
-            None if interest == Interest::Continues => return,
+            None if concern.interest == Interest::Continues => return,
             None => self.keys.occupy(hash, event, fields, self.nfa.fresh()),
         };
         let (key, state) = self.keys.slot(slot).parts();
         let incoming = Incoming {
             event,
             number: self.number,
-            fits,
+            fits: concern.fits,
         };
         self.nfa
             .step(state, incoming, key, &mut self.reuse, &mut self.outcome);
         self.keys.settle(slot, &self.nfa);
         for row in self.outcome.rows.drain(..) {
-            emit(Moment::Event, row);
+            emit(Moment::Event, Some(judged.arrived), row);
         }
     }
 
     /// Lets every instant up to and including `until` pass, in order; at each, keys in their order.
-    fn pass_instants(&mut self, until: Timestamp, emit: &mut impl FnMut(Moment, Row)) {
+    fn pass_instants(&mut self, until: Timestamp, emit: &mut impl FnMut(Moment, Option<u64>, Row)) {
         loop {
             let instant = self.keys.next_instant();
             if instant > until || instant == Timestamp::MAX {
@@ -158,6 +132,7 @@ impl Keyed {
                         } else {
                             Moment::Expiry
                         },
+                        None,
                         row,
                     );
                 }

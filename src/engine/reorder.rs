@@ -4,7 +4,7 @@
 //! order, through memory. To keep that cheap the caller asks [`Reorder::is_due`]: a release
 //! pays as soon as as much is new as is held. Input that is in order already is not sorted at all.
 
-use crate::event::Event;
+use super::plan::Judged;
 use crate::time::{Timestamp, Watermark};
 
 /// A release with less new events than this costs more than it brings.
@@ -12,66 +12,63 @@ const FRESH_MIN: usize = 2048;
 
 /// Events that wait for the watermark.
 #[derive(Debug, Default)]
-pub struct Reorder {
+pub(crate) struct Reorder {
     /// In order; left over from the last release.
-    held: Vec<Event>,
+    held: Vec<Judged>,
     /// As they arrived since.
-    fresh: Vec<Option<Event>>,
+    fresh: Vec<Option<Judged>>,
     /// The order of `fresh`: time and place.
     order: Vec<(Timestamp, u32)>,
     /// The next `held`; kept for its memory.
-    spare: Vec<Event>,
+    spare: Vec<Judged>,
     released: Option<Watermark>,
 }
 
 impl Reorder {
     /// Nothing waits.
-    #[must_use]
-    pub fn new() -> Reorder {
+    pub(crate) fn new() -> Reorder {
         Reorder::default()
     }
 
     /// Takes an event that is not before the watermark of the last release.
     #[inline]
-    pub fn push(&mut self, event: Event) {
+    pub(crate) fn push(&mut self, judged: Judged) {
         debug_assert!(
             self.released
-                .is_none_or(|released| released.0 <= event.time),
+                .is_none_or(|released| released.0 <= judged.event.time),
             "late events leave before they are ordered"
         );
-        self.fresh.push(Some(event));
+        self.fresh.push(Some(judged));
+    }
+
+    /// How many events a release would move besides new ones.
+    pub(crate) fn held(&self) -> usize {
+        self.held.len()
     }
 
     /// How many events wait.
-    #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.held.len() + self.fresh.len()
     }
 
-    /// True when no event waits.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Whether enough has arrived to make a release cheap.
-    #[must_use]
-    pub fn is_due(&self) -> bool {
+    pub(crate) fn is_due(&self) -> bool {
         self.fresh.len() >= self.held.len().max(FRESH_MIN)
     }
 
     /// Appends to `out` all events with a time before the watermark, in order; with [`Watermark::FINAL`] all events.
     ///
     /// Costs a move per event held or new, and sorting the new ones.
-    pub fn release(&mut self, watermark: Watermark, out: &mut Vec<Event>) {
+    pub(crate) fn release(&mut self, watermark: Watermark, out: &mut Vec<Judged>) {
         self.released = Some(watermark);
         self.sort_fresh();
-        let leaves = |event: &Event| event.time < watermark.0 || watermark == Watermark::FINAL;
-        let mut place = |event: Event| {
-            if leaves(&event) {
-                out.push(event);
+        let leaves =
+            |judged: &Judged| judged.event.time < watermark.0 || watermark == Watermark::FINAL;
+        let mut place = |judged: Judged| {
+            if leaves(&judged) {
+                out.push(judged);
             } else {
-                self.spare.push(event);
+                self.spare.push(judged);
             }
         };
         let fresh = &mut self.fresh;
@@ -95,9 +92,8 @@ impl Reorder {
     /// Fills `order`.
     fn sort_fresh(&mut self) {
         let event = |at: u32| {
-            self.fresh[at as usize]
-                .as_ref()
-                .expect("only a release takes it")
+            let judged = self.fresh[at as usize].as_ref();
+            &judged.expect("only a release takes it").event
         };
         let count = u32::try_from(self.fresh.len()).expect("2^32 events would not fit into memory");
         self.order.extend((0..count).map(|at| (event(at).time, at)));
@@ -115,18 +111,18 @@ impl Reorder {
 
 /// What events are ordered by.
 #[inline]
-fn rank(event: &Event) -> (Timestamp, crate::event::Position) {
-    (event.time, event.position)
+fn rank(judged: &Judged) -> (Timestamp, crate::event::Position) {
+    (judged.event.time, judged.event.position)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{EventTypeId, Position};
+    use crate::event::{Event, EventTypeId, Position};
     use proptest::prelude::*;
 
-    fn event(time: i64, source: u16, offset: u64) -> Event {
-        Event {
+    fn event(time: i64, source: u16, offset: u64) -> Judged {
+        let event = Event {
             ty: EventTypeId(0),
             time: Timestamp(time),
             position: Position {
@@ -135,6 +131,11 @@ mod tests {
                 offset,
             },
             values: Box::new([]),
+        };
+        Judged {
+            event,
+            concerns: Default::default(),
+            arrived: 0,
         }
     }
 
@@ -142,7 +143,13 @@ mod tests {
         let mut out = Vec::new();
         reorder.release(Watermark(Timestamp(watermark)), &mut out);
         out.iter()
-            .map(|event| (event.time.0, event.position.source, event.position.offset))
+            .map(|judged| {
+                (
+                    judged.event.time.0,
+                    judged.event.position.source,
+                    judged.event.position.offset,
+                )
+            })
             .collect()
     }
 
@@ -162,7 +169,7 @@ mod tests {
         );
         assert_eq!(reorder.len(), 1);
         assert_eq!(released(&mut reorder, i64::MAX), [(9, 0, 1)]);
-        assert!(reorder.is_empty());
+        assert_eq!(reorder.len(), 0);
     }
 
     proptest! {
@@ -174,30 +181,31 @@ mod tests {
         ) {
             const DELAY: i64 = 20;
             let mut time = 0;
-            let mut events: Vec<(i64, Event)> = Vec::new();
+            let mut events: Vec<(i64, Judged)> = Vec::new();
             for (offset, (step, held_up, source)) in (0..).zip(arrivals) {
                 time += step;
                 events.push((time + held_up, event(time, source, offset)));
             }
-            let mut want: Vec<Event> = events.iter().map(|(_, event)| event.clone()).collect();
+            let mut want: Vec<Judged> = events.iter().map(|(_, event)| event.clone()).collect();
             want.sort_by_key(rank);
             events.sort_by_key(|(arrives, _)| *arrives);
             let mut reorder = Reorder::new();
             let mut out = Vec::new();
             let mut newest = 0;
             for (at, (_, event)) in events.into_iter().enumerate() {
-                newest = newest.max(event.time.0);
+                newest = newest.max(event.event.time.0);
                 reorder.push(event);
                 if at.is_multiple_of(release_every) {
                     let before = out.len();
                     let watermark = Watermark(Timestamp(newest - DELAY));
                     reorder.release(watermark, &mut out);
-                    prop_assert!(out[before..].iter().all(|event| event.time < watermark.0));
-                    prop_assert!(reorder.held.iter().all(|event| event.time >= watermark.0));
+                    prop_assert!(out[before..].iter().all(|judged| judged.event.time < watermark.0));
+                    prop_assert!(reorder.held.iter().all(|judged| judged.event.time >= watermark.0));
                 }
             }
             reorder.release(Watermark::FINAL, &mut out);
-            prop_assert_eq!(out, want);
+            let ranks = |events: &[Judged]| events.iter().map(rank).collect::<Vec<_>>();
+            prop_assert_eq!(ranks(&out), ranks(&want));
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A partition's watermark is its newest time minus `delay`. One absurd time would carry it away, and everything after
 //! would be late; so a leap of more than a day is not believed before the next record confirms it. What arrives at most `delay` out of order
-//! always confirms, however sparse the events are.
+//! always confirms, however sparse the events are. A partition that is set aside as idle lets others, or the wall clock, raise its promise
+//! ([`PartitionTime::raise`]); when it returns, that promise still binds it.
 
 use crate::time::{Span, Timestamp, Watermark};
 
@@ -14,6 +15,8 @@ pub const LEAP: Span = Span(86_400_000);
 pub struct PartitionTime {
     delay: Span,
     newest: Option<Timestamp>,
+    /// What was promised without events.
+    floor: Watermark,
     ended: bool,
 }
 
@@ -35,6 +38,7 @@ impl PartitionTime {
         PartitionTime {
             delay,
             newest: None,
+            floor: Watermark::NONE,
             ended: false,
         }
     }
@@ -44,9 +48,9 @@ impl PartitionTime {
     #[must_use]
     pub fn arrival(&self, time: Timestamp) -> Arrival {
         match self.newest {
+            _ if time < self.watermark().0 => Arrival::Late,
             None => Arrival::Leap,
             Some(newest) if time > newest.plus(self.delay).plus(LEAP) => Arrival::Leap,
-            Some(newest) if time < newest.minus(self.delay) => Arrival::Late,
             Some(_) => Arrival::Timely,
         }
     }
@@ -65,6 +69,11 @@ impl PartitionTime {
         }
     }
 
+    /// Promises at least this, without an event.
+    pub fn raise(&mut self, promise: Watermark) {
+        self.floor = self.floor.max(promise);
+    }
+
     /// Nothing follows in this partition.
     pub fn end(&mut self) {
         self.ended = true;
@@ -81,8 +90,8 @@ impl PartitionTime {
     pub fn watermark(&self) -> Watermark {
         match self.newest {
             _ if self.ended => Watermark::FINAL,
-            None => Watermark::NONE,
-            Some(newest) => Watermark(newest.minus(self.delay)),
+            None => self.floor,
+            Some(newest) => Watermark(newest.minus(self.delay)).max(self.floor),
         }
     }
 }
@@ -125,6 +134,17 @@ mod tests {
         assert_eq!(partition.arrival(Timestamp(25)), Arrival::Timely);
         assert_eq!(partition.arrival(Timestamp(24)), Arrival::Late);
         assert_eq!(partition.arrival(Timestamp(31)), Arrival::Timely);
+    }
+
+    #[test]
+    fn a_promise_without_events_binds_the_partition_when_it_returns() {
+        let mut partition = at(5, &[30]);
+        partition.raise(Watermark(Timestamp(100)));
+        assert_eq!(partition.watermark(), Watermark(Timestamp(100)));
+        assert_eq!(partition.arrival(Timestamp(99)), Arrival::Late);
+        assert_eq!(partition.arrival(Timestamp(100)), Arrival::Timely);
+        partition.raise(Watermark(Timestamp(50)));
+        assert_eq!(partition.watermark(), Watermark(Timestamp(100)));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! [`JsonRows`] turns rows into text, [`Outputs`] knows which output is bound to which [`Sink`]. Late, malformed and evicted go nowhere unless
 //! they are bound; counting them is the engine's task.
 
+mod feed;
 mod file;
 mod json_row;
 mod outputs;
@@ -12,9 +13,11 @@ mod stdout;
 use std::fmt;
 use std::io;
 
+pub(crate) use feed::{Chunk, Feed, Handed, LATENCY_MICROS};
 pub use file::File;
 pub use json_row::JsonRows;
-pub use outputs::{Outputs, SIDE_OUTPUTS};
+pub(crate) use outputs::rejected_text;
+pub use outputs::{Drain, Outputs, RowText, SIDE_OUTPUTS};
 pub use spec::{OutputSpec, Target};
 pub use stdout::Stdout;
 
@@ -31,6 +34,11 @@ pub trait Sink: Send {
     /// # Errors
     /// When it cannot be written.
     fn flush(&mut self) -> Result<(), Error>;
+
+    /// How often a write was tried again, so far.
+    fn retries(&self) -> u64 {
+        0
+    }
 }
 
 /// An output that cannot be named, opened or written. The message says which, why, and the way out.
@@ -52,6 +60,14 @@ impl Error {
         Error {
             message: format!("output \"{output}\" cannot be {doing}: {error}"),
             closed: error.kind() == io::ErrorKind::BrokenPipe,
+        }
+    }
+
+    /// The sink's own thread has given up; it says why.
+    fn gone(output: &str) -> Error {
+        Error {
+            message: format!("output \"{output}\" takes no more rows"),
+            closed: false,
         }
     }
 

@@ -1,9 +1,11 @@
 //! Which output goes where.
 
 use std::collections::HashMap;
+use std::sync::mpsc::Receiver;
 
+use super::feed::{Chunk, Feed, Handed, Pipe};
 use super::json_row::{JsonRows, append_rejected};
-use super::{Error, File, OutputSpec, Sink, Stdout, Target};
+use super::{Error, OutputSpec, Sink, Target};
 use crate::automaton::{Row, Stream};
 use crate::event::EventTypeId;
 use crate::lang::pattern::Program;
@@ -12,24 +14,38 @@ use crate::source::{Rejected, Rejection};
 /// Outputs besides the streams that patterns emit. They are kept only when they are bound by name.
 pub const SIDE_OUTPUTS: [&str; 3] = ["late", "malformed", "evicted"];
 
-/// How many bytes of rows are collected before a sink gets them.
-const PENDING_BYTES: usize = 32 * 1024;
+/// Turns rows into text, for sinks that people read.
+pub trait RowText: Send {
+    /// Appends a row and its line break.
+    fn append(&self, row: &Row, out: &mut Vec<u8>);
+}
 
-/// All outputs of a run.
+impl RowText for JsonRows {
+    fn append(&self, row: &Row, out: &mut Vec<u8>) {
+        JsonRows::append(self, row, out);
+    }
+}
+
+/// All outputs of a run: which row goes to which sink, as text, and how far each sink is.
 pub struct Outputs {
     rows: JsonRows,
-    sinks: Vec<Bound>,
-    /// By event type: its place in `sinks`. `None` for types that no pattern emits.
+    /// How rows on standard output are written, if not as JSON.
+    pretty: Option<Box<dyn RowText>>,
+    pipes: Vec<Pipe>,
+    /// The pipe to standard output.
+    stdout: Option<usize>,
+    /// By event type: its place in `pipes`. `None` for types that no pattern emits.
     streams: Vec<Option<usize>>,
     late: Option<usize>,
     malformed: Option<usize>,
     evicted: Option<usize>,
 }
 
-/// A sink and the rows on their way to it.
-struct Bound {
-    sink: Box<dyn Sink>,
-    pending: Vec<u8>,
+/// A sink with the queue that leads to it.
+pub struct Drain {
+    pub(crate) queue: Receiver<Chunk>,
+    pub(crate) sink: Box<dyn Sink>,
+    pub(crate) feed: Feed,
 }
 
 impl Outputs {
@@ -38,22 +54,32 @@ impl Outputs {
     ///
     /// # Errors
     /// When a name is not an output or is bound twice, or a sink cannot be opened. Nothing is opened before all names are known to be right.
-    pub fn open(program: &Program, specs: &[OutputSpec]) -> Result<Outputs, Error> {
+    pub fn open(program: &Program, specs: &[OutputSpec]) -> Result<(Outputs, Vec<Drain>), Error> {
+        Outputs::open_with(program, specs, |target| target.open())
+    }
+
+    /// As [`Outputs::open`], with sinks that the caller makes.
+    ///
+    /// # Errors
+    /// As [`Outputs::open`].
+    pub fn open_with(
+        program: &Program,
+        specs: &[OutputSpec],
+        mut open: impl FnMut(&Target) -> Result<Box<dyn Sink>, Error>,
+    ) -> Result<(Outputs, Vec<Drain>), Error> {
         let bindings = bindings(program, specs)?;
-        let mut sinks = Vec::new();
+        let (mut pipes, mut drains) = (Vec::new(), Vec::new());
         let mut opened: HashMap<Target, usize> = HashMap::new();
-        let mut bound = |target: &Target| match opened.get(target) {
-            Some(at) => Ok(*at),
-            None => {
-                let sink: Box<dyn Sink> = match target {
-                    Target::Stdout => Box::new(Stdout::new()),
-                    Target::File(path) => Box::new(File::create(path)?),
-                };
-                let pending = Vec::with_capacity(PENDING_BYTES + 1024);
-                sinks.push(Bound { sink, pending });
-                opened.insert(target.clone(), sinks.len() - 1);
-                Ok(sinks.len() - 1)
+        let mut bound = |target: &Target| {
+            if let Some(at) = opened.get(target) {
+                return Ok(*at);
             }
+            let sink = open(target)?;
+            let (pipe, queue, feed) = Pipe::new(target.to_string());
+            pipes.push(pipe);
+            drains.push(Drain { queue, sink, feed });
+            opened.insert(target.clone(), pipes.len() - 1);
+            Ok(pipes.len() - 1)
         };
         let mut streams = vec![None; program.schema.types.len()];
         for ty in emitted(program) {
@@ -65,67 +91,88 @@ impl Outputs {
         }
         let mut side = |name| bindings.get(Some(name)).map(&mut bound).transpose();
         let (late, malformed, evicted) = (side("late")?, side("malformed")?, side("evicted")?);
-        Ok(Outputs {
+        let outputs = Outputs {
             rows: JsonRows::new(program),
-            sinks,
+            pretty: None,
+            stdout: opened.get(&Target::Stdout).copied(),
+            pipes,
             streams,
             late,
             malformed,
             evicted,
-        })
+        };
+        Ok((outputs, drains))
     }
 
-    /// Writes a row, unless its output is bound nowhere.
-    ///
-    /// # Errors
-    /// When its sink cannot be written.
-    pub fn write(&mut self, row: &Row) -> Result<(), Error> {
+    /// Writes rows on standard output another way.
+    #[must_use]
+    pub fn pretty(self, text: Box<dyn RowText>) -> Outputs {
+        Outputs {
+            pretty: Some(text),
+            ..self
+        }
+    }
+
+    /// True if rejected records of this kind are kept.
+    pub(crate) fn keeps(&self, rejection: Rejection) -> bool {
+        self.side_of(rejection).is_some()
+    }
+
+    /// Writes a row, unless its output is bound nowhere. `arrived`: when the event that completed it did, in microseconds of the run's clock.
+    pub(crate) fn write(&mut self, row: &Row, arrived: Option<u64>) {
         let at = match row.stream {
             Stream::Match(ty) | Stream::Timeout(ty) => self.streams[usize::from(ty.0)],
             Stream::Evicted => self.evicted,
         };
-        let Some(at) = at else { return Ok(()) };
-        self.rows.append(row, &mut self.sinks[at].pending);
-        self.sinks[at].pass_on()
+        let Some(at) = at else { return };
+        let text: &dyn RowText = match &self.pretty {
+            Some(pretty) if self.stdout == Some(at) => &**pretty,
+            _ => &self.rows,
+        };
+        self.pipes[at].add(arrived, |out| text.append(row, out));
     }
 
     /// Writes a late or malformed record, if that output is bound.
-    ///
-    /// # Errors
-    /// When its sink cannot be written.
-    pub fn reject(&mut self, rejected: &Rejected<'_>) -> Result<(), Error> {
-        let at = match rejected.rejection {
-            Rejection::Late => self.late,
-            Rejection::Malformed => self.malformed,
-        };
-        let Some(at) = at else { return Ok(()) };
-        append_rejected(rejected, &mut self.sinks[at].pending);
-        self.sinks[at].pass_on()
+    pub(crate) fn reject(&mut self, rejected: &Rejected<'_>) {
+        if let Some(at) = self.side_of(rejected.rejection) {
+            self.pipes[at].add(None, |out| append_rejected(rejected, out));
+        }
     }
 
-    /// Hands all rows to the system.
+    /// Writes the text of a late or malformed record, if that output is bound.
+    pub(crate) fn side(&mut self, rejection: Rejection, text: &[u8]) {
+        if let Some(at) = self.side_of(rejection) {
+            self.pipes[at].add(None, |out| out.extend_from_slice(text));
+        }
+    }
+
+    /// Moves rows into the queues of their sinks as far as there is room.
     ///
     /// # Errors
-    /// When a sink cannot be written.
-    pub fn flush(&mut self) -> Result<(), Error> {
-        for bound in &mut self.sinks {
-            bound.sink.write(&bound.pending)?;
-            bound.pending.clear();
-            bound.sink.flush()?;
+    /// When a sink has gone.
+    pub(crate) fn hand_over(&mut self) -> Result<Handed, Error> {
+        let mut handed = Handed::All;
+        for pipe in &mut self.pipes {
+            if pipe.hand_over()? == Handed::Part {
+                handed = Handed::Part;
+            }
         }
-        Ok(())
+        Ok(handed)
+    }
+
+    fn side_of(&self, rejection: Rejection) -> Option<usize> {
+        match rejection {
+            Rejection::Late => self.late,
+            Rejection::Malformed => self.malformed,
+        }
     }
 }
 
-impl Bound {
-    /// Gives the sink its rows when there are enough.
-    fn pass_on(&mut self) -> Result<(), Error> {
-        if self.pending.len() >= PENDING_BYTES {
-            self.sink.write(&self.pending)?;
-            self.pending.clear();
-        }
-        Ok(())
-    }
+/// The text of a late or malformed record.
+pub(crate) fn rejected_text(rejected: &Rejected<'_>) -> Vec<u8> {
+    let mut text = Vec::new();
+    append_rejected(rejected, &mut text);
+    text
 }
 
 /// Targets by name; `None` for all streams that are not named.
@@ -258,13 +305,13 @@ mod tests {
             .iter()
             .map(|text| OutputSpec::parse(text).map(place))
             .collect();
-        let mut outputs = Outputs::open(&program(), &specs?)?;
+        let (mut outputs, drains) = Outputs::open(&program(), &specs?)?;
         for stream in [
             Stream::Match(EventTypeId(1)),
             Stream::Timeout(EventTypeId(2)),
             Stream::Evicted,
         ] {
-            outputs.write(&row(stream))?;
+            outputs.write(&row(stream), None);
         }
         for rejection in [Rejection::Late, Rejection::Malformed] {
             outputs.reject(&Rejected {
@@ -275,9 +322,15 @@ mod tests {
                 reason: "",
                 behind: None,
                 record: b"",
-            })?;
+            });
         }
-        outputs.flush()?;
+        assert_eq!(outputs.hand_over()?, Handed::All);
+        for mut drain in drains {
+            while let Ok(chunk) = drain.queue.try_recv() {
+                drain.sink.write(&chunk.bytes)?;
+            }
+            drain.sink.flush()?;
+        }
         let mut files: Vec<PathBuf> = fs::read_dir(folder.path())
             .expect("a folder")
             .map(|entry| entry.expect("a file").path())

@@ -1,8 +1,9 @@
 //! What a user writes after `--output`, taken apart: `fraud=alerts.ndjson`, `alerts.ndjson`, `late=-`.
 
+use std::fmt;
 use std::path::PathBuf;
 
-use super::Error;
+use super::{Error, File, Sink, Stdout};
 use crate::source::spec::is_name;
 
 /// An output as it was named.
@@ -21,6 +22,29 @@ pub enum Target {
     Stdout,
     /// A file.
     File(PathBuf),
+}
+
+impl Target {
+    /// Opens the sink.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub fn open(&self) -> Result<Box<dyn Sink>, Error> {
+        Ok(match self {
+            Target::Stdout => Box::new(Stdout::new()),
+            Target::File(path) => Box::new(File::create(path)?),
+        })
+    }
+}
+
+/// As messages and metrics name it.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Stdout => f.write_str("-"),
+            Target::File(path) => write!(f, "{}", path.display()),
+        }
+    }
 }
 
 /// Schemes of outputs that are designed but not built.

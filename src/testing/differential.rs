@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::choices::Choices;
 use super::{compile, generate, reference};
 use crate::automaton::{Row, Stream};
-use crate::engine::Engine;
+use crate::engine::Shard;
 use crate::event::{Event, EventTypeId, Value};
 use crate::lang::pattern::Program;
 use crate::time::{Timestamp, Watermark};
@@ -33,7 +33,7 @@ pub enum Verdict {
 pub struct Subject {
     program: Arc<Program>,
     /// Without state.
-    engine: Engine,
+    engine: Shard,
     rows: reference::Tables,
 }
 
@@ -47,7 +47,7 @@ impl Subject {
         let program = Arc::new(compile(text)?);
         let (rows, tables) = generate::tables(&program);
         let engine =
-            Engine::new(Arc::clone(&program), &tables).map_err(|error| error.to_string())?;
+            Shard::alone(Arc::clone(&program), &tables).map_err(|error| error.to_string())?;
         Ok(Subject {
             program,
             engine,

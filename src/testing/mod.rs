@@ -7,6 +7,7 @@ pub mod differential;
 pub mod fuzz;
 pub mod generate;
 pub mod reference;
+pub mod world;
 
 use crate::lang::pattern::Program;
 use crate::lang::span::SourceMap;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use leitmotif::automaton::{Row, Stream, Tables};
-use leitmotif::engine::Engine;
+use leitmotif::engine::Shard;
 use leitmotif::event::{Event, Position, Value};
 use leitmotif::lang::pattern::Program;
 use leitmotif::testing::reference;
@@ -41,7 +41,7 @@ pub fn answer(case: &Case, judge: Judge) -> Result<Answer, String> {
         Judge::Reference => reference::run(&program, &Vec::new(), &events, watermark, 1_000_000)
             .ok_or("too many partial matches")?,
         Judge::Engine => {
-            let mut engine = Engine::new(program.clone(), &Tables::empty(&program))
+            let mut engine = Shard::alone(program.clone(), &Tables::empty(&program))
                 .map_err(|error| error.to_string())?;
             let mut rows = Vec::new();
             engine.advance(&events, watermark, &mut rows);

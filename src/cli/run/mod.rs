@@ -3,7 +3,6 @@
 mod bar;
 mod outputs;
 mod pretty;
-mod seen;
 mod sources;
 
 #[cfg(not(feature = "http"))]
@@ -12,13 +11,14 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use leitmotif::config::{Config, SourceConfig};
-use leitmotif::engine::Engine;
-use leitmotif::engine::intake::{Batch, Intake, Intaken};
-use leitmotif::engine::snapshot::Phase;
+use leitmotif::engine::{Account, Plan, RunError, Running};
+use leitmotif::key::Shards;
+use leitmotif::lang::pattern::Program;
+use leitmotif::source::Rejection;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::Outcome;
@@ -30,9 +30,9 @@ use super::log;
 use super::program;
 use super::summary::{self, PatternCounts, SourceCounts, Summary};
 use bar::Bar;
-use outputs::Outputs;
-use seen::Seen;
-use sources::Reasons;
+
+/// How often the run is looked at while it goes on: soon at first, then a few times a second.
+const LOOK: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(20));
 
 /// Runs the patterns until their sources end.
 ///
@@ -44,35 +44,43 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
     let config = config::of(args)?;
     log::start(config.log);
     let patterns = program_args(&config)?;
-    let sources = sources::wanted(&config)?;
+    let wanted = sources::wanted(&config)?;
     let Some((_, program)) = program::load(&patterns)?.usable()? else {
         return Ok(Outcome::Findings);
     };
     let program = Arc::new(program);
-    let intake = sources::open(&config, &sources, &program)?;
+    let shards = Shards::new(config.shards).context("the number of shards is out of range")?;
+    let sources = sources::open(&config, &wanted, &program, shards)?;
     let tables = sources::tables(&config, &program)?;
-    let engine = Engine::new(Arc::clone(&program), &tables)?;
-    let outputs = Outputs::open(args, &config.outputs, &program)?;
+    let plan = Arc::new(Plan::new(Arc::clone(&program), &tables)?);
+    let (outputs, drains) = outputs::open(args, &config.outputs, &program)?;
     let stop = stop_on_interrupt()?;
-    let seen = Seen::since(began);
-    let _server = served(config.http, &seen)?;
-    let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+    let running = Running::start(plan, shards, sources, outputs, drains)
+        .context("the threads of the run can't be started")?;
+    let _server = served(config.http, &running)?;
+    let names: Vec<&str> = wanted.iter().map(|source| source.name.as_str()).collect();
     tracing::info!(
         patterns = program.patterns.len(),
         sources = names.join(", "),
-        shards = 1,
+        shards = shards.count(),
         "the run begins"
     );
-    let mut run = Run {
-        intake,
-        engine,
-        outputs,
-        reasons: Reasons::default(),
-        seen,
-        rows_written: 0,
+    let on_terminal = outputs::draws_on_terminal(&config.outputs, &program);
+    wait(&running, &stop, on_terminal);
+    let interrupted = stop.load(Ordering::Relaxed);
+    let account = running.wait().map_err(|error| match error {
+        RunError::Source(error) => anyhow::Error::new(error),
+        RunError::Sink(error) => anyhow::Error::new(error),
+        error @ RunError::Panicked(_) => anyhow::Error::new(error),
+    })?;
+    let report = Report {
+        args,
+        sources: &wanted,
+        program: &program,
+        account: &account,
+        interrupted,
     };
-    let interrupted = run.drive(&stop)?;
-    run.report(args, &sources, began, interrupted)?;
+    report.write(began, |output| outputs::keeps(&config.outputs, output))?;
     Ok(if interrupted {
         Outcome::Interrupted
     } else {
@@ -80,14 +88,29 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
     })
 }
 
+/// Looks on until the run has ended, and passes on that it is to.
+fn wait(running: &Running, stop: &AtomicBool, rows_on_terminal: bool) {
+    let bar = Bar::new(running.progress(), rows_on_terminal);
+    let mut look = LOOK.0;
+    while !running.has_ended() {
+        std::thread::sleep(look);
+        look = (look * 2).min(LOOK.1);
+        bar.at(running.progress());
+        if stop.load(Ordering::Relaxed) {
+            running.watch().stop();
+        }
+    }
+    bar.finish();
+}
+
 /// Serves metrics, health and readiness of a run, if that is wanted, until the server is dropped.
 #[cfg(feature = "http")]
-fn served(address: Option<SocketAddr>, seen: &Seen) -> Result<Option<Server>> {
+fn served(address: Option<SocketAddr>, running: &Running) -> Result<Option<Server>> {
     let Some(address) = address else {
         return Ok(None);
     };
     let view = View {
-        snapshot: Box::new(seen.view()),
+        snapshot: Box::new(running.snapshots()),
         stuck: Box::new(|| None),
     };
     let server = Server::start(address, view)?;
@@ -96,7 +119,7 @@ fn served(address: Option<SocketAddr>, seen: &Seen) -> Result<Option<Server>> {
 }
 
 #[cfg(not(feature = "http"))]
-fn served(address: Option<SocketAddr>, _: &Seen) -> Result<Option<Infallible>> {
+fn served(address: Option<SocketAddr>, _: &Running) -> Result<Option<Infallible>> {
     if address.is_some() {
         bail!("this build serves no metrics; leave http out, or build it with the feature http");
     }
@@ -116,115 +139,77 @@ fn program_args(config: &Config) -> Result<ProgramArgs> {
     Ok(ProgramArgs { patterns, params })
 }
 
-/// The parts of a run.
-struct Run {
-    intake: Intake,
-    engine: Engine,
-    outputs: Outputs,
-    reasons: Reasons,
-    seen: Seen,
-    rows_written: u64,
+/// What is said at the end.
+struct Report<'a> {
+    args: &'a RunArgs,
+    sources: &'a [SourceConfig],
+    program: &'a Program,
+    account: &'a Account,
+    interrupted: bool,
 }
 
-impl Run {
-    /// Reads to the end, or until `stop`; true in the second case.
-    fn drive(&mut self, stop: &AtomicBool) -> Result<bool> {
-        let bar = Bar::new(self.intake.progress(), self.outputs.draw_on_terminal());
-        let mut batch = Batch::new();
-        let mut rows = Vec::new();
-        loop {
-            let mut failed = None;
-            let (outputs, reasons) = (&mut self.outputs, &mut self.reasons);
-            let polled = self.intake.poll(&mut batch, &mut |rejected| {
-                reasons.note(&rejected);
-                if failed.is_none() {
-                    failed = outputs.reject(&rejected).err();
-                }
-            })?;
-            if let Some(error) = failed {
-                return Err(error);
-            }
-            self.engine
-                .advance(&batch.events, batch.watermark, &mut rows);
-            self.outputs.write(&rows)?;
-            rows.clear();
-            bar.at(self.intake.progress());
-            self.show(Phase::Running);
-            match polled {
-                Intaken::End => break,
-                // Whoever reads along should not wait for rows until more input comes.
-                Intaken::Waiting => self.outputs.flush()?,
-                Intaken::More => {}
-            }
-            if stop.load(Ordering::Relaxed) {
-                break;
-            }
-        }
-        self.show(Phase::Stopping);
-        self.outputs.flush()?;
-        self.rows_written = self.outputs.written();
-        bar.finish();
-        Ok(stop.load(Ordering::Relaxed))
-    }
-
-    /// Lets those who look see how far it is.
-    fn show(&mut self, phase: Phase) {
-        let rows = self.outputs.written();
-        self.seen.renew(phase, &self.intake, &self.engine, rows);
-    }
-
-    fn report(
-        &self,
-        args: &RunArgs,
-        sources: &[SourceConfig],
-        began: Instant,
-        interrupted: bool,
-    ) -> Result<()> {
+impl Report<'_> {
+    fn write(&self, began: Instant, keeps: impl Fn(&str) -> bool) -> Result<()> {
         let wall = began.elapsed().as_secs_f64();
-        let sources: Vec<SourceCounts> = self
-            .intake
-            .counts()
-            .zip(sources)
-            .map(|((name, counts), source)| self.reasons.counts(name, counts, source.delay))
+        let sources: Vec<SourceCounts> = (0..self.account.sources.len())
+            .map(|source| self.source(source))
             .collect();
-        let program = self.engine.program();
-        let patterns =
-            program
-                .patterns
-                .iter()
-                .zip(self.engine.tallies())
-                .map(|(pattern, tally)| PatternCounts {
-                    name: pattern.name.clone(),
-                    matches: tally.matches - tally.suppressed,
-                    timeouts: tally.timeouts,
-                    suppressed: tally.suppressed,
-                    evicted: tally.evicted,
-                });
+        let tallies = self.program.patterns.iter().zip(&self.account.tallies);
+        let patterns = tallies.map(|(pattern, tally)| PatternCounts {
+            name: pattern.name.clone(),
+            matches: tally.matches - tally.suppressed,
+            timeouts: tally.timeouts,
+            suppressed: tally.suppressed,
+            evicted: tally.evicted,
+        });
         let records_read = sources.iter().map(|source| source.read).sum();
         let summary = Summary {
             sources,
             patterns: patterns.collect(),
             records_read,
-            rows_written: self.rows_written,
+            rows_written: self.account.rows,
             wall_seconds: wall,
             cpu_seconds: summary::cpu_time().map(|time| time.as_secs_f64()),
             events_per_second: records_read as f64 / wall.max(1e-9),
             peak_memory_bytes: summary::peak_memory(),
-            interrupted,
+            interrupted: self.interrupted,
         };
         tracing::info!(
             read = summary.records_read,
             rows = summary.rows_written,
             seconds = wall,
-            interrupted,
+            interrupted = self.interrupted,
             "the run has ended"
         );
-        let text = match args.summary {
+        let text = match self.args.summary {
             SummaryFormat::Json => summary.json(),
-            SummaryFormat::Text => summary.text(|output| self.outputs.keeps(output)),
+            SummaryFormat::Text => summary.text(keeps),
         };
         io::stderr().lock().write_all(text.as_bytes())?;
         Ok(())
+    }
+
+    fn source(&self, source: usize) -> SourceCounts {
+        let (name, counts) = &self.account.sources[source];
+        let reasons = &self.account.reasons;
+        let first = |rejection| reasons.first(name, rejection).map(str::to_owned);
+        SourceCounts {
+            name: if name == "-" {
+                "stdin".to_owned()
+            } else {
+                name.clone()
+            },
+            read: counts.read,
+            processed: counts.processed,
+            late: counts.late,
+            malformed: counts.malformed,
+            filtered: counts.filtered,
+            late_first: first(Rejection::Late),
+            malformed_first: first(Rejection::Malformed),
+            delay_needed_ms: reasons
+                .behind_max(name)
+                .map(|behind| self.sources[source].delay.0.saturating_add(behind.0)),
+        }
     }
 }
 

@@ -6,18 +6,16 @@ use std::io::{self, IsTerminal as _};
 use anyhow::{Context as _, Result, anyhow, bail};
 use leitmotif::automaton::Tables;
 use leitmotif::config::{Config, SourceConfig};
-use leitmotif::engine::intake::{Counts, Intake};
-use leitmotif::engine::reads;
+use leitmotif::engine::{SourceSetup, Timing, reads};
 use leitmotif::event::EventTypeId;
 use leitmotif::event::formats::table::TableData;
 use leitmotif::event::formats::{Decoder, Format, Kinds};
+use leitmotif::key::Shards;
 use leitmotif::lang::pattern::{Program, TableId};
 use leitmotif::sink::Target;
-use leitmotif::source::{Place, Rejected, Rejection, SourceSpec};
-use leitmotif::time::Span;
+use leitmotif::source::{Extent, Place, SourceSpec};
 
 use crate::cli::suggest;
-use crate::cli::summary::SourceCounts;
 
 /// What is read: the sources that are named, and without any stdin, unless that is a terminal.
 ///
@@ -70,19 +68,42 @@ pub fn wanted(config: &Config) -> Result<Vec<SourceConfig>> {
 ///
 /// # Errors
 /// When an event type is not known or a source can't be opened.
-pub fn open(config: &Config, sources: &[SourceConfig], program: &Program) -> Result<Intake> {
+pub fn open(
+    config: &Config,
+    sources: &[SourceConfig],
+    program: &Program,
+    _shards: Shards,
+) -> Result<Vec<SourceSetup>> {
     let projection = reads::projection(program);
-    let mut intake = Intake::new();
+    let mut setups = Vec::with_capacity(sources.len());
     for source in sources {
         let spec = &source.spec;
         let kinds = match &spec.event_type {
             Some(name) => Kinds::One(event_type(program, name)?),
             None => unnamed(&config.input.type_field, program),
         };
-        let decoder = Decoder::new(&program.schema, &projection, spec.format, &kinds);
-        intake.add(source.name.clone(), spec.open()?, decoder, source.delay);
+        let decoder = || Decoder::new(&program.schema, &projection, spec.format, &kinds);
+        let readers = vec![spec.open()?];
+        let unbounded = (readers.iter()).any(|reader| reader.extent() == Extent::Unbounded);
+        let extent = if unbounded {
+            Extent::Unbounded
+        } else {
+            Extent::Bounded
+        };
+        setups.push(SourceSetup {
+            name: source.name.clone(),
+            readers: readers
+                .into_iter()
+                .map(|reader| (reader, decoder()))
+                .collect(),
+            timing: Timing {
+                delay: source.delay,
+                idle: source.idle_after(extent),
+                time: source.time,
+            },
+        });
     }
-    Ok(intake)
+    Ok(setups)
 }
 
 fn event_type(program: &Program, name: &str) -> Result<EventTypeId> {
@@ -168,66 +189,4 @@ pub fn tables(config: &Config, program: &Program) -> Result<Tables> {
         tables.load(TableId(id), rows);
     }
     Ok(tables)
-}
-
-/// What was wrong with the records that took no part. Few sources, so a list will do.
-#[derive(Default)]
-pub struct Reasons(Vec<Reason>);
-
-/// What was wrong with the late or the malformed records of one source.
-struct Reason {
-    source: String,
-    rejection: Rejection,
-    /// With the first of them.
-    first: String,
-    /// How far the latest of them lay before the watermark.
-    behind_max: Option<Span>,
-}
-
-impl Reasons {
-    /// Takes note of a record.
-    pub fn note(&mut self, rejected: &Rejected<'_>) {
-        let mut known = self.0.iter_mut();
-        match known.find(|reason| reason.is_about(rejected.source, rejected.rejection)) {
-            Some(reason) => reason.behind_max = reason.behind_max.max(rejected.behind),
-            None => self.0.push(Reason {
-                source: rejected.source.to_owned(),
-                rejection: rejected.rejection,
-                first: format!("record {}: {}", rejected.offset, rejected.reason),
-                behind_max: rejected.behind,
-            }),
-        }
-    }
-
-    /// A source's counts with the reasons noted for it; `delay` is what was allowed for.
-    pub fn counts(&self, name: &str, counts: Counts, delay: Span) -> SourceCounts {
-        let reason = |rejection| {
-            self.0
-                .iter()
-                .find(|reason| reason.is_about(name, rejection))
-        };
-        let first = |rejection| reason(rejection).map(|reason| reason.first.clone());
-        let behind = reason(Rejection::Late).and_then(|reason| reason.behind_max);
-        SourceCounts {
-            name: if name == "-" {
-                "stdin".to_owned()
-            } else {
-                name.to_owned()
-            },
-            read: counts.read,
-            processed: counts.processed,
-            late: counts.late,
-            malformed: counts.malformed,
-            filtered: counts.filtered,
-            late_first: first(Rejection::Late),
-            malformed_first: first(Rejection::Malformed),
-            delay_needed_ms: behind.map(|behind| delay.0.saturating_add(behind.0)),
-        }
-    }
-}
-
-impl Reason {
-    fn is_about(&self, source: &str, rejection: Rejection) -> bool {
-        self.rejection == rejection && self.source == source
-    }
 }

@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use leitmotif::automaton::{Row, Stream, Tables};
-use leitmotif::engine::Engine;
+use leitmotif::engine::Shard;
 use leitmotif::event::EventTypeId;
 use leitmotif::event::formats::table::TableData;
 use leitmotif::lang::pattern::{Program, TableId, Test};
@@ -86,7 +86,7 @@ fn rows(
     for (offset, event) in events.iter_mut().enumerate() {
         event.position.offset = offset as u64;
     }
-    let mut engine = Engine::new(Arc::clone(program), &tables(program, test)?)?;
+    let mut engine = Shard::alone(Arc::clone(program), &tables(program, test)?)?;
     let mut rows: Vec<Row> = Vec::new();
     engine.advance(&events, Watermark::FINAL, &mut rows);
     let got = rows

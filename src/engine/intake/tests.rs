@@ -1,9 +1,15 @@
 //! What an intake makes of whole sources.
 
 use super::*;
-use crate::event::formats::{Format, Kinds, Projection};
-use crate::event::schema::{EventType, Field, TimeUnit};
-use crate::event::{EventTypeId, FieldId, FieldType, Schema};
+use crate::automaton::Tables;
+use crate::engine::reads;
+use crate::engine::reorder::Reorder;
+use crate::engine::snapshot::Activity;
+use crate::event::formats::{Format, Kinds};
+use crate::key::Shards;
+use crate::lang::span::SourceMap;
+use crate::lang::{Params, compile};
+use crate::source::{Extent, Record};
 use proptest::prelude::*;
 
 const START: i64 = 1_700_000_000_000;
@@ -16,6 +22,7 @@ struct Lines {
     at_once: usize,
     /// What a poll says while there are lines left.
     says: Polled,
+    extent: Extent,
 }
 
 impl Source for Lines {
@@ -29,7 +36,8 @@ impl Source for Lines {
                 arrived: None,
             });
         }
-        Ok(if self.given < self.lines.len() {
+        let more = self.given < self.lines.len();
+        Ok(if more || self.extent == Extent::Unbounded {
             self.says
         } else {
             Polled::End
@@ -40,8 +48,8 @@ impl Source for Lines {
         vec![0]
     }
 
-    fn extent(&self) -> crate::source::Extent {
-        crate::source::Extent::Bounded
+    fn extent(&self) -> Extent {
+        self.extent
     }
 
     fn progress(&self) -> Option<Progress> {
@@ -52,103 +60,148 @@ impl Source for Lines {
     }
 }
 
-fn schema() -> Schema {
-    let field = |name: &str, ty| Field {
-        name: name.to_owned(),
-        ty,
-        optional: false,
-        path: vec![name.to_owned()],
-    };
-    let ty = |name: &str| EventType {
-        name: name.to_owned(),
-        fields: vec![
-            field("ts", FieldType::Timestamp(TimeUnit::Millis)),
-            field("id", FieldType::Int),
-        ],
-        time: Some(FieldId(0)),
-    };
-    Schema {
-        types: vec![ty("A"), ty("B")],
-    }
+/// Patterns wait for A only.
+const PATTERN: &str = "
+event A { ts: timestamp time, id: int }
+event B { ts: timestamp time, id: int }
+pattern p { unkeyed match a: A then b: A where id == a.id within 1s emit out { id: a.id } }
+";
+
+fn plan() -> Arc<Plan> {
+    let mut files = SourceMap::default();
+    files.add("p.motif", PATTERN);
+    let program = compile(&files, &Params::default()).program;
+    let program = Arc::new(program.expect("no mistakes"));
+    let tables = Tables::empty(&program);
+    Arc::new(Plan::new(program, &tables).expect("an automaton"))
 }
 
-/// Patterns wait for A only; types are told by the field `type`.
-fn intake(sources: Vec<Vec<String>>, delay: i64, format: Format) -> Intake {
-    let schema = schema();
-    let mut projection = Projection::none(&schema);
-    projection.read(&schema, EventTypeId(0), FieldId(1));
-    let mut intake = Intake::new();
-    for (number, lines) in sources.into_iter().enumerate() {
-        let decoder = Decoder::new(
-            &schema,
-            &projection,
-            format,
-            &Kinds::Told("type".to_owned()),
-        );
-        let source = Lines {
-            lines,
-            given: 0,
-            at_once: 7,
-            says: Polled::More,
-        };
-        intake.add(format!("s{number}"), Box::new(source), decoder, Span(delay));
+/// Puts sources together; types are told by the field `type`.
+struct Reads {
+    intake: Intake,
+    board: Arc<Board>,
+    reorder: Reorder,
+    now: Now,
+}
+
+impl Reads {
+    fn of(sources: Vec<Box<dyn Source>>, timing: Timing, format: Format) -> Reads {
+        let plan = plan();
+        let program = plan.program();
+        let projection = reads::projection(program);
+        let board = Arc::new(Board::new(sources.len(), Shards::ONE));
+        let mut intake = Intake::new(Arc::clone(&plan), Arc::clone(&board));
+        for (number, reader) in sources.into_iter().enumerate() {
+            let decoder = Decoder::new(
+                &program.schema,
+                &projection,
+                format,
+                &Kinds::Told("type".to_owned()),
+            );
+            let reading = Reading {
+                source: number as u16,
+                name: format!("s{number}").into(),
+                reader,
+                decoder,
+                timing,
+            };
+            intake.add(reading, number);
+        }
+        Reads {
+            intake,
+            board,
+            reorder: Reorder::new(),
+            now: Now {
+                wall: Timestamp(START),
+                micros: 0,
+            },
+        }
     }
-    intake
+
+    fn lines(sources: Vec<Vec<String>>, delay: i64) -> Reads {
+        let lines = sources.into_iter().map(|lines| -> Box<dyn Source> {
+            Box::new(Lines {
+                lines,
+                given: 0,
+                at_once: 7,
+                says: Polled::More,
+                extent: Extent::Bounded,
+            })
+        });
+        let timing = Timing {
+            delay: Span(delay),
+            ..Timing::default()
+        };
+        Reads::of(lines.collect(), timing, Format::Json)
+    }
+
+    /// Polls once, then looks for silence.
+    fn poll(&mut self, rejected: &mut Vec<String>) -> Result<Polled, Error> {
+        let (reorder, now) = (&mut self.reorder, self.now);
+        let polled = self.intake.poll(
+            now,
+            Watermark::FINAL,
+            &mut |judged| reorder.push(judged),
+            &mut |reject| {
+                rejected.push(format!(
+                    "{} {} line {}: {}",
+                    reject.rejection.output(),
+                    reject.source,
+                    reject.offset,
+                    reject.reason
+                ));
+            },
+        );
+        self.intake.tick(now, &mut |judged| reorder.push(judged));
+        polled
+    }
+
+    /// Lets so many milliseconds pass on both clocks.
+    fn wait(&mut self, ms: i64) {
+        self.now.wall = self.now.wall.plus(Span(ms));
+        self.now.micros += ms.unsigned_abs() * 1_000;
+    }
+
+    /// What a partition of its own promises, after the epoch of the tests.
+    fn promise(&self) -> Option<i64> {
+        let promise = self.intake.promise();
+        (promise != Watermark::NONE).then(|| promise.0.since(Timestamp(START)).0)
+    }
 }
 
 fn line(ty: &str, ms: i64, id: i64) -> String {
     format!(r#"{{"type":"{ty}","ts":{},"id":{id}}}"#, START + ms)
 }
 
-/// Ids in the order in which they come out, and what was rejected.
-fn drain(intake: &mut Intake) -> (Vec<i64>, Vec<String>) {
-    let mut batch = Batch::new();
+/// Ids in the order of events, and what was rejected.
+fn drain(reads: &mut Reads) -> (Vec<i64>, Vec<String>) {
     let (mut ids, mut rejected) = (Vec::new(), Vec::new());
     let mut before = Watermark::NONE;
     loop {
-        let polled = intake.poll(&mut batch, &mut |reject| {
-            rejected.push(format!(
-                "{} {} line {}: {}",
-                reject.rejection.output(),
-                reject.source,
-                reject.offset,
-                reject.reason
-            ));
-        });
-        let ranks: Vec<_> = batch
-            .events
-            .iter()
-            .map(|event| (event.time, event.position))
-            .collect();
-        assert!(ranks.is_sorted());
-        assert!(
-            ranks.iter().all(|(time, _)| before.0 <= *time),
-            "nothing before the last watermark"
-        );
-        let last = batch.watermark == Watermark::FINAL;
-        assert!(
-            last || ranks.iter().all(|(time, _)| *time < batch.watermark.0),
-            "nothing the watermark leaves open"
-        );
-        before = batch.watermark;
-        for event in &batch.events {
-            match event.values[1] {
+        let polled = reads.poll(&mut rejected).expect("lines can be read");
+        let promise = reads.intake.promise();
+        assert!(promise >= before);
+        let mut events = Vec::new();
+        reads.reorder.release(promise, &mut events);
+        for judged in &events {
+            assert!(before.0 <= judged.event.time, "nothing before a promise");
+            match judged.event.values[1] {
                 crate::event::Value::Int(id) => ids.push(id),
                 ref other => panic!("{other:?}"),
             }
         }
-        match polled.expect("lines can be read") {
-            Intaken::End => break,
-            Intaken::More | Intaken::Waiting => {}
+        before = promise;
+        if polled == Polled::End {
+            break;
         }
     }
-    assert_eq!(batch.watermark, Watermark::FINAL);
-    for (_, counts) in intake.counts() {
-        assert_eq!(
-            counts.read,
-            counts.processed + counts.late + counts.malformed + counts.filtered
-        );
-    }
+    assert_eq!(before, Watermark::FINAL);
+    assert!(
+        reads
+            .intake
+            .counts()
+            .all(|(_, counts)| counts.is_conserved())
+    );
     (ids, rejected)
 }
 
@@ -165,8 +218,8 @@ fn every_record_ends_in_one_outcome() {
         line("A", 3_999, 7),
         line("B", 0, 8),
     ];
-    let mut intake = intake(vec![lines], 2_000, Format::Json);
-    let (ids, rejected) = drain(&mut intake);
+    let mut reads = Reads::lines(vec![lines], 2_000);
+    let (ids, rejected) = drain(&mut reads);
     assert_eq!(ids, [1, 4, 2]);
     assert_eq!(
         rejected,
@@ -176,13 +229,14 @@ fn every_record_ends_in_one_outcome() {
             "late s0 line 8: time 2023-11-14T22:13:23.999Z is 1ms before the watermark; a larger delay would let it in",
         ]
     );
-    let counts = intake.counts().next().expect("one source").1;
+    let counts = reads.intake.counts().next().expect("one source").1;
     let want = Counts {
         read: 9,
         processed: 3,
         late: 2,
         malformed: 1,
         filtered: 3,
+        bytes: counts.bytes,
     };
     assert_eq!(counts, want);
 }
@@ -198,7 +252,7 @@ fn one_absurd_time_does_not_carry_the_watermark_away() {
         line("B", 7 * DAY, 5),
         line("A", 2_500, 6),
     ];
-    let (ids, rejected) = drain(&mut intake(vec![lines], 0, Format::Json));
+    let (ids, rejected) = drain(&mut Reads::lines(vec![lines], 0));
     assert_eq!(ids, [1, 2, 4, 6]);
     assert_eq!(
         rejected,
@@ -213,7 +267,7 @@ fn one_absurd_time_does_not_carry_the_watermark_away() {
 #[test]
 fn events_days_apart_are_all_in_time() {
     let lines: Vec<String> = (0..20).map(|n| line("A", n * 3 * DAY, n)).collect();
-    let (ids, rejected) = drain(&mut intake(vec![lines], 0, Format::Json));
+    let (ids, rejected) = drain(&mut Reads::lines(vec![lines], 0));
     assert_eq!((ids, rejected), ((0..20).collect(), vec![]));
 }
 
@@ -221,17 +275,22 @@ fn events_days_apart_are_all_in_time() {
 fn a_source_that_is_behind_is_read_first() {
     let dense = (0..40_000).map(|n| line("A", n, n)).collect();
     let sparse = (0..400).map(|n| line("A", n * 100, 100_000 + n)).collect();
-    let mut intake = intake(vec![dense, sparse], 0, Format::Json);
-    let mut batch = Batch::new();
+    let mut reads = Reads::lines(vec![dense, sparse], 0);
     let mut most = 0;
-    while intake.poll(&mut batch, &mut |_| ()).expect("readable") != Intaken::End {
-        most = most.max(intake.reorder.len() + batch.events.len());
+    let mut events = Vec::new();
+    while reads.poll(&mut Vec::new()).expect("readable") != Polled::End {
+        most = most.max(reads.reorder.len());
+        reads.reorder.release(reads.intake.promise(), &mut events);
     }
-    assert!(most < 10_000, "{most} of 40,400 events were in memory");
-    let sum: u64 = intake.counts().map(|(_, counts)| counts.processed).sum();
+    assert!(most < 1_000, "{most} of 40,400 events were in memory");
+    let sum: u64 = reads
+        .intake
+        .counts()
+        .map(|(_, counts)| counts.processed)
+        .sum();
     assert_eq!(sum, 40_400);
     assert_eq!(
-        intake.progress(),
+        reads.intake.progress(),
         Some(Progress {
             done: 40_400,
             total: 40_400
@@ -239,40 +298,157 @@ fn a_source_that_is_behind_is_read_first() {
     );
 }
 
+/// Sources that go on for ever, each with lines that all come at the first poll.
+fn live(sources: Vec<Vec<String>>, timing: Timing) -> Reads {
+    let sources = sources.into_iter().map(|lines| -> Box<dyn Source> {
+        Box::new(Lines {
+            at_once: lines.len(),
+            lines,
+            given: 0,
+            says: Polled::Waiting,
+            extent: Extent::Unbounded,
+        })
+    });
+    Reads::of(sources.collect(), timing, Format::Json)
+}
+
+const IDLE: Timing = Timing {
+    delay: Span(100),
+    idle: Some(Span(1_000)),
+    time: TimeBasis::Event,
+};
+
 #[test]
-fn what_is_complete_is_given_out_before_waiting_for_more() {
-    let schema = schema();
-    let kinds = Kinds::One(EventTypeId(0));
-    let decoder = Decoder::new(&schema, &Projection::all(&schema), Format::Json, &kinds);
-    let source = Lines {
-        lines: (0..4).map(|n| line("A", n * 1_000, n)).collect(),
+fn a_silent_partition_is_set_aside_and_bound_by_what_was_promised_meanwhile() {
+    let mut reads = live(
+        vec![vec![line("A", 0, 1)], vec![line("A", 5_000, 2)], vec![]],
+        IDLE,
+    );
+    let mut rejected = Vec::new();
+    reads.poll(&mut rejected).expect("readable");
+    reads.poll(&mut rejected).expect("readable");
+    assert_eq!(reads.promise(), None, "the third has not said anything");
+    reads.wait(1_001);
+    for _ in 0..3 {
+        reads.poll(&mut rejected).expect("readable");
+        reads.wait(2);
+    }
+    // All are silent: they follow the one that is furthest.
+    assert!(reads.promise() >= Some(4_900), "{:?}", reads.promise());
+    let activities: Vec<Activity> = (0..3).map(|at| reads.board.entry(at).1).collect();
+    assert_eq!(activities, [Activity::Idle; 3]);
+    assert_eq!(rejected, Vec::<String>::new());
+}
+
+#[test]
+fn when_all_are_silent_time_passes_with_the_wall_clock() {
+    let mut reads = live(vec![vec![line("A", 5_000, 2)]], IDLE);
+    let mut rejected = Vec::new();
+    let mut promise_after = |ms| {
+        reads.wait(ms);
+        reads.poll(&mut rejected).expect("readable");
+        reads.promise()
+    };
+    assert_eq!(promise_after(0), Some(4_900));
+    assert_eq!(
+        promise_after(1_000),
+        Some(4_900),
+        "silent for long enough from now on"
+    );
+    assert_eq!(promise_after(400), Some(5_300));
+    assert_eq!(promise_after(60_000), Some(65_300));
+}
+
+#[test]
+fn without_idleness_silence_means_nothing() {
+    let mut reads = live(
+        vec![vec![line("A", 5_000, 2)]],
+        Timing { idle: None, ..IDLE },
+    );
+    reads.poll(&mut Vec::new()).expect("readable");
+    reads.wait(100_000_000);
+    reads.poll(&mut Vec::new()).expect("readable");
+    assert_eq!(reads.promise(), Some(4_900));
+}
+
+#[test]
+fn an_event_before_what_an_idle_partition_promised_is_late() {
+    let mut reads = live(vec![vec![line("A", 0, 1)]], IDLE);
+    let mut rejected = Vec::new();
+    reads.poll(&mut rejected).expect("readable");
+    reads.wait(1_000);
+    reads.poll(&mut rejected).expect("readable");
+    reads.wait(10_000);
+    reads.poll(&mut rejected).expect("readable");
+    assert_eq!(reads.promise(), Some(9_900));
+    let mut returning = live(vec![vec![]], IDLE);
+    std::mem::swap(&mut reads.intake, &mut returning.intake);
+    // The same lane, with more to read.
+    let lane = &mut returning.intake.inputs[0];
+    lane.reader = Box::new(Lines {
+        lines: vec![line("A", 9_899, 2), line("A", 9_900, 3)],
         given: 0,
         at_once: 2,
         says: Polled::Waiting,
+        extent: Extent::Unbounded,
+    });
+    std::mem::swap(&mut reads.intake, &mut returning.intake);
+    reads.poll(&mut rejected).expect("readable");
+    assert_eq!(
+        rejected,
+        [
+            "late s0 line 1: time 2023-11-14T22:13:29.899Z is 1ms before the watermark; a larger delay would let it in"
+        ]
+    );
+}
+
+#[test]
+fn the_first_time_of_a_live_source_is_believed_when_the_wall_clock_agrees() {
+    let mut reads = live(vec![vec![line("A", 10, 1)]], IDLE);
+    reads.poll(&mut Vec::new()).expect("readable");
+    assert_eq!(reads.reorder.len(), 1);
+    let mut old = live(vec![vec![line("A", -3 * DAY, 1)]], IDLE);
+    old.poll(&mut Vec::new()).expect("readable");
+    assert_eq!(old.reorder.len(), 0, "held until the next record");
+    old.wait(1_000);
+    old.poll(&mut Vec::new()).expect("readable");
+    assert_eq!(old.reorder.len(), 1, "nothing came to contradict it");
+}
+
+#[test]
+fn processing_time_needs_no_time_in_the_record() {
+    let timing = Timing {
+        time: TimeBasis::Processing,
+        ..Timing::default()
     };
-    let mut intake = Intake::new();
-    intake.add("live".to_owned(), Box::new(source), decoder, Span(0));
-    let mut batch = Batch::new();
-    let mut poll = |want: Intaken, watermark: Watermark, events: usize| {
-        let polled = intake.poll(&mut batch, &mut |_| ());
-        assert_eq!(polled, Ok(want));
-        assert_eq!((batch.watermark, batch.events.len()), (watermark, events));
-    };
-    poll(Intaken::Waiting, Watermark(Timestamp(START + 1_000)), 1);
-    poll(Intaken::End, Watermark::FINAL, 3);
-    poll(Intaken::End, Watermark::FINAL, 0);
+    let mut reads = live(vec![vec![r#"{"type":"A","id":1}"#.to_owned()]], timing);
+    let mut rejected = Vec::new();
+    reads.wait(70);
+    reads.poll(&mut rejected).expect("readable");
+    assert_eq!(rejected, Vec::<String>::new());
+    reads.wait(5);
+    reads.poll(&mut rejected).expect("readable");
+    assert_eq!(reads.promise(), Some(75));
+    let mut events = Vec::new();
+    reads.reorder.release(reads.intake.promise(), &mut events);
+    let times: Vec<i64> = events
+        .iter()
+        .map(|judged| judged.event.time.0 - START)
+        .collect();
+    assert_eq!(times, [70]);
 }
 
 #[test]
 fn a_header_without_a_column_ends_the_run() {
-    let mut intake = intake(
-        vec![vec!["ts,id".to_owned(), "1,2".to_owned()]],
-        0,
-        Format::Csv,
-    );
-    let error = intake
-        .poll(&mut Batch::new(), &mut |_| ())
-        .expect_err("no type");
+    let lines = Lines {
+        lines: vec!["ts,id".to_owned(), "1,2".to_owned()],
+        given: 0,
+        at_once: 7,
+        says: Polled::More,
+        extent: Extent::Bounded,
+    };
+    let mut reads = Reads::of(vec![Box::new(lines)], Timing::default(), Format::Csv);
+    let error = reads.poll(&mut Vec::new()).expect_err("no type");
     assert_eq!(
         error.to_string(),
         "source \"s0\": no column \"type\" to tell the event types apart; name the type (Type=path); columns are ts, id"
@@ -303,7 +479,7 @@ proptest! {
         let mut times: Vec<i64> = events.iter().map(|event| event.1).collect();
         times.sort_unstable();
         prop_assert_eq!(&times, &in_order);
-        let (ids, rejected) = drain(&mut intake(sources, 2_000, Format::Json));
+        let (ids, rejected) = drain(&mut Reads::lines(sources, 2_000));
         prop_assert_eq!(rejected, Vec::<String>::new());
         let by_id: std::collections::HashMap<i64, i64> = events.iter().map(|event| (event.2, event.1)).collect();
         let out: Vec<i64> = ids.iter().map(|id| by_id[id]).collect();

@@ -50,6 +50,8 @@ pub struct Decoder {
     form: Form,
     /// What the scanner found, by slot.
     slots: Vec<Token>,
+    /// Times are given from outside.
+    stamped: bool,
 }
 
 /// The scanner of the format.
@@ -167,6 +169,7 @@ impl Decoder {
             told,
             form,
             slots,
+            stamped: false,
         }
     }
 
@@ -204,7 +207,8 @@ impl Decoder {
         }
         for shape in &self.shapes {
             for (field, slot) in shape.fields.iter().zip(&shape.slots) {
-                if slot.is_some_and(missing) && !field.optional {
+                let given = self.stamped && *slot == Some(shape.time_slot);
+                if slot.is_some_and(missing) && !field.optional && !given {
                     return Err(HeaderError(format!(
                         "no column \"{}\" for field \"{}\" of {}; columns are {}",
                         field.path.join("."),
@@ -218,12 +222,34 @@ impl Decoder {
         Ok(())
     }
 
+    /// For records whose time is given from outside: their time field may be missing.
+    #[must_use]
+    pub fn stamped(self) -> Decoder {
+        Decoder {
+            stamped: true,
+            ..self
+        }
+    }
+
     /// Reads a record.
     ///
     /// # Errors
     /// When it is too large, not of the format, or a field that is read is missing or not of its type, or its time
     /// cannot be meant.
     pub fn decode(&mut self, record: &[u8], position: Position) -> Result<Decoded, Malformed> {
+        self.decode_at(record, position, None)
+    }
+
+    /// Reads a record. With a `stamp`, that is the event's time, whatever the record says, and a missing time field has it too.
+    ///
+    /// # Errors
+    /// As [`Decoder::decode`].
+    pub fn decode_at(
+        &mut self,
+        record: &[u8],
+        position: Position,
+        stamp: Option<Timestamp>,
+    ) -> Result<Decoded, Malformed> {
         if record.len() > RECORD_BYTES_MAX {
             return Err(Malformed {
                 flaw: Flaw::Size,
@@ -240,7 +266,7 @@ impl Decoder {
         };
         match shape {
             None => Ok(Decoded::Filtered(None)),
-            Some(shape) => shape.build(&self.slots, text, position),
+            Some(shape) => shape.build(&self.slots, text, position, stamp),
         }
     }
 }
@@ -294,17 +320,33 @@ impl Told {
 }
 
 impl Shape {
-    /// Builds the event.
-    fn build(&self, slots: &[Token], text: &str, position: Position) -> Result<Decoded, Malformed> {
-        let time_field = &self.fields[usize::from(self.time.0)];
+    /// The time that the record states.
+    fn time(&self, slots: &[Token], text: &str) -> Result<Timestamp, Malformed> {
+        let field = &self.fields[usize::from(self.time.0)];
         let token = slots[self.time_slot as usize];
-        let Value::Timestamp(time) = convert::value(time_field, token, text)? else {
+        let Value::Timestamp(time) = convert::value(field, token, text)? else {
             return Err(Malformed {
                 flaw: Flaw::Field,
-                reason: format!("field \"{}\": an event without a time", time_field.name),
+                reason: format!("field \"{}\": an event without a time", field.name),
             });
         };
-        convert::plausible(time_field, time, token, text)?;
+        convert::plausible(field, time, token, text)?;
+        Ok(time)
+    }
+
+    /// Builds the event.
+    fn build(
+        &self,
+        slots: &[Token],
+        text: &str,
+        position: Position,
+        stamp: Option<Timestamp>,
+    ) -> Result<Decoded, Malformed> {
+        let stated = match stamp {
+            Some(stamp) if slots[self.time_slot as usize] == Token::Absent => stamp,
+            _ => self.time(slots, text)?,
+        };
+        let time = stamp.unwrap_or(stated);
         if !self.wanted {
             return Ok(Decoded::Filtered(Some(time)));
         }
@@ -312,7 +354,7 @@ impl Shape {
         for (at, (field, slot)) in self.fields.iter().zip(&self.slots).enumerate() {
             values.push(match slot {
                 None => Value::Null,
-                Some(_) if at == usize::from(self.time.0) => Value::Timestamp(time),
+                Some(_) if at == usize::from(self.time.0) => Value::Timestamp(stated),
                 Some(slot) => convert::value(field, slots[*slot as usize], text)?,
             });
         }

@@ -96,7 +96,7 @@ pub(crate) enum Phase {
 #[derive(Clone, Debug)]
 pub(crate) struct Decision {
     phase: Phase,
-    /// For [`Phase::Event`] the event that completed the match, by its number among all of the pattern.
+    /// For [`Phase::Event`] the event that completed the match, by its number among those of the key.
     event: usize,
     row: Row,
 }
@@ -176,17 +176,15 @@ fn run_pattern(
             Some(of) => window::run(&history, of),
             None => choose::run(&history)?,
         };
-        decisions.extend(of_key_decisions.into_iter().map(|decision| {
-            let event = if decision.phase == Phase::Event {
-                of_key[decision.event].1
-            } else {
-                0
-            };
-            Decision { event, ..decision }
-        }));
+        let mut of_key_decisions = of_key_decisions;
+        of_key_decisions.sort_by_key(|decision| match decision.phase {
+            Phase::Event => decision.event,
+            Phase::Instant | Phase::Expiry => 0,
+        });
+        decisions.extend(of_key_decisions);
     }
-    // Stable: at instants the keys stay in order, and within a key the order of choice.
-    decisions.sort_by_key(|decision| (decision.row.at, decision.phase, decision.event));
+    // Stable: keys stay in order, and within a key the order of its events and of choice.
+    decisions.sort_by_key(|decision| (decision.row.at, decision.phase));
     Some(decisions)
 }
 

@@ -1,0 +1,374 @@
+//! The way of one reader's records after they are read: decoded, judged, and set against the time of their partition.
+
+use std::sync::Arc;
+
+use super::{Counts, Now, Reject, TimeBasis, Timing};
+use crate::engine::board::Board;
+use crate::engine::plan::{Judged, Plan};
+use crate::engine::snapshot::Activity;
+use crate::engine::watermark::{Arrival, LEAP, PartitionTime, combined};
+use crate::event::formats::{Decoded, Decoder, Malformed, shown};
+use crate::event::{Event, Position};
+use crate::source::{Extent, Record, Rejected, Rejection};
+use crate::time::{Span, Timestamp, Watermark};
+
+/// What a reader's records meet after they are decoded.
+pub(super) struct Lane {
+    name: Arc<str>,
+    source: u16,
+    timing: Timing,
+    extent: Extent,
+    partitions: Vec<Partition>,
+    /// The board's entry of the first partition.
+    entry: usize,
+    counts: Counts,
+    ended: bool,
+}
+
+/// One partition's time, and the record that its next one has to confirm.
+struct Partition {
+    number: u32,
+    time: PartitionTime,
+    leap: Option<Box<Leap>>,
+    activity: Activity,
+    /// When its last record came, in microseconds of the run's clock.
+    heard: u64,
+    /// Up to when the wall clock has moved its promise.
+    carried: u64,
+}
+
+/// An event too far ahead to be believed at once.
+struct Leap {
+    time: Timestamp,
+    offset: u64,
+    arrived: u64,
+    /// `None` when no pattern waits for it.
+    event: Option<Event>,
+    /// The first bytes of its record.
+    record: Vec<u8>,
+}
+
+impl Lane {
+    pub(super) fn new(
+        name: Arc<str>,
+        source: u16,
+        partitions: &[u32],
+        timing: Timing,
+        extent: Extent,
+        entry: usize,
+    ) -> Lane {
+        let partition = |number: &u32| Partition {
+            number: *number,
+            time: PartitionTime::new(timing.delay),
+            leap: None,
+            activity: Activity::Active,
+            heard: 0,
+            carried: 0,
+        };
+        Lane {
+            name,
+            source,
+            timing,
+            extent,
+            partitions: partitions.iter().map(partition).collect(),
+            entry,
+            counts: Counts::default(),
+            ended: false,
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn source(&self) -> u16 {
+        self.source
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    pub(super) fn watermark(&self) -> Watermark {
+        combined(
+            self.partitions
+                .iter()
+                .map(|partition| partition.time.watermark()),
+        )
+    }
+
+    /// Tells the board what its partitions promise.
+    pub(super) fn post(&self, board: &Board) {
+        for (at, partition) in self.partitions.iter().enumerate() {
+            board.post(
+                self.entry + at,
+                partition.time.watermark(),
+                partition.activity,
+            );
+        }
+    }
+
+    /// Decodes a record and puts it where it belongs.
+    pub(super) fn take(
+        &mut self,
+        decoder: &mut Decoder,
+        record: Record<'_>,
+        now: Now,
+        plan: &Plan,
+        take: &mut dyn FnMut(Judged),
+        reject: &mut Reject<'_>,
+    ) {
+        self.counts.read += 1;
+        self.counts.bytes += record.bytes.len() as u64;
+        let position = Position {
+            source: self.source,
+            partition: record.partition,
+            offset: record.offset,
+        };
+        let at = self.place(record.partition);
+        let stamp = self.stamp(at, record, now);
+        let (time, event) = match decoder.decode_at(record.bytes, position, stamp) {
+            Ok(Decoded::Event(event)) => (event.time, Some(event)),
+            Ok(Decoded::Filtered(Some(time))) => (time, None),
+            Ok(Decoded::Filtered(None)) => {
+                self.counts.filtered += 1;
+                return;
+            }
+            Err(malformed) => return self.malformed(record, &malformed, reject),
+        };
+        let partition = &mut self.partitions[at];
+        partition.heard = now.micros;
+        if partition.activity == Activity::Idle {
+            partition.activity = Activity::Active;
+        }
+        if let Some(leap) = partition.leap.take() {
+            self.settle(*leap, time, at, plan, take, reject);
+        }
+        let arrival = match self.partitions[at].time.arrival(time) {
+            Arrival::Leap if self.is_plausible(time, stamp, now) => Arrival::Timely,
+            arrival => arrival,
+        };
+        match (arrival, event) {
+            (Arrival::Leap, event) => {
+                self.partitions[at].leap = Some(Box::new(Leap {
+                    time,
+                    offset: record.offset,
+                    arrived: now.micros,
+                    event,
+                    record: Rejected::cut(record.bytes).to_vec(),
+                }));
+            }
+            (Arrival::Late, Some(event)) if !plan.judge(&event).is_empty() => {
+                self.late(record, at, time, reject);
+            }
+            (Arrival::Timely, event) => self.accept(at, time, event, now.micros, plan, take),
+            (Arrival::Late, _) => self.counts.filtered += 1,
+        }
+    }
+
+    /// The place of a partition among this reader's. Readers have few, and nearly always one.
+    fn place(&self, number: u32) -> usize {
+        let mut partitions = self.partitions.iter();
+        partitions
+            .position(|partition| partition.number == number)
+            .expect("a reader gives out records of its own partitions")
+    }
+
+    /// The time that a record is given from outside; `None` when it tells its own.
+    fn stamp(&self, at: usize, record: Record<'_>, now: Now) -> Option<Timestamp> {
+        // The wall clock may be set back; what was promised stays promised.
+        let read = || now.wall.max(self.partitions[at].time.watermark().0);
+        match self.timing.time {
+            TimeBasis::Event => None,
+            TimeBasis::Ingestion => Some(record.arrived.unwrap_or_else(read)),
+            TimeBasis::Processing => Some(read()),
+        }
+    }
+
+    /// True if a time that leaps ahead can be believed without being confirmed: it was given from outside, or lies near the wall clock.
+    /// A file says nothing about the wall clock.
+    fn is_plausible(&self, time: Timestamp, stamp: Option<Timestamp>, now: Now) -> bool {
+        stamp.is_some()
+            || self.extent == Extent::Unbounded && time.since(now.wall).0.abs() <= LEAP.0
+    }
+
+    fn accept(
+        &mut self,
+        at: usize,
+        time: Timestamp,
+        event: Option<Event>,
+        arrived: u64,
+        plan: &Plan,
+        take: &mut dyn FnMut(Judged),
+    ) {
+        self.partitions[at].time.advance(time);
+        let Some(event) = event else {
+            self.counts.filtered += 1;
+            return;
+        };
+        let concerns = plan.judge(&event);
+        if concerns.is_empty() {
+            self.counts.filtered += 1;
+            return;
+        }
+        self.counts.processed += 1;
+        take(Judged {
+            event,
+            concerns,
+            arrived,
+        });
+    }
+
+    /// Believes in a leap, or not, now that the time of the next record is known.
+    fn settle(
+        &mut self,
+        leap: Leap,
+        next: Timestamp,
+        at: usize,
+        plan: &Plan,
+        take: &mut dyn FnMut(Judged),
+        reject: &mut Reject<'_>,
+    ) {
+        let time = self.partitions[at].time;
+        if time.confirms(leap.time, next) {
+            self.accept(at, leap.time, leap.event, leap.arrived, plan, take);
+            return;
+        }
+        let record = Record {
+            bytes: &leap.record,
+            partition: self.partitions[at].number,
+            offset: leap.offset,
+            arrived: None,
+        };
+        let malformed = Malformed::ahead(leap.time, time.newest(), next);
+        self.malformed(record, &malformed, reject);
+    }
+
+    #[cold]
+    fn malformed(&mut self, record: Record<'_>, malformed: &Malformed, reject: &mut Reject<'_>) {
+        self.counts.malformed += 1;
+        self.reject(
+            Rejection::Malformed,
+            record,
+            &malformed.reason,
+            None,
+            reject,
+        );
+    }
+
+    #[cold]
+    fn late(&mut self, record: Record<'_>, at: usize, time: Timestamp, reject: &mut Reject<'_>) {
+        self.counts.late += 1;
+        let watermark = self.partitions[at].time.watermark();
+        let behind = watermark.0.since(time);
+        let time = shown(time);
+        let reason =
+            format!("time {time} is {behind} before the watermark; a larger delay would let it in");
+        self.reject(Rejection::Late, record, &reason, Some(behind), reject);
+    }
+
+    fn reject(
+        &self,
+        rejection: Rejection,
+        record: Record<'_>,
+        reason: &str,
+        behind: Option<Span>,
+        reject: &mut Reject<'_>,
+    ) {
+        reject(Rejected {
+            rejection,
+            source: &self.name,
+            partition: record.partition,
+            offset: record.offset,
+            reason,
+            behind,
+            record: Rejected::cut(record.bytes),
+        });
+    }
+
+    /// Nothing follows: a leap that waits does no harm any more.
+    pub(super) fn end(&mut self, plan: &Plan, now: Now, take: &mut dyn FnMut(Judged)) {
+        for at in 0..self.partitions.len() {
+            if let Some(leap) = self.partitions[at].leap.take() {
+                self.accept(at, leap.time, leap.event, now.micros, plan, take);
+            }
+            self.partitions[at].time.end();
+            self.partitions[at].activity = Activity::Ended;
+        }
+        self.ended = true;
+    }
+
+    /// Sets silent partitions aside, and lets time pass for those that are.
+    ///
+    /// An idle partition promises what the active ones promise. When none is active, its promise moves on with the wall clock.
+    pub(super) fn tick(
+        &mut self,
+        now: Now,
+        plan: &Plan,
+        board: &Board,
+        take: &mut dyn FnMut(Judged),
+    ) {
+        if self.ended {
+            return;
+        }
+        if self.timing.time == TimeBasis::Processing {
+            for partition in &mut self.partitions {
+                partition.time.raise(Watermark(now.wall));
+            }
+        }
+        if let Some(idle) = self.timing.idle {
+            let idle_micros = idle.0.unsigned_abs().saturating_mul(1_000);
+            for at in 0..self.partitions.len() {
+                self.pass_silence(at, idle_micros, now, plan, board, take);
+            }
+        }
+        self.post(board);
+    }
+
+    fn pass_silence(
+        &mut self,
+        at: usize,
+        idle_micros: u64,
+        now: Now,
+        plan: &Plan,
+        board: &Board,
+        take: &mut dyn FnMut(Judged),
+    ) {
+        let partition = &mut self.partitions[at];
+        if now.micros < partition.heard.saturating_add(idle_micros) {
+            return;
+        }
+        // Nothing came to confirm it, nor to contradict it.
+        if let Some(leap) = partition.leap.take() {
+            self.accept(at, leap.time, leap.event, leap.arrived, plan, take);
+        }
+        let partition = &mut self.partitions[at];
+        if partition.activity == Activity::Active {
+            partition.activity = Activity::Idle;
+            partition.carried = now.micros;
+            tracing::info!(
+                source = &*self.name,
+                partition = partition.number,
+                "silent: set aside until its next record"
+            );
+        }
+        let promise = partition.time.watermark();
+        let passed_ms = (now.micros - partition.carried) / 1_000;
+        partition.carried += passed_ms * 1_000;
+        let raised = match board.least(Activity::Active) {
+            Some(active) => active,
+            None => match board.greatest(Activity::Idle) {
+                Some(furthest) if furthest > promise => furthest,
+                _ if promise == Watermark::NONE => promise,
+                _ => Watermark(promise.0.plus(Span(passed_ms.cast_signed()))),
+            },
+        };
+        if raised != Watermark::FINAL {
+            partition.time.raise(raised);
+        }
+    }
+}

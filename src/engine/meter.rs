@@ -1,0 +1,116 @@
+//! Numbers that running parts leave where others can see them. Nothing here is touched per event.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::intake::Counts;
+use super::reasons::Reasons;
+use super::snapshot::ShardSnapshot;
+use crate::automaton::Tally;
+use crate::source::Progress;
+use crate::time::Watermark;
+
+/// What a shard shows.
+#[derive(Debug, Default)]
+pub(crate) struct ShardMeter {
+    busy_micros: AtomicU64,
+    blocked_micros: AtomicU64,
+    idle_micros: AtomicU64,
+    /// Replaced a few times a second, read when somebody asks.
+    report: Mutex<ShardReport>,
+}
+
+/// What a shard says about itself.
+#[derive(Clone, Debug)]
+pub(crate) struct ShardReport {
+    /// By number of the source, for the readers of this shard.
+    pub counts: Vec<(u16, Counts)>,
+    pub progress: Option<Progress>,
+    /// By pattern in order of declaration.
+    pub tallies: Vec<Tally>,
+    pub watermark: Watermark,
+    pub waiting: u64,
+    pub routed: u64,
+    pub ring_fill: f64,
+    pub keys: u64,
+    pub reasons: Reasons,
+    /// By pattern, by step.
+    pub partials: Vec<Vec<(String, u64)>>,
+}
+
+/// What a thread spent time on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spent {
+    Busy,
+    Blocked,
+    Idle,
+}
+
+impl Default for ShardReport {
+    fn default() -> ShardReport {
+        ShardReport {
+            counts: Vec::new(),
+            progress: None,
+            tallies: Vec::new(),
+            watermark: Watermark::NONE,
+            waiting: 0,
+            routed: 0,
+            ring_fill: 0.0,
+            keys: 0,
+            reasons: Reasons::default(),
+            partials: Vec::new(),
+        }
+    }
+}
+
+impl ShardMeter {
+    /// Adds time. One thread does.
+    pub(crate) fn spend(&self, on: Spent, micros: u64) {
+        let total = match on {
+            Spent::Busy => &self.busy_micros,
+            Spent::Blocked => &self.blocked_micros,
+            Spent::Idle => &self.idle_micros,
+        };
+        total.store(total.load(Ordering::Relaxed) + micros, Ordering::Relaxed);
+    }
+
+    /// Replaces the report; without new `partials` the old ones stay.
+    pub(crate) fn report(&self, report: ShardReport, partials: Option<Vec<Vec<(String, u64)>>>) {
+        let mut shown = self.lock();
+        let before = std::mem::replace(&mut *shown, report);
+        shown.partials = partials.unwrap_or(before.partials);
+    }
+
+    /// The newest report.
+    pub(crate) fn read(&self) -> ShardReport {
+        self.lock().clone()
+    }
+
+    /// As it is seen from outside.
+    pub(crate) fn snapshot(&self) -> ShardSnapshot {
+        let seconds = |micros: &AtomicU64| micros.load(Ordering::Relaxed) as f64 / 1e6;
+        let report = self.lock();
+        ShardSnapshot {
+            busy_seconds: seconds(&self.busy_micros),
+            blocked_seconds: seconds(&self.blocked_micros),
+            idle_seconds: seconds(&self.idle_micros),
+            watermark_ms: told(report.watermark),
+            waiting_events: report.waiting,
+            keys: report.keys,
+            routed: report.routed,
+            ring_fill: report.ring_fill,
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, ShardReport> {
+        // A report is replaced whole: a thread that died left none half written.
+        self.report
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// A watermark as a number, unless it is none or the last.
+pub(crate) fn told(watermark: Watermark) -> Option<i64> {
+    (watermark != Watermark::NONE && watermark != Watermark::FINAL).then_some(watermark.0.0)
+}

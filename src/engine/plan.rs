@@ -1,0 +1,201 @@
+//! What all shards share and nothing changes: the automata, and which of them an event concerns.
+//!
+//! An event is judged once, right after it was decoded, by every condition that reads only the event ([`Plan::judge`]). What no pattern can use ends
+//! there. The rest travels with the result, to the shards that own the keys it bears on ([`Plan::route`]).
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::Error;
+use crate::automaton::{Interest, Nfa, StepMask, Tables};
+use crate::event::{Event, EventTypeId, FieldId};
+use crate::key::{KeyGroup, ShardId, Shards};
+use crate::lang::pattern::{PatternId, Program};
+use crate::lang::scalar::{self, StableHasher};
+use std::hash::Hasher as _;
+
+/// The automata of a program and what leads events to them. Shared by all shards.
+#[derive(Debug)]
+pub struct Plan {
+    program: Arc<Program>,
+    /// By level, and within one in an order in which each stands after those whose streams it reads.
+    members: Vec<Member>,
+    /// By event type: the members that read it.
+    readers: Vec<Vec<u32>>,
+    levels: usize,
+}
+
+/// A pattern of the plan.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub nfa: Nfa,
+    pub id: PatternId,
+    /// 0 when it reads sources alone, else one more than the highest level whose streams it reads.
+    pub level: usize,
+}
+
+/// A member that an event bears on, and what its local conditions say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Concern {
+    pub member: u32,
+    pub fits: StepMask,
+    pub interest: Interest,
+}
+
+/// In the order of members.
+pub(crate) type Concerns = SmallVec<[Concern; 1]>;
+
+/// An event with what its judgement said.
+#[derive(Clone, Debug)]
+pub(crate) struct Judged {
+    pub event: Event,
+    /// Never empty.
+    pub concerns: Concerns,
+    /// When it arrived, in microseconds of the run's own clock.
+    pub arrived: u64,
+}
+
+impl Plan {
+    /// Builds the automata of a program.
+    ///
+    /// # Errors
+    ///
+    /// If a pattern combines to more ways on than an automaton holds.
+    pub fn new(program: Arc<Program>, tables: &Tables) -> Result<Plan, Error> {
+        let mut level_of_stream = vec![0; program.schema.types.len()];
+        let mut members = Vec::with_capacity(program.patterns.len());
+        for &id in &program.order {
+            let pattern = &program.patterns[id.0 as usize];
+            let nfa = Nfa::new(&program, id, tables).map_err(|cause| Error {
+                pattern: pattern.name.clone(),
+                cause,
+            })?;
+            let level = pattern
+                .inputs
+                .iter()
+                .map(|input| level_of_stream[usize::from(input.ty.0)])
+                .max()
+                .unwrap_or(0);
+            let emitted = pattern.emits.iter().map(|emit| emit.stream);
+            for stream in emitted.chain(pattern.timeout.iter().map(|timeout| timeout.stream)) {
+                let of_stream = &mut level_of_stream[usize::from(stream.0)];
+                *of_stream = (level + 1).max(*of_stream);
+            }
+            members.push(Member { nfa, id, level });
+        }
+        members.sort_by_key(|member| member.level);
+        let mut readers = vec![Vec::new(); program.schema.types.len()];
+        for (at, member) in (0..).zip(&members) {
+            for input in &program.patterns[member.id.0 as usize].inputs {
+                readers[usize::from(input.ty.0)].push(at);
+            }
+        }
+        let levels = members.last().map_or(1, |member| member.level + 1);
+        Ok(Plan {
+            program,
+            members,
+            readers,
+            levels,
+        })
+    }
+
+    /// The program.
+    #[must_use]
+    pub fn program(&self) -> &Arc<Program> {
+        &self.program
+    }
+
+    pub(crate) fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// How many times rows become events of other patterns, and one more.
+    pub(crate) fn levels(&self) -> usize {
+        self.levels
+    }
+
+    /// True if some pattern reads events of this type.
+    pub(crate) fn reads(&self, ty: EventTypeId) -> bool {
+        !self.readers[usize::from(ty.0)].is_empty()
+    }
+
+    /// Judges an event by itself: which patterns it bears on. Empty when no pattern can use it.
+    pub(crate) fn judge(&self, event: &Event) -> Concerns {
+        let mut concerns = Concerns::new();
+        for &member in &self.readers[usize::from(event.ty.0)] {
+            let (fits, interest) = self.members[member as usize].nfa.look(event);
+            if interest != Interest::None {
+                concerns.push(Concern {
+                    member,
+                    fits,
+                    interest,
+                });
+            }
+        }
+        concerns
+    }
+
+    /// Hands an event to each shard that owns a key on which it bears, with the concerns that are that shard's.
+    pub(crate) fn route(
+        &self,
+        judged: Judged,
+        shards: Shards,
+        mut to: impl FnMut(ShardId, Judged),
+    ) {
+        if shards == Shards::ONE {
+            return to(ShardId(0), judged);
+        }
+        let mut rest = judged;
+        // Nearly always all concerns go the same way.
+        while let Some(first) = rest.concerns.first() {
+            let owner = self.owner(&rest.event, *first, shards);
+            let mut others = Concerns::new();
+            if rest.concerns.len() > 1 {
+                rest.concerns.retain(|concern| {
+                    let stays = self.owner(&rest.event, *concern, shards) == owner;
+                    if !stays {
+                        others.push(*concern);
+                    }
+                    stays
+                });
+            }
+            let next = (!others.is_empty()).then(|| Judged {
+                event: rest.event.clone(),
+                concerns: others,
+                arrived: rest.arrived,
+            });
+            // An event whose key has a null part belongs to no key.
+            if let Some(owner) = owner {
+                to(owner, rest);
+            }
+            match next {
+                Some(next) => rest = next,
+                None => return,
+            }
+        }
+    }
+
+    fn owner(&self, event: &Event, concern: Concern, shards: Shards) -> Option<ShardId> {
+        let member = &self.members[concern.member as usize];
+        let fields = member.nfa.key_fields(event.ty)?;
+        let group = KeyGroup::of(key_hash(event, fields, member.id)?);
+        Some(shards.owner(group))
+    }
+}
+
+/// The stable hash of an event's key. Patterns without a key are spread by their number.
+fn key_hash(event: &Event, fields: &[FieldId], pattern: PatternId) -> Option<u64> {
+    let mut hasher = StableHasher::default();
+    if fields.is_empty() {
+        hasher.write_u32(pattern.0);
+    }
+    for field in fields {
+        let value = event.get(*field);
+        if value.is_null() {
+            return None;
+        }
+        scalar::hash_into(value, &mut hasher);
+    }
+    Some(hasher.finish())
+}

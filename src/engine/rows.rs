@@ -1,0 +1,234 @@
+//! The way of rows from shards to sinks.
+//!
+//! One shard alone writes its rows into the outputs itself. Several send them to a [`Collector`], which puts the rows of all into one order: a row leaves when every
+//! shard has passed its time, so the order does not depend on how keys are dealt.
+
+use std::collections::VecDeque;
+
+use rtrb::{Consumer, Producer, RingBuffer};
+
+use super::order::Ordered;
+use super::worker::Turn;
+use crate::key::Shards;
+use crate::sink::{self, Handed, Outputs};
+use crate::source::{Rejected, Rejection};
+use crate::time::Watermark;
+
+/// How many packets of rows the ring between a shard and the collector holds.
+const RING_PACKETS: usize = 64;
+
+/// Rows of one shard, or a record that took no part.
+#[derive(Debug)]
+pub(crate) enum RowPacket {
+    /// All rows up to a watermark that were not in a packet before.
+    Rows(Vec<Ordered>, Watermark),
+    /// The text of a record for a side output.
+    Side(Rejection, Vec<u8>),
+    /// Nothing follows.
+    End,
+}
+
+/// Where a shard leaves its rows.
+pub(crate) enum RowsOut {
+    /// Into the outputs.
+    Own(Outputs),
+    /// To the collector.
+    Sent(Sender),
+}
+
+/// A shard's end of the ring to the collector.
+pub(crate) struct Sender {
+    ring: Producer<RowPacket>,
+    /// Packets that found no room, in order.
+    waiting: VecDeque<RowPacket>,
+    /// Side outputs that somebody wants.
+    late: bool,
+    malformed: bool,
+    ended: bool,
+}
+
+/// Puts the rows of several shards into one order.
+pub(crate) struct Collector {
+    lanes: Vec<Lane>,
+    outputs: Outputs,
+    /// Up to where rows have left.
+    left: Watermark,
+    leaving: Vec<Ordered>,
+}
+
+/// What came from one shard.
+struct Lane {
+    ring: Consumer<RowPacket>,
+    rows: Vec<Ordered>,
+    upto: Watermark,
+    ended: bool,
+}
+
+/// The ways of rows: from one shard straight into the outputs, from several to a collector.
+pub(crate) fn ways(shards: Shards, outputs: Outputs) -> (Vec<RowsOut>, Option<Collector>) {
+    if shards == Shards::ONE {
+        return (vec![RowsOut::Own(outputs)], None);
+    }
+    let (late, malformed) = (
+        outputs.keeps(Rejection::Late),
+        outputs.keeps(Rejection::Malformed),
+    );
+    let pair = |_| {
+        let (producer, consumer) = RingBuffer::new(RING_PACKETS);
+        let sender = Sender {
+            ring: producer,
+            waiting: VecDeque::new(),
+            late,
+            malformed,
+            ended: false,
+        };
+        let lane = Lane {
+            ring: consumer,
+            rows: Vec::new(),
+            upto: Watermark::NONE,
+            ended: false,
+        };
+        (RowsOut::Sent(sender), lane)
+    };
+    let (senders, lanes) = shards.ids().map(pair).unzip();
+    let collector = Collector {
+        lanes,
+        outputs,
+        left: Watermark::NONE,
+        leaving: Vec::new(),
+    };
+    (senders, Some(collector))
+}
+
+impl RowsOut {
+    /// Takes finished rows, all there will be up to `upto`.
+    pub(crate) fn write(&mut self, rows: &mut Vec<Ordered>, upto: Watermark) {
+        match self {
+            RowsOut::Own(outputs) => {
+                for ordered in rows.drain(..) {
+                    outputs.write(&ordered.row, ordered.arrived);
+                }
+            }
+            RowsOut::Sent(sender) => {
+                // Of times that pass without rows only the last one counts.
+                if let (true, Some(RowPacket::Rows(_, last))) =
+                    (rows.is_empty(), sender.waiting.back_mut())
+                {
+                    *last = upto;
+                    return;
+                }
+                sender
+                    .waiting
+                    .push_back(RowPacket::Rows(std::mem::take(rows), upto));
+            }
+        }
+    }
+
+    /// Takes a record that takes no part.
+    pub(crate) fn reject(&mut self, rejected: &Rejected<'_>) {
+        match self {
+            RowsOut::Own(outputs) => outputs.reject(rejected),
+            RowsOut::Sent(sender) => {
+                let wanted = match rejected.rejection {
+                    Rejection::Late => sender.late,
+                    Rejection::Malformed => sender.malformed,
+                };
+                if wanted {
+                    let text = sink::rejected_text(rejected);
+                    sender
+                        .waiting
+                        .push_back(RowPacket::Side(rejected.rejection, text));
+                }
+            }
+        }
+    }
+
+    /// Moves rows on as far as there is room; true if none wait any more.
+    ///
+    /// # Errors
+    /// When a sink is gone.
+    pub(crate) fn hand_over(&mut self) -> Result<bool, sink::Error> {
+        match self {
+            RowsOut::Own(outputs) => Ok(outputs.hand_over()? == Handed::All),
+            RowsOut::Sent(sender) => {
+                while let Some(packet) = sender.waiting.pop_front() {
+                    if let Err(rtrb::PushError::Full(packet)) = sender.ring.push(packet) {
+                        sender.waiting.push_front(packet);
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+        }
+    }
+
+    /// Says that nothing follows; false while there is no room to say it.
+    pub(crate) fn finish(&mut self) -> bool {
+        match self {
+            RowsOut::Own(_) => true,
+            RowsOut::Sent(sender) => {
+                sender.ended = sender.ended || sender.ring.push(RowPacket::End).is_ok();
+                sender.ended
+            }
+        }
+    }
+}
+
+impl Collector {
+    /// Takes what shards sent, and lets rows leave whose time all have passed.
+    ///
+    /// # Errors
+    /// When a sink is gone.
+    pub(crate) fn turn(&mut self) -> Result<Turn, sink::Error> {
+        // While a sink is slow, nothing more is taken: the rings fill, and shards stop.
+        if self.outputs.hand_over()? == Handed::Part {
+            return Ok(Turn::Blocked);
+        }
+        let mut any = false;
+        for lane in &mut self.lanes {
+            for _ in 0..lane.ring.slots() {
+                let Ok(packet) = lane.ring.pop() else { break };
+                any = true;
+                match packet {
+                    RowPacket::Rows(mut rows, upto) => {
+                        lane.rows.append(&mut rows);
+                        lane.upto = upto;
+                    }
+                    RowPacket::Side(rejection, text) => self.outputs.side(rejection, &text),
+                    RowPacket::End => lane.ended = true,
+                }
+            }
+        }
+        let ended = self.lanes.iter().all(|lane| lane.ended);
+        let passed = self.lanes.iter().map(|lane| lane.upto).min();
+        let upto = match ended {
+            // Interrupted, some may not have come to the end of time.
+            true => Watermark::FINAL,
+            false => passed.unwrap_or(Watermark::NONE),
+        };
+        if upto > self.left {
+            self.leave(upto);
+        }
+        let all = self.outputs.hand_over()? == Handed::All;
+        Ok(match (ended && all, any) {
+            (true, _) => Turn::Done,
+            (_, true) => Turn::Busy,
+            _ if all => Turn::Idle,
+            _ => Turn::Blocked,
+        })
+    }
+
+    fn leave(&mut self, upto: Watermark) {
+        self.left = upto;
+        for lane in &mut self.lanes {
+            let leaves =
+                |ordered: &mut Ordered| ordered.row.at < upto.0 || upto == Watermark::FINAL;
+            self.leaving.extend(lane.rows.extract_if(.., leaves));
+        }
+        // A merge of runs that are in order already.
+        self.leaving.sort_by(Ordered::order);
+        for ordered in self.leaving.drain(..) {
+            self.outputs.write(&ordered.row, ordered.arrived);
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! A run put together: shards, rings, collector and pumps, ready to be driven by threads or by a simulation; and what can be seen of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use super::board::Board;
+use super::intake::{Counts, Reading, Timing};
+use super::link;
+use super::meter::{ShardMeter, ShardReport, told};
+use super::plan::Plan;
+use super::pump::Pump;
+use super::reasons::Reasons;
+use super::rows::{self, Collector};
+use super::snapshot::{
+    Activity, Histogram, OutputSnapshot, PartitionSnapshot, PatternSnapshot, Phase, Snapshot,
+    SourceSnapshot,
+};
+use super::worker::{Order, Worker};
+use crate::automaton::Tally;
+use crate::event::formats::Decoder;
+use crate::key::Shards;
+use crate::sink::{Drain, Feed, LATENCY_MICROS, Outputs};
+use crate::source::{Progress, Source};
+
+/// A source of a run.
+pub struct SourceSetup {
+    /// The name under which it is spoken of.
+    pub name: String,
+    /// Its readers, which share its partitions, each with what understands the records. They are dealt to the shards in turn.
+    pub readers: Vec<(Box<dyn Source>, Decoder)>,
+    /// How its time passes.
+    pub timing: Timing,
+}
+
+/// The moving parts of a run.
+pub(crate) struct Parts {
+    pub workers: Vec<Worker>,
+    /// With more than one shard.
+    pub collector: Option<Collector>,
+    pub pumps: Vec<Pump>,
+    pub watch: Watch,
+}
+
+/// Looks at a run, and may stop it. Cheap to clone; does not keep anything from ending.
+#[derive(Clone, Debug)]
+pub struct Watch(Arc<Watched>);
+
+#[derive(Debug)]
+struct Watched {
+    plan: Arc<Plan>,
+    sources: Vec<WatchedSource>,
+    board: Arc<Board>,
+    meters: Vec<Arc<ShardMeter>>,
+    feeds: Vec<Feed>,
+    stop: AtomicBool,
+    phase: AtomicU8,
+}
+
+#[derive(Debug)]
+struct WatchedSource {
+    name: String,
+    /// Number of the partition and its entry of the board, by number.
+    partitions: Vec<(u32, usize)>,
+}
+
+/// What became of a run, or of what there was so far.
+#[derive(Clone, Debug, Default)]
+pub struct Account {
+    /// By source in the order of their numbers.
+    pub sources: Vec<(String, Counts)>,
+    /// Why records took no part.
+    pub reasons: Reasons,
+    /// By pattern in order of declaration.
+    pub tallies: Vec<Tally>,
+    /// Rows written to sinks.
+    pub rows: u64,
+}
+
+impl Parts {
+    /// Puts a run together.
+    pub(crate) fn new(
+        plan: Arc<Plan>,
+        shards: Shards,
+        sources: Vec<SourceSetup>,
+        outputs: Outputs,
+        drains: Vec<Drain>,
+    ) -> Parts {
+        let partitions = sources.iter().flat_map(|source| &source.readers);
+        let partitions = partitions
+            .map(|(reader, _)| reader.partitions().len())
+            .sum();
+        let board = Arc::new(Board::new(partitions, shards));
+        let meters: Vec<Arc<ShardMeter>> = shards.ids().map(|_| Arc::default()).collect();
+        let (ways, collector) = rows::ways(shards, outputs);
+        let mut workers: Vec<Worker> = shards
+            .ids()
+            .zip(link::mesh(shards))
+            .zip(ways)
+            .zip(&meters)
+            .map(|(((id, links), rows), meter)| {
+                let (plan, board) = (Arc::clone(&plan), Arc::clone(&board));
+                Worker::new(id, shards, plan, board, links, rows, Arc::clone(meter))
+            })
+            .collect();
+        let feeds = drains.iter().map(|drain| drain.feed.clone()).collect();
+        let watched = deal(sources, &mut workers);
+        let pumps = drains
+            .into_iter()
+            .map(|drain| Pump::new(drain.queue, drain.sink, drain.feed));
+        Parts {
+            workers,
+            collector,
+            pumps: pumps.collect(),
+            watch: Watch(Arc::new(Watched {
+                plan,
+                sources: watched,
+                board,
+                meters,
+                feeds,
+                stop: AtomicBool::new(false),
+                phase: AtomicU8::new(Phase::Starting as u8),
+            })),
+        }
+    }
+}
+
+/// Deals readers to workers in turn.
+fn deal(sources: Vec<SourceSetup>, workers: &mut [Worker]) -> Vec<WatchedSource> {
+    let mut entries = 0;
+    let mut turn = (0..workers.len()).cycle();
+    let mut watched = Vec::with_capacity(sources.len());
+    for (number, source) in (0..u16::MAX).zip(sources) {
+        let mut partitions = Vec::new();
+        for (reader, decoder) in source.readers {
+            let entry = entries;
+            for partition in reader.partitions() {
+                partitions.push((partition, entries));
+                entries += 1;
+            }
+            let reading = Reading {
+                source: number,
+                name: source.name.as_str().into(),
+                reader,
+                decoder,
+                timing: source.timing,
+            };
+            let to = turn.next().expect("there is a worker");
+            workers[to].add(reading, entry);
+        }
+        partitions.sort_unstable();
+        watched.push(WatchedSource {
+            name: source.name,
+            partitions,
+        });
+    }
+    watched
+}
+
+impl Watch {
+    /// Asks the run to end: nothing more is read, what is finished is written.
+    pub fn stop(&self) {
+        self.0.stop.store(true, Ordering::Relaxed);
+        self.enter(Phase::Stopping);
+    }
+
+    /// What workers are to do.
+    pub(crate) fn order(&self) -> Order {
+        match self.0.stop.load(Ordering::Relaxed) {
+            true => Order::Stop,
+            false => Order::GoOn,
+        }
+    }
+
+    /// True if the run was asked to end.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.0.stop.load(Ordering::Relaxed)
+    }
+
+    /// Goes on to a phase; never back.
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.0.phase.fetch_max(phase as u8, Ordering::Relaxed);
+    }
+
+    pub(crate) fn meter(&self, shard: usize) -> &Arc<ShardMeter> {
+        &self.0.meters[shard]
+    }
+
+    /// How far all sources together have been read; `None` when that is not known of one of them.
+    #[must_use]
+    pub fn progress(&self) -> Option<Progress> {
+        let mut sum = Progress::default();
+        for meter in &self.0.meters {
+            let progress = meter.read().progress?;
+            sum.done += progress.done;
+            sum.total += progress.total;
+        }
+        Some(sum)
+    }
+
+    /// What became of everything so far; at most a moment old, exact once the run has ended.
+    #[must_use]
+    pub fn account(&self) -> Account {
+        let watched = &*self.0;
+        let mut account = Account {
+            sources: (watched.sources.iter())
+                .map(|source| (source.name.clone(), Counts::default()))
+                .collect(),
+            tallies: vec![Tally::default(); watched.plan.program().patterns.len()],
+            rows: watched.feeds.iter().map(Feed::rows).sum(),
+            ..Account::default()
+        };
+        for report in watched.meters.iter().map(|meter| meter.read()) {
+            for (source, counts) in &report.counts {
+                account.sources[usize::from(*source)].1.add(*counts);
+            }
+            for (total, tally) in account.tallies.iter_mut().zip(&report.tallies) {
+                total.add(*tally);
+            }
+            account.reasons.add(&report.reasons);
+        }
+        account
+    }
+
+    /// Everything that can be seen. `uptime`: seconds since the start. Costs a lock per shard and copies of what they report; a few times a second is fine.
+    #[must_use]
+    pub(crate) fn snapshot(&self, uptime_seconds: f64) -> Snapshot {
+        let watched = &*self.0;
+        let account = self.account();
+        let reports: Vec<ShardReport> = watched.meters.iter().map(|meter| meter.read()).collect();
+        let sources = watched.sources.iter().zip(&account.sources);
+        let patterns = watched.plan.program().patterns.iter().zip(&account.tallies);
+        Snapshot {
+            uptime_seconds,
+            phase: self.phase(),
+            sources: sources
+                .map(|(source, (_, counts))| self.source(source, *counts))
+                .collect(),
+            shards: watched
+                .meters
+                .iter()
+                .map(|meter| meter.snapshot())
+                .collect(),
+            patterns: (0..)
+                .zip(patterns)
+                .map(|(at, (pattern, tally))| PatternSnapshot {
+                    name: pattern.name.clone(),
+                    matches: tally.matches - tally.suppressed,
+                    timeouts: tally.timeouts,
+                    suppressed: tally.suppressed,
+                    evicted: tally.evicted,
+                    partials: partials(&reports, at),
+                })
+                .collect(),
+            outputs: watched.feeds.iter().map(output).collect(),
+            detection_latency: latency(&watched.feeds),
+        }
+    }
+
+    fn phase(&self) -> Phase {
+        let phases = [
+            Phase::Starting,
+            Phase::Running,
+            Phase::Stopping,
+            Phase::Ended,
+        ];
+        phases[usize::from(self.0.phase.load(Ordering::Relaxed))]
+    }
+
+    fn source(&self, source: &WatchedSource, counts: Counts) -> SourceSnapshot {
+        let partitions = source.partitions.iter().map(|(partition, entry)| {
+            let (watermark, activity) = self.0.board.entry(*entry);
+            PartitionSnapshot {
+                partition: *partition,
+                watermark_ms: told(watermark).filter(|_| activity != Activity::Ended),
+                activity,
+            }
+        });
+        SourceSnapshot {
+            name: source.name.clone(),
+            read: counts.read,
+            processed: counts.processed,
+            late: counts.late,
+            malformed: counts.malformed,
+            filtered: counts.filtered,
+            bytes: counts.bytes,
+            partitions: partitions.collect(),
+        }
+    }
+}
+
+/// Partial matches of one pattern over all shards.
+fn partials(reports: &[ShardReport], pattern: usize) -> Vec<(String, u64)> {
+    let mut sum: Vec<(String, u64)> = Vec::new();
+    for of_shard in reports
+        .iter()
+        .filter_map(|report| report.partials.get(pattern))
+    {
+        for (at, (step, count)) in of_shard.iter().enumerate() {
+            match sum.get_mut(at) {
+                Some((_, total)) => *total += count,
+                None => sum.push((step.clone(), *count)),
+            }
+        }
+    }
+    sum
+}
+
+fn output(feed: &Feed) -> OutputSnapshot {
+    OutputSnapshot {
+        name: feed.name().to_owned(),
+        rows: feed.rows(),
+        bytes: feed.bytes(),
+        retries: feed.retries(),
+        queue_fill: feed.fill(),
+    }
+}
+
+fn latency(feeds: &[Feed]) -> Histogram {
+    let mut counts = vec![0; LATENCY_MICROS.len() + 1];
+    let mut sum_micros = 0;
+    for feed in feeds {
+        let (of_feed, micros) = feed.latency();
+        sum_micros += micros;
+        for (total, count) in counts.iter_mut().zip(of_feed) {
+            *total += count;
+        }
+    }
+    let above = counts.pop().unwrap_or(0);
+    let bounds = LATENCY_MICROS.iter().map(|micros| *micros as f64 / 1e6);
+    Histogram {
+        buckets: bounds.zip(counts).collect(),
+        above,
+        sum_seconds: sum_micros as f64 / 1e6,
+    }
+}
+
+impl Account {
+    /// Panics unless every record read had exactly one outcome.
+    pub(crate) fn assert_conserved(&self) {
+        for (name, counts) in &self.sources {
+            assert!(
+                counts.is_conserved(),
+                "source \"{name}\": {counts:?} do not add up"
+            );
+        }
+    }
+}

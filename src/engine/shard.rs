@@ -1,0 +1,322 @@
+//! One shard: the state of its keys in all patterns, and the streams between them.
+//!
+//! A [`Shard`] is driven from outside with sorted events and a watermark. It reads no clock and does no I/O. Patterns stand in levels: level 0
+//! reads sources alone, the others also what patterns of lower levels emit. With several shards the events of a stream come from all of them, so a level's
+//! time passes only up to what all shards promise of the level below; alone, all levels pass at once.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::keyed::Keyed;
+use super::order::{Moment, Ordered};
+use super::plan::{Concern, Judged, Plan};
+use super::{Error, is_over};
+use crate::automaton::{Row, Stream, Tables, Tally};
+use crate::event::{Event, EventTypeId, Position, Value};
+use crate::lang::pattern::{PatternId, Program};
+use crate::lang::scalar;
+use crate::time::Watermark;
+
+/// One shard of a running program.
+#[derive(Debug)]
+pub struct Shard {
+    plan: Arc<Plan>,
+    /// By member of the plan.
+    keyed: Vec<Keyed>,
+    levels: Vec<Level>,
+    /// By member: what it is shown of a batch. Empty between calls.
+    shown: Vec<Vec<(u32, Concern)>>,
+}
+
+/// The patterns of a level and what waits for them.
+#[derive(Debug)]
+struct Level {
+    members: Range<usize>,
+    /// Events of sources in order, until the streams of the level below have come as far. Empty on level 0.
+    held: VecDeque<Judged>,
+    /// Events of streams. Empty on level 0.
+    inbox: Vec<Derived>,
+}
+
+/// An event that a pattern made, with what orders it among events of its time.
+#[derive(Clone, Debug)]
+pub(crate) struct Derived {
+    pub judged: Judged,
+    pub from: PatternId,
+    pub moment: Moment,
+    pub key: Box<[Value]>,
+}
+
+impl Shard {
+    /// A shard that owns all keys of a program.
+    ///
+    /// # Errors
+    ///
+    /// If a pattern combines to more ways on than an automaton holds.
+    pub fn alone(program: Arc<Program>, tables: &Tables) -> Result<Shard, Error> {
+        Ok(Shard::new(Arc::new(Plan::new(program, tables)?)))
+    }
+
+    /// A shard without any state.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>) -> Shard {
+        let keyed = plan
+            .members()
+            .iter()
+            .map(|member| Keyed::new(member.nfa.clone(), member.id));
+        let level = |level| {
+            let starts = |level| {
+                plan.members()
+                    .partition_point(|member| member.level < level)
+            };
+            Level {
+                members: starts(level)..starts(level + 1),
+                held: VecDeque::new(),
+                inbox: Vec::new(),
+            }
+        };
+        Shard {
+            keyed: keyed.collect(),
+            levels: (0..plan.levels()).map(level).collect(),
+            shown: vec![Vec::new(); plan.members().len()],
+            plan,
+        }
+    }
+
+    /// Another shard of the same plan, without any state.
+    #[must_use]
+    pub fn anew(&self) -> Shard {
+        Shard::new(Arc::clone(&self.plan))
+    }
+
+    /// The program it runs.
+    #[must_use]
+    pub fn program(&self) -> &Arc<Program> {
+        self.plan.program()
+    }
+
+    /// Shows `events` to every pattern and lets time pass up to `watermark`, on a shard that owns all keys. Rows are appended in order.
+    ///
+    /// `events` are sorted by (time, position); all of them, and none that is still to come, lie before `watermark`. Cost: one
+    /// judgement per event, one step per pattern that it concerns, and one sort of the rows.
+    pub fn advance(&mut self, events: &[Event], watermark: Watermark, out: &mut Vec<Row>) {
+        let judged = events.iter().filter_map(|event| {
+            let concerns = self.plan.judge(event);
+            (!concerns.is_empty()).then(|| Judged {
+                event: event.clone(),
+                concerns,
+                arrived: 0,
+            })
+        });
+        let judged: Vec<Judged> = judged.collect();
+        let mut rows = Vec::new();
+        self.pass_all(judged, watermark, &mut rows);
+        out.extend(rows.into_iter().map(|ordered| ordered.row));
+    }
+
+    /// Lets all levels pass, on a shard that owns all keys. Rows come in order. Gives the list back, empty, to be used again.
+    pub(crate) fn pass_all(
+        &mut self,
+        events: Vec<Judged>,
+        watermark: Watermark,
+        out: &mut Vec<Ordered>,
+    ) -> Vec<Judged> {
+        let first = out.len();
+        let spent = self.pass(0, events, watermark, out);
+        let mut from = first;
+        for level in 1..self.levels.len() {
+            let upto = out.len();
+            for ordered in &out[from..upto] {
+                if let Some(derived) = self.derive(ordered) {
+                    self.receive(derived);
+                }
+            }
+            from = upto;
+            self.pass(level, Vec::new(), watermark, out);
+        }
+        if self.levels.len() > 1 {
+            out[first..].sort_by(Ordered::order);
+        }
+        spent
+    }
+
+    /// Takes an event of a stream, for the levels of the patterns that it concerns.
+    pub(crate) fn receive(&mut self, derived: Derived) {
+        let of = |level: &Level| concerns(&derived.judged, &level.members);
+        let mut levels = self.levels.iter_mut().skip(1).filter(|level| of(level));
+        let first = levels.next();
+        for other in levels {
+            other.inbox.push(derived.clone());
+        }
+        if let Some(first) = first {
+            first.inbox.push(derived);
+        }
+    }
+
+    /// Lets one level's time pass up to `watermark`. Its rows are appended in order.
+    ///
+    /// `events`: those of sources, on level 0; sorted, and before the watermark. Levels pass in order: no level is ahead of the one below. Gives
+    /// the list back, empty, to be used again.
+    pub(crate) fn pass(
+        &mut self,
+        level: usize,
+        events: Vec<Judged>,
+        watermark: Watermark,
+        out: &mut Vec<Ordered>,
+    ) -> Vec<Judged> {
+        debug_assert!(events.windows(2).all(|pair| {
+            (pair[0].event.time, pair[0].event.position)
+                <= (pair[1].event.time, pair[1].event.position)
+        }));
+        let mut events = match level {
+            0 => events,
+            _ => self.levels[level].take(watermark),
+        };
+        let members = self.levels[level].members.clone();
+        for (at, judged) in (0..).zip(&events) {
+            for concern in &judged.concerns {
+                if members.contains(&(concern.member as usize)) {
+                    self.shown[concern.member as usize].push((at, *concern));
+                }
+            }
+        }
+        let first = out.len();
+        for member in members {
+            let mut shown = std::mem::take(&mut self.shown[member]);
+            let emit = |moment, arrived, row| {
+                out.push(Ordered {
+                    moment,
+                    arrived,
+                    row,
+                });
+            };
+            self.keyed[member].advance(&events, &shown, watermark, emit);
+            shown.clear();
+            self.shown[member] = shown;
+        }
+        out[first..].sort_by(Ordered::order);
+        if level == 0 && self.levels.len() > 1 {
+            self.hold(&events);
+        }
+        events.clear();
+        events
+    }
+
+    /// Keeps events of sources for the higher levels.
+    fn hold(&mut self, events: &[Judged]) {
+        for judged in events {
+            for level in &mut self.levels[1..] {
+                if concerns(judged, &level.members) {
+                    level.held.push_back(judged.clone());
+                }
+            }
+        }
+    }
+
+    /// The event that a row is to the patterns that read its stream; `None` if there are none.
+    pub(crate) fn derive(&self, ordered: &Ordered) -> Option<Derived> {
+        let row = &ordered.row;
+        let (Stream::Match(ty) | Stream::Timeout(ty)) = row.stream else {
+            return None;
+        };
+        if !self.plan.reads(ty) {
+            return None;
+        }
+        let event = derived(row, ty);
+        let concerns = self.plan.judge(&event);
+        (!concerns.is_empty()).then(|| Derived {
+            judged: Judged {
+                event,
+                concerns,
+                arrived: ordered.arrived.unwrap_or(0),
+            },
+            from: row.pattern,
+            moment: ordered.moment,
+            key: row.key.clone(),
+        })
+    }
+
+    /// What each pattern did so far, in order of declaration.
+    #[must_use]
+    pub fn tallies(&self) -> Vec<Tally> {
+        let mut tallies = vec![Tally::default(); self.program().patterns.len()];
+        for pattern in &self.keyed {
+            tallies[pattern.id().0 as usize] = pattern.tally();
+        }
+        tallies
+    }
+
+    /// How many keys have state, over all patterns.
+    pub(crate) fn keys(&self) -> usize {
+        self.keyed.iter().map(Keyed::keys).sum()
+    }
+
+    /// Partial matches by pattern in order of declaration, each with the name of the step bound last, or `window`. Looks at every key.
+    pub(crate) fn partials(&self) -> Vec<Vec<(String, u64)>> {
+        let mut partials = vec![Vec::new(); self.program().patterns.len()];
+        for pattern in &self.keyed {
+            partials[pattern.id().0 as usize] = pattern.partials();
+        }
+        partials
+    }
+
+    /// How many keys have state, and how many partial matches and open windows there are, over all patterns.
+    #[must_use]
+    pub fn live(&self) -> (usize, usize) {
+        self.keyed
+            .iter()
+            .map(Keyed::live)
+            .fold((0, 0), |(keys, partials), (k, p)| (keys + k, partials + p))
+    }
+}
+
+impl Level {
+    /// Takes what lies before the watermark, in order: at equal times events of sources, then those of streams by their order as rows.
+    fn take(&mut self, watermark: Watermark) -> Vec<Judged> {
+        // Stable: rows of one key stay in the order of its matches.
+        self.inbox.sort_by(|a, b| {
+            (a.judged.event.time, a.from, a.moment)
+                .cmp(&(b.judged.event.time, b.from, b.moment))
+                .then_with(|| scalar::total_order_of(&a.key, &b.key))
+        });
+        let over = self
+            .inbox
+            .partition_point(|derived| is_over(derived.judged.event.time, watermark));
+        let mut taken = Vec::new();
+        for derived in self.inbox.drain(..over) {
+            let until = derived.judged.event.time;
+            while let Some(judged) = self.held.pop_front_if(|held| held.event.time <= until) {
+                taken.push(judged);
+            }
+            taken.push(derived.judged);
+        }
+        while let Some(judged) = self
+            .held
+            .pop_front_if(|held| is_over(held.event.time, watermark))
+        {
+            taken.push(judged);
+        }
+        taken
+    }
+}
+
+fn concerns(judged: &Judged, members: &Range<usize>) -> bool {
+    let mut concerns = judged.concerns.iter();
+    concerns.any(|concern| members.contains(&(concern.member as usize)))
+}
+
+fn derived(row: &Row, ty: EventTypeId) -> Event {
+    // Streams come after all sources; the match id is the same however the input was cut into batches.
+    let position = Position {
+        source: u16::MAX,
+        partition: row.pattern.0,
+        offset: row.match_id,
+    };
+    Event {
+        ty,
+        time: row.at,
+        position,
+        values: row.values.clone(),
+    }
+}

@@ -1,0 +1,310 @@
+//! Threads: one per shard, one that collects rows when there are several shards, one per sink. The only part of the engine that reads clocks.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::intake::Now;
+use super::meter::Spent;
+use super::plan::Plan;
+use super::pump::{Patience, Pump};
+use super::rows::Collector;
+use super::run::{Account, Parts, SourceSetup, Watch};
+use super::snapshot::{Phase, Snapshot};
+use super::worker::{Failure, Turn, Worker};
+use crate::key::Shards;
+use crate::sink::{self, Drain, Outputs};
+use crate::source;
+use crate::source::Progress;
+use crate::time::Timestamp;
+
+/// How long a thread sleeps when there is nothing to do: at first, and at most.
+const REST: (Duration, Duration) = (Duration::from_micros(50), Duration::from_millis(1));
+
+/// How long a sink's thread waits for rows before it looks around.
+const SINK_REST: Duration = Duration::from_millis(100);
+
+/// Threads at work.
+#[derive(Debug)]
+pub struct Running {
+    threads: Vec<JoinHandle<()>>,
+    watch: Watch,
+    shared: Arc<Shared>,
+}
+
+/// What all threads of a run have.
+#[derive(Debug)]
+struct Shared {
+    began: Instant,
+    /// The first one counts: others follow from it.
+    failure: Mutex<Option<RunError>>,
+}
+
+/// A run that could not go on. The message names the source or output, why, and the way out.
+#[derive(Debug)]
+pub enum RunError {
+    /// A source could not be read.
+    Source(source::Error),
+    /// A sink could not be written.
+    Sink(sink::Error),
+    /// A thread ended by a panic: a mistake of ours.
+    Panicked(String),
+}
+
+impl std::fmt::Display for RunError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            RunError::Source(error) => error.fmt(f),
+            RunError::Sink(error) => error.fmt(f),
+            RunError::Panicked(thread) => write!(
+                f,
+                "thread {thread} panicked; this is a mistake in leitmotif, please report it with the message above"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+impl Running {
+    /// Starts shards, sinks and what lies between.
+    ///
+    /// # Errors
+    /// When the system has no more threads.
+    pub fn start(
+        plan: Arc<Plan>,
+        shards: Shards,
+        sources: Vec<SourceSetup>,
+        outputs: Outputs,
+        drains: Vec<Drain>,
+    ) -> std::io::Result<Running> {
+        Running::drive(Parts::new(plan, shards, sources, outputs, drains))
+    }
+
+    /// Starts the threads. Each shard is bound to a core of its own, when there are several shards and cores enough.
+    fn drive(parts: Parts) -> std::io::Result<Running> {
+        let Parts {
+            workers,
+            collector,
+            pumps,
+            watch,
+        } = parts;
+        let shared = Arc::new(Shared {
+            began: Instant::now(),
+            failure: Mutex::new(None),
+        });
+        let mut running = Running {
+            threads: Vec::new(),
+            watch,
+            shared,
+        };
+        for (number, pump) in pumps.into_iter().enumerate() {
+            running.spawn(format!("sink-{number}"), move |thread| thread.pump(pump))?;
+        }
+        if let Some(collector) = collector {
+            running.spawn("rows".to_owned(), |thread| thread.collect(collector))?;
+        }
+        let cores = cores_for(workers.len());
+        for (number, worker) in workers.into_iter().enumerate() {
+            let core = cores.get(number).copied();
+            running.spawn(format!("shard-{number}"), move |thread| {
+                if let Some(core) = core {
+                    core_affinity::set_for_current(core);
+                }
+                thread.work(number, worker)
+            })?;
+        }
+        running.watch.enter(Phase::Running);
+        Ok(running)
+    }
+
+    fn spawn(
+        &mut self,
+        name: String,
+        body: impl FnOnce(&Thread) -> Result<(), RunError> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let thread = Thread {
+            name: name.clone(),
+            shared: Arc::clone(&self.shared),
+            watch: self.watch.clone(),
+        };
+        let run = move || {
+            // A panic unwinds through here: the run must end, not hang.
+            let guard = Guard(&thread);
+            let result = body(&thread);
+            std::mem::forget(guard);
+            if let Err(error) = result {
+                thread.fail(error);
+            }
+        };
+        self.threads
+            .push(thread::Builder::new().name(name).spawn(run)?);
+        Ok(())
+    }
+
+    /// Looks at the run from outside.
+    #[must_use]
+    pub fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// A function that takes snapshots, for other threads.
+    pub fn snapshots(&self) -> impl Fn() -> Snapshot + Clone + Send + Sync + 'static {
+        let (watch, shared) = (self.watch.clone(), Arc::clone(&self.shared));
+        move || watch.snapshot(shared.began.elapsed().as_secs_f64())
+    }
+
+    /// How far all sources together have been read; `None` when that is not known of one of them.
+    #[must_use]
+    pub fn progress(&self) -> Option<Progress> {
+        self.watch.progress()
+    }
+
+    /// True once all threads have ended.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.threads.iter().all(JoinHandle::is_finished)
+    }
+
+    /// Waits for the end.
+    ///
+    /// # Errors
+    /// Why the run could not go on.
+    ///
+    /// # Panics
+    /// When records were lost: that is a mistake of ours.
+    pub fn wait(self) -> Result<Account, RunError> {
+        for thread in self.threads {
+            // Whoever panicked has said so.
+            let _ = thread.join();
+        }
+        self.watch.enter(Phase::Ended);
+        if let Some(error) = self.shared.lock().take() {
+            return Err(error);
+        }
+        let account = self.watch.account();
+        if !self.watch.is_stopping() {
+            account.assert_conserved();
+        }
+        Ok(account)
+    }
+}
+
+/// Cores to pin shards to: none unless there are several shards and a core for each.
+fn cores_for(shards: usize) -> Vec<core_affinity::CoreId> {
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    if shards > 1 && shards <= cores.len() {
+        cores
+    } else {
+        Vec::new()
+    }
+}
+
+impl Shared {
+    fn micros(&self) -> u64 {
+        self.began.elapsed().as_micros() as u64
+    }
+
+    fn now(&self) -> Now {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH);
+        let wall_ms = wall.map_or(0, |since| since.as_millis() as i64);
+        Now {
+            wall: Timestamp(wall_ms),
+            micros: self.micros(),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<RunError>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a thread's body has at hand.
+struct Thread {
+    name: String,
+    shared: Arc<Shared>,
+    watch: Watch,
+}
+
+struct Guard<'a>(&'a Thread);
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        self.0.fail(RunError::Panicked(self.0.name.clone()));
+    }
+}
+
+impl Thread {
+    fn fail(&self, error: RunError) {
+        self.shared.lock().get_or_insert(error);
+        self.watch.stop();
+    }
+
+    fn work(&self, number: usize, mut worker: Worker) -> Result<(), RunError> {
+        let meter = Arc::clone(self.watch.meter(number));
+        let mut rest = REST.0;
+        let mut before = self.shared.micros();
+        loop {
+            let turn = worker.turn(self.shared.now(), self.watch.order());
+            let turn = turn.map_err(|failure| match failure {
+                Failure::Source(error) => RunError::Source(error),
+                Failure::Sink(error) => RunError::Sink(error),
+            })?;
+            let after = self.shared.micros();
+            meter.spend(
+                match turn {
+                    Turn::Busy | Turn::Done => Spent::Busy,
+                    Turn::Blocked => Spent::Blocked,
+                    Turn::Idle => Spent::Idle,
+                },
+                after - before,
+            );
+            before = after;
+            match turn {
+                Turn::Done => return Ok(()),
+                Turn::Busy => rest = REST.0,
+                Turn::Blocked | Turn::Idle => {
+                    if self.watch.is_stopping() && self.shared.lock().is_some() {
+                        return Ok(());
+                    }
+                    thread::sleep(rest);
+                    rest = (rest * 2).min(REST.1);
+                    let after = self.shared.micros();
+                    let on = match turn {
+                        Turn::Blocked => Spent::Blocked,
+                        _ => Spent::Idle,
+                    };
+                    meter.spend(on, after - before);
+                    before = after;
+                }
+            }
+        }
+    }
+
+    fn collect(&self, mut collector: Collector) -> Result<(), RunError> {
+        let mut rest = REST.0;
+        loop {
+            match collector.turn().map_err(RunError::Sink)? {
+                Turn::Done => return Ok(()),
+                Turn::Busy => rest = REST.0,
+                Turn::Blocked | Turn::Idle => {
+                    if self.shared.lock().is_some() {
+                        return Ok(());
+                    }
+                    thread::sleep(rest);
+                    rest = (rest * 2).min(REST.1);
+                }
+            }
+        }
+    }
+
+    fn pump(&self, mut pump: Pump) -> Result<(), RunError> {
+        loop {
+            let turn = pump.turn(Patience::Some(SINK_REST), || self.shared.micros());
+            match turn.map_err(RunError::Sink)? {
+                Turn::Done => return Ok(()),
+                Turn::Busy | Turn::Blocked | Turn::Idle => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! One shard at work: reads its sources, routes events, orders and matches its own, hands rows on.
+//!
+//! A [`Worker`] does a bounded piece of work per [`turn`](Worker::turn) and never waits: whoever drives it, a thread or a simulation, decides what to do when it is
+//! [blocked](Turn::Blocked) or [idle](Turn::Idle). The order of a turn is what makes back-pressure work without deadlock: what other shards sent is always
+//! taken in, but new input is read and time passes only while everything sent has found room.
+
+use std::sync::Arc;
+
+use super::board::Board;
+use super::intake::{Intake, Now, Reading};
+use super::link::{Links, Packet};
+use super::meter::{ShardMeter, ShardReport};
+use super::order::Ordered;
+use super::plan::{Judged, Plan};
+use super::reasons::Reasons;
+use super::reorder::Reorder;
+use super::rows::RowsOut;
+use super::shard::Shard;
+use crate::key::{ShardId, Shards};
+use crate::sink;
+use crate::source::{self, Polled};
+use crate::time::Watermark;
+
+/// How many events may wait for the watermark in a shard before sources that are ahead of it are left alone.
+const WAITING_MAX: u64 = 1 << 20;
+
+/// How often a worker reports, in microseconds.
+const REPORT_MICROS: u64 = 100_000;
+
+/// Counting partial matches looks at every key; it may take a part of the time, one in so many.
+const SCAN_SHARE: u64 = 100;
+
+/// What looking at a key costs at most: a cache miss or two.
+const SCAN_NANOS_PER_KEY: u64 = 200;
+
+/// What became of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Something was done; there may be more.
+    Busy,
+    /// What it has to hand on finds no room.
+    Blocked,
+    /// Nothing to do.
+    Idle,
+    /// Nothing will ever be to do again.
+    Done,
+}
+
+/// Whether a worker is to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// To the end of input.
+    GoOn,
+    /// Read nothing more; hand on what is finished.
+    Stop,
+}
+
+/// One shard with everything around it.
+pub(crate) struct Worker {
+    id: ShardId,
+    shards: Shards,
+    plan: Arc<Plan>,
+    board: Arc<Board>,
+    intake: Intake,
+    links: Links,
+    reorder: Reorder,
+    shard: Shard,
+    /// By level, by sender: what was promised of the level's input.
+    promises: Vec<Vec<Watermark>>,
+    /// By level: up to where its time has passed.
+    passed: Vec<Watermark>,
+    /// What was promised to the others last.
+    promised: Watermark,
+    rows: RowsOut,
+    reasons: Reasons,
+    /// When events were released last.
+    released: u64,
+    meter: Arc<ShardMeter>,
+    reported: u64,
+    /// When partial matches may be counted again.
+    scan: u64,
+    batch: Vec<Judged>,
+    out: Vec<Ordered>,
+}
+
+/// Why a worker cannot go on.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Source(source::Error),
+    Sink(sink::Error),
+}
+
+impl Worker {
+    pub(crate) fn new(
+        id: ShardId,
+        shards: Shards,
+        plan: Arc<Plan>,
+        board: Arc<Board>,
+        links: Links,
+        rows: RowsOut,
+        meter: Arc<ShardMeter>,
+    ) -> Worker {
+        let levels = plan.levels();
+        let senders = usize::from(shards.count());
+        Worker {
+            id,
+            shards,
+            intake: Intake::new(Arc::clone(&plan), Arc::clone(&board)),
+            links,
+            reorder: Reorder::new(),
+            shard: Shard::new(Arc::clone(&plan)),
+            promises: vec![vec![Watermark::NONE; senders]; levels],
+            passed: vec![Watermark::NONE; levels],
+            promised: Watermark::NONE,
+            rows,
+            reasons: Reasons::default(),
+            released: 0,
+            meter,
+            reported: 0,
+            scan: 0,
+            batch: Vec::new(),
+            out: Vec::new(),
+            plan,
+            board,
+        }
+    }
+
+    /// Adds a reader whose partitions have entries of the board from `entry` on.
+    pub(crate) fn add(&mut self, reading: Reading, entry: usize) {
+        self.intake.add(reading, entry);
+    }
+
+    /// Does a bounded piece of work.
+    ///
+    /// # Errors
+    /// When a source cannot be read or a sink is gone. The worker is of no use then.
+    pub(crate) fn turn(&mut self, now: Now, order: Order) -> Result<Turn, Failure> {
+        let received = self.receive();
+        let room = self.hand_on()?;
+        if !room {
+            self.report_at_times(now);
+            return Ok(if received { Turn::Busy } else { Turn::Blocked });
+        }
+        let read = match order {
+            Order::GoOn => self.read(now)?,
+            Order::Stop => Polled::End,
+        };
+        let passed = order == Order::GoOn && self.pass(now, read);
+        let room = self.hand_on()?;
+        let done = room && (order == Order::Stop || self.has_passed_all());
+        if done {
+            self.report(now);
+            return Ok(match self.rows.finish() {
+                true => Turn::Done,
+                false => Turn::Blocked,
+            });
+        }
+        self.report_at_times(now);
+        Ok(if received || passed || read == Polled::More {
+            Turn::Busy
+        } else if room {
+            Turn::Idle
+        } else {
+            Turn::Blocked
+        })
+    }
+
+    /// Takes in what other shards sent.
+    fn receive(&mut self) -> bool {
+        let Worker {
+            links,
+            reorder,
+            shard,
+            promises,
+            ..
+        } = self;
+        links.receive(|from, packet| match packet {
+            Packet::Events(events) => events.into_iter().for_each(|judged| reorder.push(judged)),
+            Packet::Derived(events) => events
+                .into_iter()
+                .for_each(|derived| shard.receive(derived)),
+            Packet::Promise { level, upto } => promises[level][usize::from(from.0)] = upto,
+        })
+    }
+
+    /// Moves what is finished on its way; true if all found room.
+    fn hand_on(&mut self) -> Result<bool, Failure> {
+        let links = self.links.flush();
+        let rows = self.rows.hand_over().map_err(Failure::Sink)?;
+        Ok(links && rows)
+    }
+
+    /// Reads once, and promises what follows from it.
+    fn read(&mut self, now: Now) -> Result<Polled, Failure> {
+        let Worker {
+            id,
+            shards,
+            plan,
+            board,
+            intake,
+            links,
+            reorder,
+            rows,
+            reasons,
+            ..
+        } = self;
+        let mut take = |judged| {
+            plan.route(judged, *shards, |to, judged| {
+                if to == *id {
+                    reorder.push(judged);
+                } else {
+                    links.send(to, judged);
+                }
+            });
+        };
+        // Who holds time back must always be read, or nothing would ever move.
+        let limit = match board.waiting_max() < WAITING_MAX {
+            true => Watermark::FINAL,
+            false => self.passed[0].max(least(&self.promises[0])),
+        };
+        let polled = intake
+            .poll(now, limit, &mut take, &mut |rejected| {
+                reasons.note(&rejected);
+                rows.reject(&rejected);
+            })
+            .map_err(Failure::Source)?;
+        intake.tick(now, &mut take);
+        let promise = intake.promise();
+        if promise > self.promised {
+            self.promised = promise;
+            self.promises[0][usize::from(id.0)] = promise;
+            links.promise(0, promise);
+        }
+        board.post_waiting(*id, reorder.len());
+        Ok(polled)
+    }
+
+    /// Lets time pass as far as it was promised; true if it moved.
+    fn pass(&mut self, now: Now, read: Polled) -> bool {
+        let mut moved = false;
+        let upto = least(&self.promises[0]);
+        if upto > self.passed[0] && self.is_worth_while(upto, now, read) {
+            moved = true;
+            self.released = now.micros;
+            self.reorder.release(upto, &mut self.batch);
+            let events = std::mem::take(&mut self.batch);
+            if self.shards == Shards::ONE {
+                self.batch = self.shard.pass_all(events, upto, &mut self.out);
+                self.passed.fill(upto);
+            } else {
+                self.pass_level(0, events, upto);
+            }
+        }
+        for level in 1..self.passed.len() {
+            let upto = least(&self.promises[level]);
+            if upto > self.passed[level] {
+                moved = true;
+                self.pass_level(level, Vec::new(), upto);
+            }
+        }
+        if moved {
+            let upto = self.passed[self.passed.len() - 1];
+            self.rows.write(&mut self.out, upto);
+        }
+        moved
+    }
+
+    fn pass_level(&mut self, level: usize, events: Vec<Judged>, upto: Watermark) {
+        let first = self.out.len();
+        self.batch = self.shard.pass(level, events, upto, &mut self.out);
+        self.passed[level] = upto;
+        if level + 1 == self.passed.len() {
+            return;
+        }
+        for ordered in &self.out[first..] {
+            let Some(derived) = self.shard.derive(ordered) else {
+                continue;
+            };
+            let (shard, links, id) = (&mut self.shard, &mut self.links, self.id);
+            let super::shard::Derived {
+                judged,
+                from,
+                moment,
+                key,
+            } = derived;
+            self.plan.route(judged, self.shards, |to, judged| {
+                let derived = super::shard::Derived {
+                    judged,
+                    from,
+                    moment,
+                    key: key.clone(),
+                };
+                if to == id {
+                    shard.receive(derived);
+                } else {
+                    links.send_derived(to, derived);
+                }
+            });
+        }
+        self.promises[level + 1][usize::from(self.id.0)] = upto;
+        self.links.promise(level + 1, upto);
+    }
+
+    /// A release moves every event that waits; with many of them it pays to let more come first, while nobody waits for rows.
+    fn is_worth_while(&self, upto: Watermark, now: Now, read: Polled) -> bool {
+        let held_micros = self.reorder.held() as u64 / 5;
+        upto == Watermark::FINAL
+            || self.reorder.is_due()
+            || read != Polled::More && now.micros >= self.released + held_micros
+    }
+
+    fn has_passed_all(&self) -> bool {
+        self.passed.iter().all(|upto| *upto == Watermark::FINAL)
+    }
+
+    fn report_at_times(&mut self, now: Now) {
+        if now.micros >= self.reported + REPORT_MICROS {
+            self.report(now);
+        }
+    }
+
+    /// Says from outside visibly how it stands.
+    fn report(&mut self, now: Now) {
+        self.reported = now.micros;
+        let keys = self.shard.keys() as u64;
+        let partials = (now.micros >= self.scan).then(|| {
+            self.scan = now.micros + keys * SCAN_NANOS_PER_KEY * SCAN_SHARE / 1_000;
+            self.shard.partials()
+        });
+        self.meter.report(
+            ShardReport {
+                counts: self.intake.counts().collect(),
+                progress: self.intake.progress(),
+                tallies: self.shard.tallies(),
+                watermark: self.passed[self.passed.len() - 1],
+                waiting: self.reorder.len() as u64,
+                routed: self.links.routed(),
+                ring_fill: self.links.fill(),
+                reasons: self.reasons.clone(),
+                partials: Vec::new(),
+                keys,
+            },
+            partials,
+        );
+    }
+}
+
+fn least(promises: &[Watermark]) -> Watermark {
+    promises.iter().copied().min().unwrap_or(Watermark::FINAL)
+}

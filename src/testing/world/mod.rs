@@ -1,0 +1,180 @@
+//! A whole run on one thread: real shards, rings, collector, sources and sinks, with a seeded scheduler and a clock of its own.
+//!
+//! Nothing here replaces a part of the engine. What differs from real threads is who takes the next turn: here a seed decides, so that an order in which things go
+//! wrong can be met again. Sources hand out a random part of what they have, sinks are slow at random, and time passes by itself.
+
+mod script;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use script::{Script, scripts};
+
+use super::choices::Choices;
+use crate::engine::{Now, Timing, reads};
+use crate::engine::{Parts, Patience, Plan, SourceSetup, Turn, Watch};
+use crate::event::formats::{Decoder, Format, Kinds};
+use crate::key::Shards;
+use crate::sink::{Error, OutputSpec, Outputs, Sink, Target};
+use crate::source::Source;
+use crate::time::{Span, Timestamp};
+
+/// How many turns a run may take: far more than any needs that makes progress.
+const TURNS_MAX: u32 = 2_000_000;
+
+/// What a run leaves behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// The rows of all streams, as text in the order in which they were written.
+    pub rows: String,
+    /// Late and malformed records, as text, sorted.
+    pub rejected: Vec<String>,
+}
+
+/// A sink in memory.
+#[derive(Clone, Debug, Default)]
+struct Memory(Arc<Mutex<Vec<u8>>>);
+
+impl Sink for Memory {
+    fn write(&mut self, rows: &[u8]) -> Result<(), Error> {
+        self.lock().extend_from_slice(rows);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl Memory {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.lock()).into_owned()
+    }
+}
+
+/// Runs scripts to their end on so many shards; `seed` decides who takes turns, and how much sources give.
+///
+/// # Panics
+/// When a part fails, when a record is lost, or when nothing moves any more.
+#[must_use]
+pub fn run(plan: &Arc<Plan>, shards: Shards, scripts: Vec<Script>, delay: Span, seed: u64) -> Left {
+    let program = plan.program();
+    let (rows, side) = (Memory::default(), Memory::default());
+    let bind = |text: &str| OutputSpec::parse(text).expect("an output");
+    let specs = [
+        bind("rows"),
+        bind("evicted=rows"),
+        bind("late=side"),
+        bind("malformed=side"),
+    ];
+    let opened = Outputs::open_with(program, &specs, |target| {
+        let to_side = *target == Target::File("side".into());
+        let sink: Box<dyn Sink> = Box::new(if to_side { side.clone() } else { rows.clone() });
+        Ok(sink)
+    });
+    let (outputs, drains) = opened.expect("names are right");
+    let projection = reads::projection(program);
+    let kinds = Kinds::Told("type".to_owned());
+    let sources = scripts.into_iter().enumerate().map(|(number, script)| {
+        let decoder = Decoder::new(&program.schema, &projection, Format::Json, &kinds);
+        let reader: Box<dyn Source> = Box::new(script.reader(seed.wrapping_add(number as u64)));
+        SourceSetup {
+            name: format!("script-{number}"),
+            readers: vec![(reader, decoder)],
+            timing: Timing {
+                delay,
+                ..Timing::default()
+            },
+        }
+    });
+    let parts = Parts::new(Arc::clone(plan), shards, sources.collect(), outputs, drains);
+    let watch = parts.watch.clone();
+    World::new(parts, seed).run();
+    let account = watch.account();
+    account.assert_conserved();
+    let mut rejected: Vec<String> = side.text().lines().map(str::to_owned).collect();
+    rejected.sort();
+    Left {
+        rows: rows.text(),
+        rejected,
+    }
+}
+
+/// The parts of a run; `None` once a part has ended.
+struct World {
+    workers: Vec<Option<crate::engine::Worker>>,
+    collector: Option<crate::engine::Collector>,
+    pumps: Vec<Option<crate::engine::Pump>>,
+    watch: Watch,
+    choices: Choices,
+    now: Now,
+}
+
+impl World {
+    fn new(parts: Parts, seed: u64) -> World {
+        World {
+            workers: parts.workers.into_iter().map(Some).collect(),
+            collector: parts.collector,
+            pumps: parts.pumps.into_iter().map(Some).collect(),
+            watch: parts.watch,
+            choices: Choices::from_seed(seed),
+            now: Now {
+                wall: Timestamp(0),
+                micros: 0,
+            },
+        }
+    }
+
+    /// Gives turns until every part has ended.
+    fn run(mut self) {
+        for _ in 0..TURNS_MAX {
+            if self.has_ended() {
+                return;
+            }
+            self.now.micros += self.choices.below(200) as u64;
+            let parts = self.workers.len() + 1 + self.pumps.len();
+            // Some part is favoured for a while, so that others fall behind.
+            let part = self.choices.below(parts.min(256));
+            let times = 1 + self.choices.below(4);
+            for _ in 0..times {
+                self.turn(part);
+            }
+        }
+        panic!("nothing moves any more");
+    }
+
+    fn has_ended(&self) -> bool {
+        self.workers.iter().all(Option::is_none)
+            && self.collector.is_none()
+            && self.pumps.iter().all(Option::is_none)
+    }
+
+    fn turn(&mut self, part: usize) {
+        let (now, order) = (self.now, self.watch.order());
+        let workers = self.workers.len();
+        if let Some(place) = self.workers.get_mut(part) {
+            if let Some(worker) = place {
+                let turn = worker.turn(now, order).expect("scripts can be read");
+                if turn == Turn::Done {
+                    *place = None;
+                }
+            }
+        } else if part == workers {
+            if let Some(collector) = &mut self.collector
+                && collector.turn().expect("memory takes rows") == Turn::Done
+            {
+                self.collector = None;
+            }
+        } else if let Some(place) = self.pumps.get_mut(part - workers - 1)
+            && let Some(pump) = place
+        {
+            let turn = pump.turn(Patience::None, || now.micros);
+            if turn.expect("memory takes rows") == Turn::Done {
+                *place = None;
+            }
+        }
+    }
+}

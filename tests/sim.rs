@@ -1,0 +1,137 @@
+//! Whole runs on one thread with a seeded scheduler: whatever the number of shards, the order of arrival within the delay and the order of turns, the rows are those
+//! of one shard that is given the events in order.
+//!
+//! `LEITMOTIF_SIM_CASES` (default 4,000) and `LEITMOTIF_SIM_SEED` say how many and which.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use leitmotif::automaton::Row;
+use leitmotif::engine::{Plan, Shard};
+use leitmotif::event::{Event, Value};
+use leitmotif::key::Shards;
+use leitmotif::lang::pattern::Program;
+use leitmotif::sink::JsonRows;
+use leitmotif::testing::choices::Choices;
+use leitmotif::testing::{compile, generate, world};
+use leitmotif::time::{Span, Timestamp, Watermark};
+
+/// How far arrivals are out of order.
+const DELAY: Span = Span(4);
+
+/// Generated events have times from 0; sources believe times from 2000 on. A multiple of every window.
+const EPOCH: Span = Span(1_700_000_100_000 / 5_040 * 5_040);
+
+const SHARDS: [u16; 4] = [1, 2, 3, 8];
+
+fn number(variable: &str, default: u64) -> u64 {
+    let set = std::env::var(variable).ok();
+    set.map_or(default, |text| text.parse().expect("a number"))
+}
+
+/// The rows of one shard that is given all events in order.
+fn alone(plan: &Arc<Plan>, events: &[Event]) -> String {
+    let mut rows: Vec<Row> = Vec::new();
+    Shard::new(Arc::clone(plan)).advance(events, Watermark::FINAL, &mut rows);
+    let text = JsonRows::new(plan.program());
+    let mut out = Vec::new();
+    rows.iter().for_each(|row| text.append(row, &mut out));
+    String::from_utf8(out).expect("rows are text")
+}
+
+fn later(event: &mut Event) {
+    event.time = event.time.plus(EPOCH);
+    for value in &mut event.values {
+        if let Value::Timestamp(time) = value {
+            *time = time.plus(EPOCH);
+        }
+    }
+}
+
+fn plan(text: &str) -> Option<Arc<Plan>> {
+    let program: Arc<Program> = Arc::new(compile(text).ok()?);
+    let (_, tables) = generate::tables(&program);
+    Some(Arc::new(Plan::new(program, &tables).ok()?))
+}
+
+/// Judges one pattern file with one list of events; the number of rows.
+fn judge(plan: &Arc<Plan>, choices: &mut Choices, seed: u64) -> usize {
+    let mut events: Vec<Event> = Vec::new();
+    // Several lists one after the other make a longer one.
+    for _ in 0..3 {
+        let start = events.last().map_or(Timestamp(0), |event| event.time);
+        let mut list = generate::events(choices, plan.program());
+        for event in &mut list {
+            event.time = event.time.plus(Span(start.0));
+            for value in &mut event.values {
+                if let Value::Timestamp(time) = value {
+                    *time = time.plus(Span(start.0));
+                }
+            }
+        }
+        events.append(&mut list);
+    }
+    events.iter_mut().for_each(later);
+    let scripts = world::scripts(plan.program(), &mut events, DELAY, choices);
+    let want = alone(plan, &events);
+    for count in SHARDS {
+        let shards = Shards::new(count).expect("in range");
+        let left = world::run(plan, shards, scripts.clone(), DELAY, seed);
+        assert_eq!(left.rejected, Vec::<String>::new(), "nothing is late");
+        if left.rows != want {
+            let both = left.rows.lines().zip(want.lines());
+            let same = both.take_while(|(a, b)| a == b).count();
+            panic!(
+                "{count} shards give {} rows instead of {}, the first {same} are equal, then\n{:?} instead of\n{:?}",
+                left.rows.lines().count(),
+                want.lines().count(),
+                left.rows.lines().nth(same),
+                want.lines().nth(same)
+            );
+        }
+    }
+    want.lines().count()
+}
+
+#[test]
+fn golden_files_give_the_same_rows_on_any_number_of_shards() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/differential");
+    let mut rows = 0;
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("a file").path();
+        if path.extension().is_none_or(|ending| ending != "motif") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("a pattern file");
+        let plan = plan(&text).expect("a pattern");
+        for seed in 0..20 {
+            rows += judge(&plan, &mut Choices::from_seed(seed), seed);
+        }
+    }
+    assert!(rows > 500, "{rows} rows say little");
+}
+
+#[test]
+fn generated_patterns_give_the_same_rows_on_any_number_of_shards() {
+    let (cases, first) = (
+        number("LEITMOTIF_SIM_CASES", 4_000),
+        number("LEITMOTIF_SIM_SEED", 1),
+    );
+    let (mut rows, mut judged) = (0, 0);
+    for seed in first..first + cases {
+        let mut choices = Choices::from_seed(seed);
+        let text = generate::program_text(&mut choices);
+        let Some(plan) = plan(&text) else { continue };
+        judged += 1;
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            judge(&plan, &mut choices, seed)
+        }));
+        match result {
+            Ok(of_case) => rows += of_case,
+            Err(_) => panic!("LEITMOTIF_SIM_SEED={seed} LEITMOTIF_SIM_CASES=1\n{text}"),
+        }
+    }
+    assert!(judged * 3 > cases, "{judged} of {cases} files were judged");
+    eprintln!("{judged} files, {rows} rows");
+}
