@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use leitmotif::config::{Config, Cores, Environment, Overrides, RawConfig};
 use leitmotif::sink::OutputSpec;
 use leitmotif::source::SourceSpec;
@@ -26,7 +26,6 @@ pub fn of(args: &RunArgs) -> Result<Config> {
         None => RawConfig::default(),
     };
     let raw = flags(args)?.over(RawConfig::from_environment(&environment)?.over(file));
-    supported(&raw)?;
     let cores = thread::available_parallelism().map_or(1, usize::from);
     Ok(raw.complete(Cores(cores)))
 }
@@ -73,14 +72,4 @@ fn flags(args: &RunArgs) -> Result<RawConfig> {
         tables: args.tables.iter().map(table).collect(),
         params: args.params.iter().map(param).collect(),
     })
-}
-
-/// What can be said but not be done yet is refused, never ignored.
-fn supported(raw: &RawConfig) -> Result<()> {
-    if raw.overrides.follow == Some(true) {
-        bail!(
-            "this build can't follow files; leave follow out, or pipe in: tail -f FILE | leitmotif run … --source -"
-        );
-    }
-    Ok(())
 }
