@@ -13,12 +13,8 @@ use leitmotif::event::{Event, EventTypeId, Position, Schema, Value};
 use leitmotif::lang::pattern::Program;
 use leitmotif::lang::span::SourceMap;
 use leitmotif::lang::{self, Params};
+use leitmotif::source::generate::Random;
 use leitmotif::time::{Timestamp, Watermark};
-
-#[path = "workloads/random.rs"]
-mod random;
-
-use random::Random;
 
 const EVENTS: u64 = 200_000;
 const CARDS: u64 = 10_000;

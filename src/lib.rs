@@ -35,7 +35,7 @@
 //! assert_eq!(&*rows[0].values, [Value::Str("c1".into()), Value::Int(900)]);
 //! ```
 //!
-//! Modules, each using only those before it: [`time`], [`event`], [`lang`], [`automaton`], [`source`], [`sink`], [`engine`], [`config`]; behind the feature `testing`
+//! Modules, each using only those before it: [`time`], [`event`], [`lang`], [`automaton`], [`source`], [`sink`], [`engine`], [`config`]; behind the feature `http` what is reached by HTTP, behind `testing`
 //! the reference matcher that judges the engine.
 
 #![deny(missing_docs)]
@@ -44,6 +44,8 @@ pub mod automaton;
 pub mod config;
 pub mod engine;
 pub mod event;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod key;
 pub mod lang;
 pub mod sink;

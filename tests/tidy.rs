@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules of the library, each of which may import only from its left.
-const ORDER: [&str; 12] = [
+const ORDER: [&str; 13] = [
     "time",
     "event",
     "key",
     "lang",
     "automaton",
     "store",
+    "http",
     "source",
     "sink",
     "checkpoint",

@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 
-use crate::random::Random;
+use leitmotif::source::generate::Random;
 
 /// What the two mornings start at.
 const DAY: &str = "2024-05-02";

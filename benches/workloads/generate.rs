@@ -11,19 +11,13 @@
 //! Events lie one millisecond apart. They are written in a shuffled order in which none comes more than `--spread-ms` after a
 //! newer one, so that `--delay` of that length loses none. Integers only: no result depends on how a machine rounds.
 
-mod cards;
 mod demo;
-mod random;
-mod sensors;
-mod shuffle;
-mod stock;
 mod variants;
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
-/// Time of the first event: 2023-11-14T22:13:20Z, in milliseconds.
-const EPOCH_MS: u64 = 1_700_000_000_000;
+use leitmotif::source::generate::{EPOCH_MS, Kind, Lines, Random, Shuffle};
 
 const USAGE: &str =
     "usage: workloads cards|sensors|stock [--events N] [--keys N] [--seed N] [--spread-ms N]
@@ -65,15 +59,9 @@ fn run(args: &[String]) -> Result<(), String> {
         )
     };
     let written = match what.as_str() {
-        "cards" => stream(&size(2_000_000, 100_000, 2_000)?, &mut out, cards::write),
-        "sensors" => stream(&size(2_000_000, 10_000, 2_000)?, &mut out, sensors::write),
-        "stock" => {
-            let mut market = stock::Market::default();
-            let size = size(1_000_000, 10, 0)?;
-            stream(&size, &mut out, |i, keys, seed, line| {
-                market.write(i, keys, seed, line);
-            })
-        }
+        "cards" => stream(Kind::Cards, &size(2_000_000, 100_000, 2_000)?, &mut out),
+        "sensors" => stream(Kind::Sensors, &size(2_000_000, 10_000, 2_000)?, &mut out),
+        "stock" => stream(Kind::Stock, &size(1_000_000, 10, 0)?, &mut out),
         "variants" => {
             let count = rest.first().ok_or("variants: how many?")?;
             variants::write(number("variants", count)?, &mut out)
@@ -89,19 +77,25 @@ fn run(args: &[String]) -> Result<(), String> {
     }
 }
 
-/// Writes one line per event, made in order of time by `make(number, keys, seed, line)`, in a shuffled order.
-fn stream(
-    size: &Size,
-    out: &mut impl Write,
-    mut make: impl FnMut(u64, u64, u64, &mut Vec<u8>),
-) -> io::Result<()> {
-    let mut shuffle = shuffle::Shuffle::new(size.spread_ms, size.seed);
+/// Writes one line per event, made in order of time, in a shuffled order.
+fn stream(kind: Kind, size: &Size, out: &mut impl Write) -> io::Result<()> {
+    let mut lines = Lines::new(kind, size.keys, size.seed);
+    let mut shuffle = Shuffle::new(size.spread_ms, Random::of(size.seed, u64::MAX));
+    let mut written = Ok(());
+    let mut write = |line: &[u8]| {
+        if written.is_ok() {
+            written = out.write_all(line).and_then(|()| out.write_all(b"\n"));
+        }
+    };
     for number in 0..size.events {
         let mut line = shuffle.blank();
-        make(number, size.keys, size.seed, &mut line);
-        shuffle.push(line, out)?;
+        lines.write(number, EPOCH_MS + number, &mut line);
+        shuffle.push(line, &mut write);
     }
-    shuffle.finish(out)
+    while !shuffle.is_empty() {
+        shuffle.step(&mut write);
+    }
+    written
 }
 
 fn size(args: &[String], mut size: Size) -> Result<Size, String> {

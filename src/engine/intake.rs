@@ -252,6 +252,9 @@ impl Input {
         } = self;
         let mut header = Ok(());
         let polled = reader.poll(&mut |record| {
+            if record.heads_file {
+                decoder.begin_file();
+            }
             if header.is_err() {
             } else if decoder.wants_header() {
                 header = decoder.header(record.bytes);

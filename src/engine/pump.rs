@@ -65,7 +65,7 @@ impl Pump {
             }
             Err(TryRecvError::Empty) => Ok(Turn::Idle),
             Err(TryRecvError::Disconnected) => {
-                self.flush()?;
+                self.sink.close()?;
                 Ok(Turn::Done)
             }
         }

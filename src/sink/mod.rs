@@ -1,25 +1,33 @@
-//! Where rows go: standard output and files, one JSON object per line.
+//! Where rows go: standard output, files, folders and whoever takes them by HTTP; one JSON object per line.
 //!
 //! [`JsonRows`] turns rows into text, [`Outputs`] knows which output is bound to which [`Sink`]. Late, malformed and evicted go nowhere unless
 //! they are bound; counting them is the engine's task.
 
 mod feed;
 mod file;
+mod folder;
 mod json_row;
 mod outputs;
+mod receiver;
 mod spec;
 mod stdout;
+#[cfg(feature = "http")]
+mod webhook;
 
 use std::fmt;
 use std::io;
 
 pub(crate) use feed::{Chunk, Feed, Handed, LATENCY_MICROS};
 pub use file::File;
+pub use folder::{Folder, Roll};
 pub use json_row::JsonRows;
 pub(crate) use outputs::rejected_text;
 pub use outputs::{Drain, Outputs, RowText, SIDE_OUTPUTS};
+pub use receiver::{Body, Receiver};
 pub use spec::{OutputSpec, Target};
 pub use stdout::Stdout;
+#[cfg(feature = "http")]
+pub use webhook::Webhook;
 
 /// Takes whole rows.
 pub trait Sink: Send {
@@ -34,6 +42,14 @@ pub trait Sink: Send {
     /// # Errors
     /// When it cannot be written.
     fn flush(&mut self) -> Result<(), Error>;
+
+    /// Hands everything over and finishes what was begun: no row follows.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn close(&mut self) -> Result<(), Error> {
+        self.flush()
+    }
 
     /// How often a write was tried again, so far.
     fn retries(&self) -> u64 {

@@ -1,10 +1,13 @@
-//! What a user writes after `--output`, taken apart: `fraud=alerts.ndjson`, `alerts.ndjson`, `late=-`.
+//! What a user writes after `--output`, taken apart: `fraud=alerts.ndjson`, `alerts/?every=10m`, `https://alerts.example/hook`, `late=-`.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::{Error, File, Sink, Stdout};
+use super::{Error, File, Folder, Receiver, Roll, Sink, Stdout};
+use crate::source::options::Options;
 use crate::source::spec::is_name;
+use crate::time::Span;
 
 /// An output as it was named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,39 +25,32 @@ pub enum Target {
     Stdout,
     /// A file.
     File(PathBuf),
-}
-
-impl Target {
-    /// Opens the sink.
-    ///
-    /// # Errors
-    /// When it cannot be created.
-    pub fn open(&self) -> Result<Box<dyn Sink>, Error> {
-        Ok(match self {
-            Target::Stdout => Box::new(Stdout::new()),
-            Target::File(path) => Box::new(File::create(path)?),
-        })
-    }
-}
-
-/// As messages and metrics name it.
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Target::Stdout => f.write_str("-"),
-            Target::File(path) => write!(f, "{}", path.display()),
-        }
-    }
+    /// A folder of files.
+    Folder {
+        /// Its path.
+        path: PathBuf,
+        /// When a file is finished.
+        roll: Roll,
+    },
+    /// Somebody who takes them by HTTP.
+    Webhook(Receiver),
 }
 
 /// Schemes of outputs that are designed but not built.
-const LATER: [&str; 4] = ["kafka", "http", "https", "mqtt"];
+const LATER: [&str; 2] = ["kafka", "mqtt"];
+
+/// The smallest file of a folder.
+const ROLL_BYTES_MIN: u64 = 1_024;
+
+/// The longest and the shortest time that a file of a folder is written to.
+const ROLL_EVERY_MIN: Span = Span(1_000);
+const ROLL_EVERY_MAX: Span = Span(366 * 86_400_000);
 
 impl OutputSpec {
-    /// Takes an output's text apart; touches no file.
+    /// Takes an output's text apart; touches no file, but looks whether a path is a folder.
     ///
     /// # Errors
-    /// When the scheme is not known.
+    /// When the scheme or an option is not known.
     pub fn parse(text: &str) -> Result<OutputSpec, Error> {
         let (name, place) = match text.split_once('=') {
             Some((name, place)) if is_name(name) => (Some(name.to_owned()), place),
@@ -65,8 +61,50 @@ impl OutputSpec {
     }
 }
 
+impl Target {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// When it cannot be created, or what it needs is not in this build.
+    pub fn open(&self) -> Result<Box<dyn Sink>, Error> {
+        Ok(match self {
+            Target::Stdout => Box::new(Stdout::new()),
+            Target::File(path) => Box::new(File::create(path)?),
+            Target::Folder { path, roll } => Box::new(Folder::open(path, *roll)?),
+            Target::Webhook(receiver) => webhook(receiver)?,
+        })
+    }
+}
+
+/// As messages and metrics name it.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Stdout => f.write_str("-"),
+            Target::File(path) | Target::Folder { path, .. } => write!(f, "{}", path.display()),
+            Target::Webhook(receiver) => write!(f, "{receiver}"),
+        }
+    }
+}
+
+#[cfg(feature = "http")]
+fn webhook(receiver: &Receiver) -> Result<Box<dyn Sink>, Error> {
+    Ok(Box::new(super::Webhook::new(receiver)?))
+}
+
+#[cfg(not(feature = "http"))]
+fn webhook(receiver: &Receiver) -> Result<Box<dyn Sink>, Error> {
+    Err(Error::usage(format!(
+        "output \"{receiver}\": this build lacks http; build it with the feature http, or give a file"
+    )))
+}
+
 fn target(text: &str, place: &str) -> Result<Target, Error> {
+    let wrong = |reason: String| Error::usage(format!("output \"{text}\": {reason}"));
     let path = match place.split_once(':') {
+        Some(("http" | "https", _)) => {
+            return Receiver::parse(place).map(Target::Webhook).map_err(wrong);
+        }
         Some(("file", path)) => path.strip_prefix("//").unwrap_or(path),
         Some((scheme, _)) if LATER.contains(&scheme) => {
             return Err(Error::usage(format!(
@@ -80,13 +118,37 @@ fn target(text: &str, place: &str) -> Result<Target, Error> {
         }
         _ => place,
     };
+    let (folder, options) = path.split_once("/?").unwrap_or((path, ""));
     match path {
         "" => Err(Error::usage(format!(
             "output \"{text}\" names no file; write NAME=path, or - for standard output"
         ))),
         "-" => Ok(Target::Stdout),
+        _ if path.contains("/?") || path.ends_with('/') || Path::new(path).is_dir() => {
+            let roll = roll(options).map_err(wrong)?;
+            // Of `/` nothing would be left.
+            let path = match folder.trim_end_matches('/') {
+                "" => PathBuf::from("/"),
+                folder => PathBuf::from(folder),
+            };
+            Ok(Target::Folder { path, roll })
+        }
         path => Ok(Target::File(PathBuf::from(path))),
     }
+}
+
+/// When files of a folder are finished.
+fn roll(options: &str) -> Result<Roll, String> {
+    let mut options = Options::parse(options)?;
+    let mut roll = Roll::default();
+    if let Some(bytes) = options.bytes("max", ROLL_BYTES_MIN)? {
+        roll.max_bytes = bytes;
+    }
+    if let Some(span) = options.span("every", ROLL_EVERY_MIN..=ROLL_EVERY_MAX)? {
+        roll.every = Duration::from_millis(span.0.unsigned_abs());
+    }
+    options.end()?;
+    Ok(roll)
 }
 
 #[cfg(test)]
@@ -108,6 +170,31 @@ mod tests {
         check("late=file:late.ndjson", Some("late"), file("late.ndjson"));
         check("-", None, Target::Stdout);
         check("malformed=-", Some("malformed"), Target::Stdout);
+        let folder = |roll| Target::Folder {
+            path: "alerts".into(),
+            roll,
+        };
+        check("fraud=alerts/", Some("fraud"), folder(Roll::default()));
+        let roll = Roll {
+            max_bytes: 64 << 10,
+            every: Duration::from_secs(600),
+        };
+        check(
+            "fraud=alerts/?max=64KiB&every=10m",
+            Some("fraud"),
+            folder(roll),
+        );
+        let here = Target::Folder {
+            path: "src".into(),
+            roll: Roll::default(),
+        };
+        check("src", None, here);
+        let receiver = Receiver::parse("https://a/x?b=c#batch=2").unwrap();
+        check(
+            "fraud=https://a/x?b=c#batch=2",
+            Some("fraud"),
+            Target::Webhook(receiver),
+        );
     }
 
     #[test]
@@ -120,6 +207,14 @@ mod tests {
         assert_eq!(
             error("ftp://x"),
             "output \"ftp://x\": no such scheme \"ftp:\"; give a file, or - for standard output"
+        );
+        assert_eq!(
+            error("a/?size=1"),
+            "output \"a/?size=1\": no option \"size\"; options are every, max"
+        );
+        assert_eq!(
+            error("http://"),
+            "output \"http://\": is no address; write such as https://alerts.example:8443/hook"
         );
         assert_eq!(
             error("fraud="),

@@ -25,6 +25,10 @@ pub(super) struct Blocks<R> {
     line: u64,
     /// The rest of a record that was too large is being dropped.
     dropping: bool,
+    /// The beginning of the input has not been looked at.
+    fresh: bool,
+    /// No record of this input was given out.
+    untouched: bool,
 }
 
 /// What one read brought.
@@ -34,6 +38,8 @@ pub(super) enum Block {
     Full,
     /// Less: the input had no more at hand.
     Part,
+    /// Nothing: the input has nothing at hand, and has not ended.
+    Nothing,
     /// The input has ended.
     End,
 }
@@ -52,6 +58,8 @@ impl<R: Read> Blocks<R> {
             end: 0,
             line: 1,
             dropping: false,
+            fresh: true,
+            untouched: true,
         }
     }
 
@@ -59,19 +67,42 @@ impl<R: Read> Blocks<R> {
         &self.input
     }
 
-    /// Reads once and hands out the records that are complete.
+    pub(super) fn input_mut(&mut self) -> &mut R {
+        &mut self.input
+    }
+
+    /// Goes on with the beginning of another input, or of the same one. Numbers of lines go on; gives back how many bytes of a record that was not
+    /// complete are dropped.
+    pub(super) fn restart(&mut self) -> usize {
+        let dropped = self.end - self.start;
+        (self.start, self.end) = (0, 0);
+        self.dropping = false;
+        self.fresh = true;
+        self.untouched = true;
+        dropped
+    }
+
+    /// Reads once and hands out the records that are complete. An input that would have to wait has nothing at hand.
     pub(super) fn poll(&mut self, take: &mut dyn FnMut(Record<'_>)) -> io::Result<Block> {
         self.make_room();
         let room = self.buffer.len() - self.end;
         let read = match self.input.read(&mut self.buffer[self.end..]) {
             // A signal: perhaps whoever polls wants to stop.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Block::Part),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Block::Nothing),
             read => read?,
         };
-        let first = self.end == 0 && self.line == 1;
         self.end += read;
-        if first && self.buffer[..self.end].starts_with(BYTE_ORDER_MARK) {
-            self.start = BYTE_ORDER_MARK.len();
+        if self.fresh {
+            let bytes = &self.buffer[self.start..self.end];
+            if read > 0 && bytes.len() < BYTE_ORDER_MARK.len() && BYTE_ORDER_MARK.starts_with(bytes)
+            {
+                return Ok(Block::Part);
+            }
+            if bytes.starts_with(BYTE_ORDER_MARK) {
+                self.start += BYTE_ORDER_MARK.len();
+            }
+            self.fresh = false;
         }
         if self.dropping {
             self.drop_line();
@@ -114,7 +145,9 @@ impl<R: Read> Blocks<R> {
                 partition: 0,
                 offset,
                 arrived: None,
+                heads_file: self.untouched,
             });
+            self.untouched = false;
         }
     }
 
@@ -132,7 +165,9 @@ impl<R: Read> Blocks<R> {
     /// Moves what is left to the front; makes the buffer larger when it holds the beginning of one record and nothing else. A record that is too
     /// large was dropped before, so it stays within some megabytes.
     fn make_room(&mut self) {
-        self.buffer.copy_within(self.start..self.end, 0);
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+        }
         self.end -= self.start;
         self.start = 0;
         if self.end == self.buffer.len() {
@@ -146,11 +181,15 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Gives out a few bytes at a time.
-    struct Drops<'a>(&'a [u8], usize);
+    /// Gives out a few bytes at a time, and every other time has nothing at hand.
+    struct Drops<'a>(&'a [u8], usize, bool);
 
     impl Read for Drops<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.2 = !self.2;
+            if self.2 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
             let count = self.1.min(self.0.len()).min(buffer.len());
             buffer[..count].copy_from_slice(&self.0[..count]);
             self.0 = &self.0[count..];
@@ -159,7 +198,7 @@ mod tests {
     }
 
     fn records(bytes: &[u8], format: Format, block: usize, drops: usize) -> Vec<(u64, Vec<u8>)> {
-        let mut blocks = Blocks::sized(Drops(bytes, drops), format, block);
+        let mut blocks = Blocks::sized(Drops(bytes, drops, false), format, block);
         let mut records = Vec::new();
         while blocks
             .poll(&mut |record| records.push((record.offset, record.bytes.to_vec())))
@@ -180,8 +219,8 @@ mod tests {
     fn lines_are_records_whatever_ends_them() {
         let text = "\u{feff}a\r\n\n\r\nb\nlast";
         let want = owned(&[(1, "a"), (4, "b"), (5, "last")]);
-        for block in [4, 5, 100] {
-            assert_eq!(records(text.as_bytes(), Format::Json, block, 100), want);
+        for (block, drops) in [(4, 1), (4, 2), (4, 100), (5, 100), (100, 100)] {
+            assert_eq!(records(text.as_bytes(), Format::Json, block, drops), want);
         }
         assert_eq!(records(b"", Format::Json, 4, 1), []);
         assert_eq!(records(b"\n\n", Format::Json, 4, 1), []);
@@ -207,6 +246,34 @@ mod tests {
             assert!(shown[0].1 > RECORD_BYTES_MAX, "{shown:?}");
             assert_eq!(shown[1..], [(2, 5)]);
         }
+    }
+
+    #[test]
+    fn the_next_input_begins_anew_and_lines_are_counted_on() {
+        let mut blocks = Blocks::new(Drops("\u{feff}h\na\nb".as_bytes(), 100, true), Format::Csv);
+        let mut seen = Vec::new();
+        let mut take = |record: Record<'_>| {
+            let text = String::from_utf8_lossy(record.bytes).into_owned();
+            seen.push((record.offset, text, record.heads_file));
+        };
+        assert!(blocks.poll(&mut take).is_ok());
+        // What is left of the first input is dropped.
+        assert_eq!(blocks.restart(), 1);
+        *blocks.input_mut() = Drops("\u{feff}\nH\nc\n".as_bytes(), 100, true);
+        assert!(blocks.poll(&mut take).is_ok());
+        let seen: Vec<(u64, &str, bool)> = seen
+            .iter()
+            .map(|(line, text, heads)| (*line, text.as_str(), *heads))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                (1, "h", true),
+                (2, "a", false),
+                (4, "H", true),
+                (5, "c", false)
+            ]
+        );
     }
 
     proptest! {

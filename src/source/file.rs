@@ -1,13 +1,15 @@
 //! A file of records, packed or not. One partition.
+//!
+//! A plain file can be followed: what is appended is read, a record when its line break has come. When the path names another file, because logs are
+//! rotated, the old one is read to its end and then the new one; when the file was truncated, it is read again from its beginning.
 
-use std::fs;
-use std::io::{self, Read};
-use std::path::Path;
-
-use flate2::read::MultiGzDecoder;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::blocks::{Block, Blocks};
-use super::{Error, Extent, Polled, Progress, Record, Source};
+use super::input::{AtEnd, Fate, Input};
+use super::{Error, Extent, Follow, Polled, Progress, Record, Source};
 use crate::event::formats::Format;
 
 /// How a file is packed.
@@ -21,89 +23,62 @@ pub enum Packing {
     Zstd,
 }
 
+/// How often it is looked what became of a file to which nothing is appended.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How long a file that was replaced is still read: whoever writes to it has to notice first.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// A file being read.
 pub struct File {
-    blocks: Blocks<Input>,
-    path: String,
-    total: u64,
-}
-
-/// Bytes of a file, unpacked.
-enum Input {
-    Plain(Counted),
-    Gzip(Box<MultiGzDecoder<Counted>>),
-    Zstd(Box<zstd::stream::read::Decoder<'static, io::BufReader<Counted>>>),
-}
-
-/// A file that counts what is read.
-struct Counted {
-    file: fs::File,
-    read: u64,
-}
-
-impl Read for Counted {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read(buffer)?;
-        self.read += read as u64;
-        Ok(read)
-    }
-}
-
-impl Read for Input {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Input::Plain(input) => input.read(buffer),
-            Input::Gzip(input) => input.read(buffer),
-            Input::Zstd(input) => input.read(buffer),
-        }
-    }
+    reading: Reading,
+    shown: String,
+    follow: Follow,
 }
 
 impl File {
     /// Opens a file.
     ///
     /// # Errors
-    /// When it is not there, is a folder, or may not be read.
-    pub fn open(path: &Path, format: Format, packing: Packing) -> Result<File, Error> {
+    /// When it is not there, is a folder, or may not be read; when it is packed and to be followed.
+    pub fn open(
+        path: &Path,
+        format: Format,
+        packing: Packing,
+        follow: Follow,
+    ) -> Result<File, Error> {
         let shown = path.display().to_string();
-        let wrong = |error: io::Error| {
+        if follow == Follow::Yes && packing != Packing::Plain {
+            return Err(Error(format!(
+                "source \"{shown}\": a packed file cannot be followed; unpack it, or read it without --follow"
+            )));
+        }
+        if path.is_dir() {
+            return Err(Error(format!(
+                "source \"{shown}\" is a folder; name a file in it, or write \"{shown}/\" to read all of them"
+            )));
+        }
+        let reading = Reading::open(path, format, packing, follow, GRACE).map_err(|error| {
             Error(format!(
                 "source \"{shown}\": cannot be opened: {error}; check the path"
             ))
-        };
-        let file = fs::File::open(path).map_err(wrong)?;
-        let about = file.metadata().map_err(wrong)?;
-        if about.is_dir() {
-            return Err(Error(format!(
-                "source \"{shown}\" is a folder; name a file in it"
-            )));
-        }
-        let counted = Counted { file, read: 0 };
-        let input = match packing {
-            Packing::Plain => Input::Plain(counted),
-            Packing::Gzip => Input::Gzip(Box::new(MultiGzDecoder::new(counted))),
-            Packing::Zstd => Input::Zstd(Box::new(
-                zstd::stream::read::Decoder::new(counted).map_err(wrong)?,
-            )),
-        };
+        })?;
         Ok(File {
-            blocks: Blocks::new(input, format),
-            path: shown,
-            total: about.len(),
+            reading,
+            shown,
+            follow,
         })
     }
 }
 
 impl Source for File {
     fn poll(&mut self, take: &mut dyn FnMut(Record<'_>)) -> Result<Polled, Error> {
-        match self.blocks.poll(take) {
-            Ok(Block::End) => Ok(Polled::End),
-            Ok(Block::Full | Block::Part) => Ok(Polled::More),
-            Err(error) => Err(Error(format!(
+        self.reading.poll(take).map_err(|error| {
+            Error(format!(
                 "source \"{}\": cannot be read: {error}",
-                self.path
-            ))),
-        }
+                self.shown
+            ))
+        })
     }
 
     fn partitions(&self) -> Vec<u32> {
@@ -111,85 +86,141 @@ impl Source for File {
     }
 
     fn extent(&self) -> Extent {
-        Extent::Bounded
+        match self.follow {
+            Follow::No => Extent::Bounded,
+            Follow::Yes => Extent::Unbounded,
+        }
     }
 
     fn progress(&self) -> Option<Progress> {
-        let counted = match self.blocks.input() {
-            Input::Plain(counted) => counted,
-            Input::Gzip(input) => input.get_ref(),
-            Input::Zstd(input) => input.get_ref().get_ref(),
-        };
-        Some(Progress {
-            done: counted.read,
-            total: self.total,
+        let input = self.reading.input();
+        (self.follow == Follow::No).then(|| Progress {
+            done: input.read_bytes(),
+            total: input.length(),
         })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::Write;
+/// Records of one file after the other.
+pub(super) struct Reading {
+    blocks: Blocks<Input>,
+    path: PathBuf,
+    stage: Stage,
+    grace: Duration,
+    /// When to look next what became of the file.
+    look_at: Instant,
+}
 
-    fn lines(path: &Path, packing: Packing) -> Result<Vec<String>, Error> {
-        let mut file = File::open(path, Format::Json, packing)?;
-        let mut lines = Vec::new();
-        while file
-            .poll(&mut |record| lines.push(String::from_utf8_lossy(record.bytes).into_owned()))?
-            != Polled::End
-        {}
-        let progress = file.progress().expect("a file knows its length");
-        assert_eq!(progress.done, progress.total);
-        Ok(lines)
+/// How far a file is from its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// It ends at its end.
+    Ending,
+    /// More may be appended.
+    Following,
+    /// Its path names another file; at this instant it ends at its end, and the other one is opened.
+    Replaced(Instant),
+    /// It ends at its end, and the file that its path names now follows.
+    Leaving,
+}
+
+impl Reading {
+    pub(super) fn open(
+        path: &Path,
+        format: Format,
+        packing: Packing,
+        follow: Follow,
+        grace: Duration,
+    ) -> io::Result<Reading> {
+        let (at_end, stage) = Reading::begin(packing, follow);
+        let input = Input::open(path, packing, at_end)?;
+        Ok(Reading {
+            blocks: Blocks::new(input, format),
+            path: path.to_owned(),
+            stage,
+            grace,
+            look_at: Instant::now() + LOOK_EVERY,
+        })
     }
 
-    #[test]
-    fn packed_files_hold_the_same_records() {
-        let folder = tempfile::tempdir().unwrap();
-        let want: Vec<String> = (0..50_000).map(|n| format!("{{\"n\":{n}}}")).collect();
-        let text = want.join("\n");
-        let (plain, gz, zst) = (
-            folder.path().join("a"),
-            folder.path().join("b"),
-            folder.path().join("c"),
-        );
-        fs::write(&plain, &text).unwrap();
-        // Two members, as `cat a.gz b.gz` makes them.
-        let (head, tail) = text.split_at(1000);
-        let mut packed = Vec::new();
-        for part in [head, tail] {
-            let mut encoder = flate2::write::GzEncoder::new(packed, flate2::Compression::fast());
-            encoder.write_all(part.as_bytes()).unwrap();
-            packed = encoder.finish().unwrap();
+    /// Goes on with another file, once this one has ended.
+    pub(super) fn next(&mut self, path: &Path, packing: Packing, follow: Follow) -> io::Result<()> {
+        let (at_end, stage) = Reading::begin(packing, follow);
+        *self.blocks.input_mut() = Input::open(path, packing, at_end)?;
+        self.blocks.restart();
+        path.clone_into(&mut self.path);
+        self.stage = stage;
+        Ok(())
+    }
+
+    /// Packed files are written as a whole.
+    fn begin(packing: Packing, follow: Follow) -> (AtEnd, Stage) {
+        match (packing, follow) {
+            (Packing::Plain, Follow::Yes) => (AtEnd::Wait, Stage::Following),
+            _ => (AtEnd::End, Stage::Ending),
         }
-        fs::write(&gz, packed).unwrap();
-        fs::write(&zst, zstd::encode_all(text.as_bytes(), 1).unwrap()).unwrap();
-        assert_eq!(lines(&plain, Packing::Plain), Ok(want.clone()));
-        assert_eq!(lines(&gz, Packing::Gzip), Ok(want.clone()));
-        assert_eq!(lines(&zst, Packing::Zstd), Ok(want));
-        let broken = lines(&plain, Packing::Gzip).unwrap_err().to_string();
-        assert!(
-            broken.contains("cannot be read: invalid gzip header"),
-            "{broken}"
-        );
     }
 
-    #[test]
-    fn what_cannot_be_opened_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let missing = lines(&folder.path().join("none"), Packing::Plain)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            missing.ends_with(
-                "none\": cannot be opened: No such file or directory (os error 2); check the path"
-            ),
-            "{missing}"
-        );
-        let error = lines(folder.path(), Packing::Plain)
-            .unwrap_err()
-            .to_string();
-        assert!(error.ends_with("is a folder; name a file in it"), "{error}");
+    pub(super) fn input(&self) -> &Input {
+        self.blocks.input()
+    }
+
+    /// The file ends with what was written until now.
+    pub(super) fn finish(&mut self) {
+        self.blocks.input_mut().finish();
+        self.stage = Stage::Ending;
+    }
+
+    /// Hands out some records; the end is that of the file, or of one that is not followed.
+    pub(super) fn poll(&mut self, take: &mut dyn FnMut(Record<'_>)) -> io::Result<Polled> {
+        match self.blocks.poll(take)? {
+            Block::Full | Block::Part => Ok(Polled::More),
+            Block::Nothing => self.look(),
+            Block::End if self.stage == Stage::Leaving => {
+                let path = self.path.clone();
+                match self.next(&path, Packing::Plain, Follow::Yes) {
+                    // Renamed again in this moment.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Polled::Waiting),
+                    Err(error) => Err(error),
+                    Ok(()) => Ok(Polled::More),
+                }
+            }
+            Block::End => Ok(Polled::End),
+        }
+    }
+
+    /// Nothing is appended: is it still the file that is meant?
+    #[cold]
+    fn look(&mut self) -> io::Result<Polled> {
+        let now = Instant::now();
+        if now < self.look_at {
+            return Ok(Polled::Waiting);
+        }
+        self.look_at = now + LOOK_EVERY.min(self.grace);
+        if let Stage::Replaced(leave_at) = self.stage {
+            if now >= leave_at {
+                self.blocks.input_mut().finish();
+                self.stage = Stage::Leaving;
+            }
+            return Ok(Polled::Waiting);
+        }
+        let path = self.path.display();
+        match self.blocks.input().fate(&self.path)? {
+            Fate::Same => {}
+            Fate::Truncated => {
+                let dropped_bytes = self.blocks.restart();
+                self.blocks.input_mut().rewind()?;
+                tracing::warn!(%path, dropped_bytes, "file was truncated; it is read again from its beginning");
+                return Ok(Polled::More);
+            }
+            Fate::Replaced => {
+                tracing::info!(%path, "file was replaced; the old one is read to its end, then the new one");
+                self.stage = Stage::Replaced(now + self.grace);
+            }
+        }
+        Ok(Polled::Waiting)
     }
 }
+
+#[cfg(test)]
+mod tests;

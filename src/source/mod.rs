@@ -1,10 +1,16 @@
-//! Where records come from: files and standard input.
+//! Where records come from: files, folders, standard input, HTTP, and nothing but a seed.
 //!
 //! A [`Source`] gives out undecoded [`Record`]s in the order of each partition; what they mean is not known here. Sources read when they
 //! are polled and never ahead, so an engine that falls behind holds no more than one block per source.
 
+mod ahead;
 mod blocks;
 mod file;
+mod folder;
+pub mod generate;
+mod input;
+pub(crate) mod options;
+mod push;
 mod rejected;
 pub(crate) mod spec;
 mod stdin;
@@ -14,6 +20,11 @@ use std::fmt;
 use crate::time::Timestamp;
 
 pub use file::{File, Packing};
+pub use folder::Folder;
+pub use generate::Generator;
+pub use push::Address;
+#[cfg(feature = "http")]
+pub use push::HttpPush;
 pub use rejected::{REJECTED_BYTES_MAX, Rejected, Rejection};
 pub use spec::{Place, SourceSpec};
 pub use stdin::Stdin;
@@ -30,6 +41,18 @@ pub struct Record<'a> {
     pub offset: u64,
     /// When it was stored where it comes from, if that is known: the broker's stamp. `None` for files.
     pub arrived: Option<Timestamp>,
+    /// True for the first record of a file: where columns have names, it names them. A folder holds many files, and a file that is
+    /// followed may begin anew.
+    pub heads_file: bool,
+}
+
+/// What to do at the end of what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Follow {
+    /// End.
+    No,
+    /// Wait for what is appended, and for files that are added.
+    Yes,
 }
 
 /// What a poll says about the next one.

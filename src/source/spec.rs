@@ -1,8 +1,11 @@
-//! What a user writes after `--source`, taken apart: `Txn=cards.ndjson`, `cards.csv.gz`, `file:cards.json`, `-`.
+//! What a user writes after `--source`, taken apart: `Txn=cards.ndjson`, `logs/`, `generate:cards?rate=1000`, `http::8080/events`, `-`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::{Error, File, Packing, Source, Stdin};
+use super::generate::Workload;
+use super::options::Options;
+use super::push::{self, Address};
+use super::{Error, File, Folder, Follow, Generator, Packing, Source, Stdin, folder};
 use crate::event::formats::Format;
 
 /// A source as it was named.
@@ -28,16 +31,23 @@ pub enum Place {
         /// How it is packed.
         packing: Packing,
     },
+    /// A folder of files.
+    Folder(PathBuf),
+    /// Nowhere: they are made up.
+    Generate(Workload),
+    /// Whoever posts them.
+    Http(Address),
 }
 
 /// Schemes of sources that are designed but not built.
-const LATER: [&str; 6] = ["kafka", "http", "https", "mqtt", "s3", "generate"];
+const LATER: [&str; 3] = ["kafka", "mqtt", "s3"];
 
 impl SourceSpec {
-    /// Takes a source's text apart; looks at no file.
+    /// Takes a source's text apart; opens nothing. A path is looked at if its ending does not tell the format: it may be a folder, and then one of
+    /// its files does.
     ///
     /// # Errors
-    /// When the scheme or the ending is not known.
+    /// When the scheme, an option or the ending is not known.
     pub fn parse(text: &str) -> Result<SourceSpec, Error> {
         let (event_type, place) = match text.split_once('=') {
             Some((name, place)) if is_name(name) => (Some(name.to_owned()), place),
@@ -56,23 +66,37 @@ impl SourceSpec {
     pub fn name(&self) -> String {
         match &self.place {
             Place::Stdin => "-".to_owned(),
-            Place::File { path, .. } => path.display().to_string(),
+            Place::File { path, .. } | Place::Folder(path) => path.display().to_string(),
+            Place::Generate(workload) => format!("generate:{}", workload.text),
+            Place::Http(address) => address.to_string(),
         }
     }
 
-    /// Opens it.
+    /// Opens it for at most so many readers, at least one, which share its partitions.
     ///
     /// # Errors
-    /// When its file cannot be opened.
-    pub fn open(&self) -> Result<Box<dyn Source>, Error> {
-        match &self.place {
-            Place::Stdin => Ok(Box::new(Stdin::new(self.format))),
-            Place::File { path, packing } => Ok(Box::new(File::open(path, self.format, *packing)?)),
-        }
+    /// When it cannot be opened, or cannot be followed.
+    pub fn open(&self, readers: usize, follow: Follow) -> Result<Vec<Box<dyn Source>>, Error> {
+        let one: Box<dyn Source> = match &self.place {
+            Place::Stdin => Box::new(Stdin::open(self.format)?),
+            Place::File { path, packing } => {
+                Box::new(File::open(path, self.format, *packing, follow)?)
+            }
+            Place::Folder(path) => Box::new(Folder::open(path, self.format, follow)?),
+            Place::Http(address) => push::open(address)?,
+            Place::Generate(workload) => {
+                let readers = Generator::readers(workload, readers).into_iter();
+                return Ok(readers
+                    .map(|reader| Box::new(reader) as Box<dyn Source>)
+                    .collect());
+            }
+        };
+        Ok(vec![one])
     }
 }
 
 fn place_of(text: &str, place: &str) -> Result<(Place, Format), Error> {
+    let wrong = |reason: String| Error(format!("source \"{text}\": {reason}"));
     if place.is_empty() {
         return Err(Error(format!(
             "source \"{text}\" names no file; write NAME=path, or - for standard input"
@@ -83,34 +107,91 @@ fn place_of(text: &str, place: &str) -> Result<(Place, Format), Error> {
     }
     let path = match place.split_once(':') {
         Some(("file", path)) => path.strip_prefix("//").unwrap_or(path),
+        Some(("generate", workload)) => {
+            let workload = Workload::parse(workload).map_err(wrong)?;
+            return Ok((Place::Generate(workload), Format::Json));
+        }
+        Some(("http", rest)) => {
+            let address = Address::parse(rest).map_err(wrong)?;
+            return Ok((Place::Http(address), Format::Json));
+        }
+        Some(("https", _)) => {
+            return Err(wrong(
+                "https: records are taken by http: only; name that, behind a proxy that speaks https".to_owned(),
+            ));
+        }
         Some((scheme, _)) if LATER.contains(&scheme) => {
-            return Err(Error(format!(
-                "source \"{text}\": {scheme}: is not in this build yet; give a file, or pipe records to -"
+            return Err(wrong(format!(
+                "{scheme}: is not in this build yet; give a file, or pipe records to -"
             )));
         }
         Some((scheme, rest)) if rest.starts_with("//") => {
-            return Err(Error(format!(
-                "source \"{text}\": no such scheme \"{scheme}:\"; give a file, or - for standard input"
+            return Err(wrong(format!(
+                "no such scheme \"{scheme}:\"; give a file, or - for standard input"
             )));
         }
         _ => place,
     };
+    if let Some((format, packing)) = ending(path) {
+        let path = PathBuf::from(path);
+        return Ok((Place::File { path, packing }, format));
+    }
+    let (path, options) = match path.split_once("/?") {
+        Some(parts) => parts,
+        None if folder::is_folder(path) => (path, ""),
+        None => {
+            return Err(wrong(
+                "the ending does not tell the format; known are .ndjson .jsonl .json .csv, each also with .gz or .zst, and folders of them".to_owned(),
+            ));
+        }
+    };
+    let path = Path::new(if path.is_empty() { "/" } else { path });
+    let format = folder_format(path, options, &wrong)?;
+    Ok((Place::Folder(path.to_owned()), format))
+}
+
+/// What a folder's option says, or else its files.
+fn folder_format(
+    path: &Path,
+    options: &str,
+    wrong: &dyn Fn(String) -> Error,
+) -> Result<Format, Error> {
+    let mut options = Options::parse(options).map_err(wrong)?;
+    let named = match options.text("format") {
+        None => None,
+        Some("ndjson") => Some(Format::Json),
+        Some("csv") => Some(Format::Csv),
+        Some(other) => {
+            return Err(wrong(format!(
+                "format={other} is not known; write format=ndjson or format=csv"
+            )));
+        }
+    };
+    options.end().map_err(wrong)?;
+    match named {
+        Some(format) => Ok(format),
+        None => folder::format(path)?.ok_or_else(|| {
+            let shown = path.display().to_string();
+            wrong(format!(
+                "no file in it tells the format; put one there, or write {}/?format=ndjson",
+                shown.trim_end_matches('/')
+            ))
+        }),
+    }
+}
+
+/// What the ending of a file's name says about it.
+pub(super) fn ending(path: &str) -> Option<(Format, Packing)> {
     let (packing, inner) = match path.rsplit_once('.') {
         Some((inner, "gz")) => (Packing::Gzip, inner),
         Some((inner, "zst")) => (Packing::Zstd, inner),
         _ => (Packing::Plain, path),
     };
-    let format = match inner.rsplit_once('.') {
-        Some((_, "ndjson" | "jsonl" | "json")) => Format::Json,
-        Some((_, "csv")) => Format::Csv,
-        _ => {
-            return Err(Error(format!(
-                "source \"{text}\": the ending does not tell the format; known are .ndjson .jsonl .json .csv, each also with .gz or .zst"
-            )));
-        }
-    };
-    let path = PathBuf::from(path);
-    Ok((Place::File { path, packing }, format))
+    match inner.rsplit_once('.') {
+        Some((_, "ndjson" | "jsonl" | "json")) => Some((Format::Json, packing)),
+        Some((_, "csv")) => Some((Format::Csv, packing)),
+        _ => None,
+    }
 }
 
 /// Whether a text can be the name of an event type or an output.
@@ -192,6 +273,78 @@ mod tests {
     }
 
     #[test]
+    fn a_workload_is_generated_for_as_many_readers_as_it_has_partitions() {
+        let spec = SourceSpec::parse("Txn=generate:cards?partitions=3&events=10").unwrap();
+        assert_eq!(spec.event_type.as_deref(), Some("Txn"));
+        assert_eq!(spec.name(), "generate:cards?partitions=3&events=10");
+        assert_eq!(spec.format, Format::Json);
+        for (readers, opened) in [(0, 1), (1, 1), (2, 2), (8, 3)] {
+            assert_eq!(spec.open(readers, Follow::No).unwrap().len(), opened);
+        }
+        let error = SourceSpec::parse("generate:cards?rate=0").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "source \"generate:cards?rate=0\": rate=0 is no number from 1 to 1000000000"
+        );
+    }
+
+    #[test]
+    fn a_folder_has_the_format_of_its_files_or_the_one_it_is_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let shown = folder.path().display().to_string();
+        let error = |text: &str| SourceSpec::parse(text).unwrap_err().to_string();
+        assert_eq!(
+            error(&shown),
+            format!(
+                "source \"{shown}\": no file in it tells the format; put one there, or write {shown}/?format=ndjson"
+            )
+        );
+        let check = |text: &str, format| {
+            let place = Place::Folder(folder.path().to_owned());
+            let want = SourceSpec {
+                event_type: Some("Txn".to_owned()),
+                place,
+                format,
+            };
+            assert_eq!(SourceSpec::parse(&format!("Txn={text}")), Ok(want));
+        };
+        check(&format!("{shown}/?format=csv"), Format::Csv);
+        check(&format!("{shown}/?format=ndjson"), Format::Json);
+        std::fs::write(folder.path().join("a.csv"), "").unwrap();
+        check(&shown, Format::Csv);
+        check(&format!("{shown}/"), Format::Csv);
+        check(&format!("file:{shown}/"), Format::Csv);
+        assert!(
+            error(&format!("{shown}/?format=xml")).ends_with("write format=ndjson or format=csv")
+        );
+        assert!(
+            error(&format!("{shown}/?max=1")).ends_with("no option \"max\"; options are format")
+        );
+        assert!(error("nowhere/").contains("cannot be listed"));
+    }
+
+    #[test]
+    fn an_address_is_loopback_unless_another_is_named() {
+        let check = |text: &str, want: &str| {
+            let spec = SourceSpec::parse(text).unwrap();
+            assert_eq!((spec.name().as_str(), spec.format), (want, Format::Json));
+        };
+        check(
+            "http://127.0.0.1:8080/events",
+            "http://127.0.0.1:8080/events",
+        );
+        check("Txn=http::8080", "http://127.0.0.1:8080/");
+        check("Txn=http://:8080/cards", "http://127.0.0.1:8080/cards");
+        check("http://0.0.0.0:8080/a/b", "http://0.0.0.0:8080/a/b");
+        let error = |text| SourceSpec::parse(text).unwrap_err().to_string();
+        assert_eq!(
+            error("http://localhost"),
+            "source \"http://localhost\": no port is named; write http://127.0.0.1:8080/events"
+        );
+        assert!(error("https://:8080").contains("behind a proxy that speaks https"));
+    }
+
+    #[test]
     fn what_is_not_known_is_refused_with_the_way_out() {
         let error = |text| SourceSpec::parse(text).unwrap_err().to_string();
         assert_eq!(
@@ -206,7 +359,7 @@ mod tests {
             error("Txn="),
             "source \"Txn=\" names no file; write NAME=path, or - for standard input"
         );
-        for text in ["a.parquet", "folder", "a.gz", ".csv.tar.gz"] {
+        for text in ["a.parquet", "nowhere", "a.gz", ".csv.tar.gz"] {
             assert!(
                 error(text).contains("the ending does not tell the format"),
                 "{text}"

@@ -2,30 +2,37 @@
 
 use std::io;
 
+use super::ahead::Ahead;
 use super::blocks::{Block, Blocks};
 use super::{Error, Extent, Polled, Progress, Record, Source};
 use crate::event::formats::Format;
 
-/// Standard input.
+/// Standard input, read on a thread of its own: a pipe that holds nothing would make whoever reads it wait.
 #[derive(Debug)]
-pub struct Stdin(Blocks<io::Stdin>);
+pub struct Stdin(Blocks<Ahead>);
 
 impl Stdin {
-    /// Standard input, not yet read.
-    #[must_use]
-    pub fn new(format: Format) -> Stdin {
-        Stdin(Blocks::new(io::stdin(), format))
+    /// Begins to read standard input.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn open(format: Format) -> Result<Stdin, Error> {
+        let ahead = Ahead::start("stdin", io::stdin()).map_err(|error| unreadable(&error))?;
+        Ok(Stdin(Blocks::new(ahead, format)))
     }
+}
+
+fn unreadable(error: &io::Error) -> Error {
+    Error(format!("standard input cannot be read: {error}"))
 }
 
 impl Source for Stdin {
     fn poll(&mut self, take: &mut dyn FnMut(Record<'_>)) -> Result<Polled, Error> {
         match self.0.poll(take) {
             Ok(Block::End) => Ok(Polled::End),
-            Ok(Block::Full) => Ok(Polled::More),
-            // A pipe gives what it holds, and does not say whether more is on its way.
-            Ok(Block::Part) => Ok(Polled::Waiting),
-            Err(error) => Err(Error(format!("standard input cannot be read: {error}"))),
+            Ok(Block::Full | Block::Part) => Ok(Polled::More),
+            Ok(Block::Nothing) => Ok(Polled::Waiting),
+            Err(error) => Err(unreadable(&error)),
         }
     }
 

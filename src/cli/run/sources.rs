@@ -13,7 +13,7 @@ use leitmotif::event::formats::{Decoder, Format, Kinds};
 use leitmotif::key::Shards;
 use leitmotif::lang::pattern::{Program, TableId};
 use leitmotif::sink::Target;
-use leitmotif::source::{Extent, Place, SourceSpec};
+use leitmotif::source::{Extent, Follow, Place, SourceSpec};
 
 use crate::cli::suggest;
 
@@ -46,7 +46,7 @@ pub fn wanted(config: &Config) -> Result<Vec<SourceConfig>> {
         .iter()
         .filter_map(|source| match &source.spec.place {
             Place::File { path, .. } => Some(path),
-            Place::Stdin => None,
+            _ => None,
         });
     let read: Vec<_> = read
         .filter_map(|path| fs::canonicalize(path).ok())
@@ -72,9 +72,13 @@ pub fn open(
     config: &Config,
     sources: &[SourceConfig],
     program: &Program,
-    _shards: Shards,
+    shards: Shards,
 ) -> Result<Vec<SourceSetup>> {
     let projection = reads::projection(program);
+    let follow = match config.input.follow {
+        true => Follow::Yes,
+        false => Follow::No,
+    };
     let mut setups = Vec::with_capacity(sources.len());
     for source in sources {
         let spec = &source.spec;
@@ -83,7 +87,7 @@ pub fn open(
             None => unnamed(&config.input.type_field, program),
         };
         let decoder = || Decoder::new(&program.schema, &projection, spec.format, &kinds);
-        let readers = vec![spec.open()?];
+        let readers = spec.open(usize::from(shards.count()), follow)?;
         let unbounded = (readers.iter()).any(|reader| reader.extent() == Extent::Unbounded);
         let extent = if unbounded {
             Extent::Unbounded

@@ -243,6 +243,7 @@ impl Lane {
             partition: self.partitions[at].number,
             offset: leap.offset,
             arrived: None,
+            heads_file: false,
         };
         let malformed = Malformed::ahead(leap.time, time.newest(), next);
         self.malformed(record, &malformed, reject);

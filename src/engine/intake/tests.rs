@@ -34,6 +34,7 @@ impl Source for Lines {
                 partition: 0,
                 offset: self.given as u64,
                 arrived: None,
+                heads_file: false,
             });
         }
         let more = self.given < self.lines.len();

@@ -44,6 +44,11 @@ impl Columns {
         self.width == 0
     }
 
+    /// Another file follows, with names of its own.
+    pub(super) fn forget(&mut self) {
+        self.width = 0;
+    }
+
     /// The column that a slot is read from.
     pub(super) fn column(&self, slot: u32) -> Option<usize> {
         self.at[slot as usize]

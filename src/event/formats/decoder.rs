@@ -179,6 +179,13 @@ impl Decoder {
         matches!(&self.form, Form::Csv(columns) if columns.unnamed())
     }
 
+    /// The next record is the first of a file: if columns have names, it names them.
+    pub fn begin_file(&mut self) {
+        if let Form::Csv(columns) = &mut self.form {
+            columns.forget();
+        }
+    }
+
     /// Takes a CSV file's first record: it names the columns.
     ///
     /// # Errors

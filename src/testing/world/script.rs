@@ -112,6 +112,7 @@ impl Source for Reader {
                 partition: partition as u32,
                 offset: *given as u64,
                 arrived: None,
+                heads_file: false,
             });
         }
         let partitions = self.script.partitions.iter().zip(&self.given);

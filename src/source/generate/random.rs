@@ -1,10 +1,12 @@
 //! Numbers that look random and are the same everywhere: splitmix64, a stream of its own per event.
 
 /// A stream of numbers.
+#[derive(Debug)]
 pub struct Random(u64);
 
 impl Random {
     /// The stream of the event with this number.
+    #[must_use]
     pub fn of(seed: u64, number: u64) -> Random {
         Random(
             seed.wrapping_mul(0xd1b5_4a32_d192_ed03) ^ number.wrapping_mul(0xa24b_aed4_963e_e407),
