@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
+use leitmotif::config::{Environment, RawConfig};
 
 /// One pattern in a page.
 struct Block {
@@ -97,6 +98,90 @@ fn every_example_of_the_language_page_holds() {
 fn every_example_for_users_of_flink_holds() {
     // One of the blocks is what the others share.
     assert_eq!(check("docs/coming-from-flink.md"), 6);
+}
+
+/// Texts of the blocks that begin with this line.
+fn fenced(page: &str, fence: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join(page)).expect("the page is there");
+    let mut found = Vec::new();
+    let mut rest = text.as_str();
+    while let Some((_, after)) = rest.split_once(&format!("\n{fence}\n")) {
+        let (block, after) = after.split_once("\n```").expect("a block is closed");
+        found.push(block.to_owned());
+        rest = after;
+    }
+    found
+}
+
+#[test]
+fn every_configuration_that_is_shown_can_be_read() {
+    let page = "docs/configuration.md";
+    let environment = Environment::new([("HOME".to_owned(), "/home/me".to_owned())]);
+    let blocks = fenced(page, "```toml");
+    assert_eq!(blocks.len(), 3);
+    for block in &blocks {
+        RawConfig::from_toml(page, block, &environment)
+            .unwrap_or_else(|wrong| panic!("{block}\n{wrong}"));
+    }
+    // The mistakes that the page shows are those that are told.
+    let wrong = "patterns = []\n\nshrads = 2\ndelay = \"5min\"\n";
+    let told = RawConfig::from_toml("leitmotif.toml", wrong, &environment);
+    let told = format!("error: {}", told.expect_err("mistakes"));
+    assert_eq!(fenced(page, "```text")[0], told);
+}
+
+#[test]
+fn every_key_is_documented() {
+    let text = fs::read_to_string(root().join("docs/configuration.md")).expect("the page is there");
+    // The first block says everything that can be said: each key of it has its row.
+    let all = &fenced("docs/configuration.md", "```toml")[0];
+    let keys = all.lines().filter_map(|line| line.split_once(" = "));
+    for (key, _) in keys.take(9) {
+        assert!(text.contains(&format!("\n| `{key}` |")), "{key}");
+    }
+    // A key that is not known is answered with those that are.
+    let told = RawConfig::from_toml("l.toml", "zzzzzzzz = 1", &Environment::default());
+    let told = told.expect_err("a mistake").to_string();
+    let (_, known) = told.split_once("there is ").expect("a list");
+    for key in known.split(", ") {
+        let row = [
+            format!("\n| `{key}` |"),
+            format!("\n| `[{key}]` |"),
+            format!("\n| `[{key}.NAME]` |"),
+        ];
+        assert!(row.iter().any(|row| text.contains(row)), "{key}");
+    }
+}
+
+#[test]
+fn every_metric_is_documented() {
+    let page = fs::read_to_string(root().join("docs/operations.md")).expect("the page is there");
+    let golden = fs::read_to_string(root().join("tests/golden/metrics.txt")).expect("the metrics");
+    let names = golden
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| {
+            let name = line.split(['{', ' ']).next().expect("a name");
+            let ends = ["_bucket", "_count", "_sum"];
+            let histogram = ends.iter().find_map(|end| name.strip_suffix(end));
+            histogram.unwrap_or(name)
+        });
+    let mut checked = 0;
+    for name in names {
+        assert!(page.contains(&format!("\n| `{name}` |")), "{name}");
+        checked += 1;
+    }
+    assert!(checked > 20);
+    for line in page
+        .lines()
+        .filter(|line| line.starts_with("| `leitmotif_"))
+    {
+        let name = line.split('`').nth(1).expect("a name");
+        assert!(
+            golden.contains(&format!("\n{name}")),
+            "{name} is documented and not there"
+        );
+    }
 }
 
 #[test]

@@ -181,10 +181,11 @@ impl Running {
         stdin.flush().expect("written");
     }
 
-    /// Asks until the answer is as wanted, for ten seconds.
-    fn ask(&self, path: &str, wanted: &str) -> String {
+    /// Asks until the answer is as wanted, for ten seconds, while records that are none trickle in.
+    fn ask(&mut self, path: &str, wanted: &str) -> String {
         let began = Instant::now();
         loop {
+            self.send("no record\n");
             let answer = self.get(path);
             if answer.contains(wanted) {
                 return answer;
@@ -215,8 +216,7 @@ fn running_engine_tells_its_numbers_until_it_ends() {
     let place = Place::new();
     let mut run = Running::start(&place);
     run.send(KNOCKS);
-    run.send("no record\n");
-    let events = "leitmotif_events_total{source=\"-\",outcome=\"malformed\"} 1\n";
+    let events = "leitmotif_events_total{source=\"-\",outcome=\"processed\"} 2\n";
     let answer = run.ask("/metrics", events);
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     assert!(
@@ -252,7 +252,7 @@ fn log_is_silent_unless_asked_and_goes_to_stderr() {
     assert!(
         ended
             .err
-            .contains(" INFO the run begins patterns=1 sources=1"),
+            .contains(" INFO the run begins patterns=1 sources=\"doors\" shards=1"),
         "{}",
         ended.err
     );

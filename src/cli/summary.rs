@@ -182,7 +182,7 @@ fn counted(count: u64, one: &str, many: &str) -> String {
 }
 
 /// `1,234,567`
-fn thousands(number: u64) -> String {
+pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -1,6 +1,6 @@
 //! An engine seen over HTTP: `/metrics /health /ready /patterns /status`.
 //!
-//! It runs on a thread of its own and only looks; no event ever waits for whoever asks. Nothing here changes anything, so there is nothing to protect
+//! It runs on a thread of its own and only looks; no event ever waits for whoever asks, and whoever pushes records and has to wait keeps nobody from asking. Nothing here changes anything, so there is nothing to protect
 //! but the numbers themselves: it listens where it is told to, and that is the loopback interface unless an address says otherwise.
 
 mod condition;

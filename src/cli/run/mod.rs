@@ -5,6 +5,8 @@ mod outputs;
 mod pretty;
 mod sources;
 
+#[cfg(not(feature = "http"))]
+use std::convert::Infallible;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -56,9 +58,10 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
     let running = Running::start(plan, shards, sources, outputs, drains)
         .context("the threads of the run can't be started")?;
     let _server = served(config.http, &running)?;
+    let names: Vec<&str> = wanted.iter().map(|source| source.name.as_str()).collect();
     tracing::info!(
         patterns = program.patterns.len(),
-        sources = wanted.len(),
+        sources = names.join(", "),
         shards = shards.count(),
         "the run begins"
     );
@@ -116,11 +119,11 @@ fn served(address: Option<SocketAddr>, running: &Running) -> Result<Option<Serve
 }
 
 #[cfg(not(feature = "http"))]
-fn served(address: Option<SocketAddr>, _: &Running) -> Result<()> {
+fn served(address: Option<SocketAddr>, _: &Running) -> Result<Option<Infallible>> {
     if address.is_some() {
         bail!("this build serves no metrics; leave http out, or build it with the feature http");
     }
-    Ok(())
+    Ok(None)
 }
 
 /// The patterns of a run as other commands name them.

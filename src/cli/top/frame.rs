@@ -3,8 +3,9 @@
 use leitmotif::engine::snapshot::{Activity, Histogram, Phase, Snapshot};
 
 use super::line::{Line, Look};
-use super::number::{bytes, count, duration, percent, rate};
+use super::number::{bytes, duration, percent, rate};
 use super::table::{Row, Table};
+use crate::cli::summary::thousands;
 
 /// How many characters the bar of a shard has.
 const BAR_WIDTH: usize = 20;
@@ -150,7 +151,7 @@ impl View<'_> {
                 .find(|other| other.name == source.name);
             let before = before.cloned().unwrap_or_default();
             let mut row = Row::plain(vec![
-                source.name.clone(),
+                shown(&source.name, "stdin"),
                 self.rate(before.read, source.read),
                 self.rate(before.processed, source.processed),
                 self.rate(before.late, source.late),
@@ -215,7 +216,7 @@ impl View<'_> {
             Row {
                 look,
                 cells: vec![
-                    format!("{}/{}", source.name, partition.partition),
+                    format!("{}/{}", shown(&source.name, "stdin"), partition.partition),
                     at.unwrap_or_else(|| "–".to_owned()),
                     lag.map_or_else(|| "–".to_owned(), duration),
                 ],
@@ -251,7 +252,7 @@ impl View<'_> {
         let rows = all.iter().map(|(before, after)| {
             let steps = after.partials.iter().filter(|(_, count)| *count > 0);
             let steps: Vec<String> = steps
-                .map(|(step, number)| format!("{step} {}", count(*number)))
+                .map(|(step, number)| format!("{step} {}", thousands(*number)))
                 .collect();
             Row {
                 look: if after.evicted > before.evicted {
@@ -265,7 +266,7 @@ impl View<'_> {
                     self.rate(before.timeouts, after.timeouts),
                     self.rate(before.suppressed, after.suppressed),
                     self.rate(before.evicted, after.evicted),
-                    count(live(&after.partials)),
+                    thousands(live(&after.partials)),
                 ],
                 note: steps.join(", "),
             }
@@ -301,8 +302,8 @@ impl View<'_> {
                     percent(blocked),
                     percent(share(before.idle_seconds, shard.idle_seconds)),
                     percent(shard.ring_fill),
-                    count(shard.waiting_events),
-                    count(shard.keys),
+                    thousands(shard.waiting_events),
+                    thousands(shard.keys),
                     self.rate(before.routed, shard.routed),
                 ],
                 note: bar(busy, blocked),
@@ -328,15 +329,11 @@ impl View<'_> {
             Row {
                 look: if troubled { Look::Loud } else { Look::Plain },
                 cells: vec![
-                    if output.name == "-" {
-                        "stdout".to_owned()
-                    } else {
-                        output.name.clone()
-                    },
+                    shown(&output.name, "stdout"),
                     self.rate(before.rows, output.rows),
                     bytes(self.per_second(before.bytes, output.bytes)),
                     percent(output.queue_fill),
-                    count(output.retries),
+                    thousands(output.retries),
                 ],
                 note: String::new(),
             }
@@ -354,6 +351,11 @@ impl View<'_> {
     fn per_second(&self, before: u64, after: u64) -> f64 {
         after.saturating_sub(before) as f64 / self.seconds
     }
+}
+
+/// A name, and what `-` stands for.
+fn shown(name: &str, dash: &str) -> String {
+    if name == "-" { dash } else { name }.to_owned()
 }
 
 /// RFC 3339, always as long.

@@ -1,24 +1,13 @@
 //! Numbers as they fit into a column.
 
+use crate::cli::summary::thousands;
+
 /// `12,345` per second; one decimal below ten.
 pub fn rate(per_second: f64) -> String {
     if per_second > 0.0 && per_second < 9.95 {
         return format!("{per_second:.1}");
     }
-    count(per_second.round() as u64)
-}
-
-/// `12,345`
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut shown = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
-            shown.push(',');
-        }
-        shown.push(digit);
-    }
-    shown
+    thousands(per_second.round() as u64)
 }
 
 /// `1.5 MB`
@@ -73,10 +62,6 @@ mod tests {
         assert_eq!(
             [0.0, 0.04, 3.25, 9.96, 1_234_567.8].map(rate),
             ["0", "0.0", "3.2", "10", "1,234,568"]
-        );
-        assert_eq!(
-            [0, 999, 1_000, 1_000_000].map(count),
-            ["0", "999", "1,000", "1,000,000"]
         );
         assert_eq!(
             [12.0, 1_500.0, 2.5e6, 9e15].map(bytes),

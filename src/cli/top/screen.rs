@@ -57,24 +57,23 @@ impl Screen {
         })
     }
 
-    /// Draws lines, at most as many as it has.
+    /// Draws lines that fit, from the top.
     ///
     /// # Errors
     /// When the terminal is gone.
     pub fn draw(&mut self, lines: &[Line]) -> Result<()> {
         let mut out = io::stdout().lock();
-        queue!(out, BeginSynchronizedUpdate, cursor::MoveTo(0, 0))?;
-        for (at, line) in lines.iter().enumerate() {
-            if at > 0 {
-                queue!(out, Print("\r\n"))?;
-            }
+        queue!(out, BeginSynchronizedUpdate)?;
+        // Cleared before it is drawn: after a line as wide as the screen, clearing would take its last character.
+        queue!(out, cursor::MoveTo(0, 0), Clear(ClearType::FromCursorDown))?;
+        for (row, line) in (0..).zip(lines) {
+            queue!(out, cursor::MoveTo(0, row))?;
             for (look, text) in line.pieces() {
                 self.put_on(&mut out, look)?;
                 queue!(out, Print(text), SetAttribute(Attribute::Reset), ResetColor)?;
             }
-            queue!(out, Clear(ClearType::UntilNewLine))?;
         }
-        queue!(out, Clear(ClearType::FromCursorDown), EndSynchronizedUpdate)?;
+        queue!(out, EndSynchronizedUpdate)?;
         Ok(out.flush()?)
     }
 
