@@ -299,7 +299,7 @@ mod tests {
                 target: Target::File(folder.path().join(path)),
                 ..spec
             },
-            Target::Stdout => spec,
+            _ => spec,
         };
         let specs: Result<Vec<OutputSpec>, Error> = specs
             .iter()
