@@ -212,7 +212,7 @@ x = [1]
             "l.toml:8:12: patterns is a list; write patterns = [\"folder\"]",
             "l.toml:9:10: source \"cards\" has no url; add one, such as url = \"events.ndjson\"",
             "l.toml:10:1: source \"cards\": unknown key \"uri\"; did you mean \"url\"?",
-            "l.toml:12:7: source \"a.parquet\": the ending does not tell the format; known are .ndjson .jsonl .json .csv, each also with .gz or .zst",
+            "l.toml:12:7: source \"a.parquet\": the ending does not tell the format; known are .ndjson .jsonl .json .csv, each also with .gz or .zst, and folders of them",
             "l.toml:13:8: source \"b\": idle: no source is ever that quick; write a longer time, or off",
             "l.toml:14:9: source \"b\": event: \"not a name\" is no name of an event type; write it as the patterns do, or leave event out where records tell their type",
             "l.toml:16:9: output \"fraud\": that is a whole number, no text; write it in quotes",
