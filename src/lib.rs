@@ -3,7 +3,7 @@
 //!
 //! Patterns are text in a language of their own (`docs/language.md`; what they mean exactly is in `docs/semantics.md`). [`compile`] checks them, all
 //! mistakes at once, and an [`Shard`] runs what it made over events in order of time. The engine does no I/O and reads no clock: whoever drives it
-//! brings sorted events and a [`Watermark`], and takes [`Row`]s. [`engine::intake`] makes sorted events of files; the `leitmotif` command is built of these parts.
+//! brings sorted events and a [`Watermark`], and takes [`Row`]s. [`engine::Running`] makes sorted events of sources, on threads; the `leitmotif` command is built of these parts.
 //!
 //! ```
 //! use std::sync::Arc;

@@ -77,6 +77,91 @@ fn a_folder_of_csv_files_is_read_by_name_whatever_the_order_of_their_columns() {
     assert_eq!(names, ["hits-000001.ndjson", "hits-000002.ndjson"]);
 }
 
+#[test]
+fn an_output_in_a_folder_that_is_read_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("in")).unwrap();
+    fs::write(folder.path().join("in/1.ndjson"), "").unwrap();
+    let refused = |output: &str, why: &str| {
+        let done = Command::new(assert_cmd::cargo::cargo_bin!("leitmotif"))
+            .current_dir(folder.path())
+            .arg("run")
+            .arg(root().join("benches/workloads/w1.motif"))
+            .args(["--source", "in/", "--output", output])
+            .output()
+            .expect("runs");
+        let err = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(2), "{err}");
+        assert!(err.contains(why), "{output}: {err}");
+    };
+    refused("in/", "both a source and an output");
+    refused("in/new.ndjson", "lies in a folder that is a source");
+    refused("./in/new/", "lies in a folder that is a source");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_followed_file_is_read_on_when_it_is_rotated() {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::process::{Command as Process, Stdio};
+
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.ndjson");
+    let append = |ts: u64, card: &str, amount: &str| {
+        let mut file = fs::File::options()
+            .append(true)
+            .create(true)
+            .open(&log)
+            .unwrap();
+        writeln!(
+            file,
+            "{{\"ts\":{ts},\"card\":\"{card}\",\"kind\":\"auth\",\"amount\":{amount},\"merchant\":\"m\",\"country\":\"US\"}}"
+        )
+        .unwrap();
+    };
+    append(1_700_000_000_000, "c1", "1");
+    append(1_700_000_001_000, "c1", "900");
+    let mut child = Process::new(assert_cmd::cargo::cargo_bin!("leitmotif"))
+        .current_dir(folder.path())
+        .arg("run")
+        .arg(root().join("benches/workloads/w1.motif"))
+        .args([
+            "--source",
+            "Txn=log.ndjson",
+            "--follow",
+            "--summary",
+            "json",
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let mut rows = BufReader::new(child.stdout.take().expect("piped"));
+    let mut row = || {
+        let mut line = String::new();
+        rows.read_line(&mut line).unwrap();
+        let row: Value = serde_json::from_str(&line).expect("a row");
+        row["key"].as_str().expect("a card").to_owned()
+    };
+    // This record's time lets the first row out.
+    append(1_700_000_002_000, "c2", "1");
+    assert_eq!(row(), "c1");
+    fs::rename(&log, folder.path().join("log.1")).unwrap();
+    append(1_700_000_003_000, "c2", "900");
+    append(1_700_000_004_000, "c3", "5");
+    assert_eq!(row(), "c2");
+    let told = Process::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(told.expect("kill runs").success());
+    let ended = child.wait_with_output().expect("ends");
+    let err = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(130), "{err}");
+    let summary: Value =
+        serde_json::from_str(err.lines().last().expect("a summary")).expect("JSON");
+    assert_eq!(summary["sources"][0]["read"], 5, "{err}");
+}
+
 #[cfg(all(unix, feature = "http"))]
 #[test]
 fn posted_records_come_out_as_rows_posted_to_a_webhook() {

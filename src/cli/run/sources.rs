@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use leitmotif::automaton::Tables;
@@ -45,23 +46,50 @@ pub fn wanted(config: &Config) -> Result<Vec<SourceConfig>> {
     let read = sources
         .iter()
         .filter_map(|source| match &source.spec.place {
-            Place::File { path, .. } => Some(path),
+            Place::File { path, .. } | Place::Folder(path) => Some(path),
             _ => None,
         });
     let read: Vec<_> = read
         .filter_map(|path| fs::canonicalize(path).ok())
         .collect();
     for output in &config.outputs {
-        if let Target::File(path) = &output.target
-            && fs::canonicalize(path).is_ok_and(|path| read.contains(&path))
-        {
+        let (Target::File(path) | Target::Folder { path, .. }) = &output.target else {
+            continue;
+        };
+        let Ok(written) = absolute(path) else {
+            continue;
+        };
+        if read.contains(&written) {
             bail!(
                 "\"{}\" is both a source and an output; it would be lost, so name another output",
                 path.display()
             );
         }
+        if written
+            .parent()
+            .is_some_and(|folder| read.iter().any(|path| path == folder))
+        {
+            bail!(
+                "\"{}\" lies in a folder that is a source; its rows would be read as events, so name another output",
+                path.display()
+            );
+        }
     }
     Ok(sources)
+}
+
+/// The one path of a file that may not be there yet.
+fn absolute(path: &Path) -> io::Result<PathBuf> {
+    match (path.parent(), path.file_name()) {
+        (Some(folder), Some(name)) if !path.exists() => {
+            let folder = match folder.as_os_str().is_empty() {
+                true => Path::new("."),
+                false => folder,
+            };
+            Ok(fs::canonicalize(folder)?.join(name))
+        }
+        _ => fs::canonicalize(path),
+    }
 }
 
 /// Opens every source.
