@@ -42,6 +42,7 @@
 
 pub mod automaton;
 pub mod config;
+pub mod embed;
 pub mod engine;
 pub mod event;
 #[cfg(feature = "http")]
@@ -54,9 +55,12 @@ pub mod source;
 pub mod testing;
 pub mod time;
 
-pub use automaton::{Row, Stream, Tables};
-pub use engine::Shard;
-pub use event::{Event, Position, Value};
-pub use lang::span::SourceMap;
-pub use lang::{Params, compile};
-pub use time::{Timestamp, Watermark};
+pub use embed::{
+    Builder, Engine, Error, ErrorKind, Finished, Input, Match, MatchId, Pushed, Running,
+};
+pub use event::formats::EventBuilder;
+pub use event::value::Decimal;
+pub use event::{Event, Value};
+pub use sink::Sink;
+pub use source::{Extent, Polled, Progress, Record, Source};
+pub use time::{Span, Timestamp, Watermark};

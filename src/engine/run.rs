@@ -91,6 +91,8 @@ impl Parts {
             .sum();
         let board = Arc::new(Board::new(partitions, shards));
         let meters: Vec<Arc<ShardMeter>> = shards.ids().map(|_| Arc::default()).collect();
+        let feeds = drains.iter().map(|drain| drain.feed.clone());
+        let feeds = feeds.chain(outputs.typed_feed()).collect();
         let (ways, collector) = rows::ways(shards, outputs);
         let mut workers: Vec<Worker> = shards
             .ids()
@@ -102,7 +104,6 @@ impl Parts {
                 Worker::new(id, shards, plan, board, links, rows, Arc::clone(meter))
             })
             .collect();
-        let feeds = drains.iter().map(|drain| drain.feed.clone()).collect();
         let watched = deal(sources, &mut workers);
         let pumps = drains
             .into_iter()

@@ -170,7 +170,11 @@ fn no_type(schema: &Schema, name: &str) -> Malformed {
 }
 
 fn no_field(declared: &EventType, name: &str) -> Malformed {
-    let fields: Vec<&str> = declared.fields.iter().map(|one| one.name.as_str()).collect();
+    let fields: Vec<&str> = declared
+        .fields
+        .iter()
+        .map(|one| one.name.as_str())
+        .collect();
     let (ty, fields) = (&declared.name, fields.join(", "));
     flawed(format!("no field \"{name}\" in {ty}; there is {fields}"))
 }
