@@ -14,7 +14,7 @@ use crate::{sink, source};
 ///
 /// let error = Engine::builder().patterns_text("a.motif", "pattern p {").build().unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::Patterns);
-/// assert!(error.to_string().contains("a.motif:1:12"), "{error}");
+/// assert!(error.to_string().contains("a.motif:1:11"), "{error}");
 /// ```
 pub struct Error {
     kind: ErrorKind,
