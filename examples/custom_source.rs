@@ -21,7 +21,6 @@ pattern guessed {
   match wrong: Login{3,} where not ok
    then right: Login where ok
   within 1m
-  skip past match
   emit alert { user, attempts: count(wrong) }
 }
 "#;

@@ -25,7 +25,7 @@ pattern silent {
 # Each full minute, by the clock.
 pattern minutes {
   key device
-  match readings: Reading{1,} until every 1m
+  match readings: Reading+ tumble 1m
   emit minute { device, readings: count(readings), hottest: max(readings.celsius) }
 }
 "#;

@@ -401,7 +401,8 @@ proptest! {
         let mut found = Vec::new();
         for (nth, (held_up, small)) in (0..).zip(&events) {
             let event = txn(nth * 20 - held_up, if *small { 1 } else { 900 });
-            prop_assert!(!matches!(once.push(event.clone()).unwrap(), Pushed::Late { .. }));
+            let is_late = matches!(once.push(event.clone()).unwrap(), Pushed::Late { .. });
+            prop_assert!(!is_late);
             often.push(event).unwrap();
             if (nth as usize).is_multiple_of(fetch_every) {
                 found.extend(often.matches());
