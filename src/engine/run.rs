@@ -23,7 +23,7 @@ use crate::sink::{Drain, Feed, LATENCY_MICROS, Outputs};
 use crate::source::{Progress, Source};
 
 /// A source of a run.
-pub struct SourceSetup {
+pub(crate) struct SourceSetup {
     /// The name under which it is spoken of.
     pub name: String,
     /// Its readers, which share its partitions, each with what understands the records. They are dealt to the shards in turn.
