@@ -15,7 +15,7 @@ use super::snapshot::{
     Activity, Histogram, OutputSnapshot, PartitionSnapshot, PatternSnapshot, Phase, Snapshot,
     SourceSnapshot,
 };
-use super::worker::{Order, Worker};
+use super::worker::{Order, WorkerSetup};
 use crate::automaton::Tally;
 use crate::event::formats::Decoder;
 use crate::key::Shards;
@@ -34,7 +34,7 @@ pub struct SourceSetup {
 
 /// The moving parts of a run.
 pub(crate) struct Parts {
-    pub workers: Vec<Worker>,
+    pub workers: Vec<WorkerSetup>,
     /// With more than one shard.
     pub collector: Option<Collector>,
     pub pumps: Vec<Pump>,
@@ -92,14 +92,20 @@ impl Parts {
         let board = Arc::new(Board::new(partitions, shards));
         let meters: Vec<Arc<ShardMeter>> = shards.ids().map(|_| Arc::default()).collect();
         let (ways, collector) = rows::ways(shards, outputs);
-        let mut workers: Vec<Worker> = shards
+        let mut workers: Vec<WorkerSetup> = shards
             .ids()
             .zip(link::mesh(shards))
             .zip(ways)
             .zip(&meters)
-            .map(|(((id, links), rows), meter)| {
-                let (plan, board) = (Arc::clone(&plan), Arc::clone(&board));
-                Worker::new(id, shards, plan, board, links, rows, Arc::clone(meter))
+            .map(|(((id, links), rows), meter)| WorkerSetup {
+                id,
+                shards,
+                plan: Arc::clone(&plan),
+                board: Arc::clone(&board),
+                links,
+                rows,
+                meter: Arc::clone(meter),
+                readings: Vec::new(),
             })
             .collect();
         let feeds = drains.iter().map(|drain| drain.feed.clone()).collect();
@@ -125,7 +131,7 @@ impl Parts {
 }
 
 /// Deals readers to workers in turn.
-fn deal(sources: Vec<SourceSetup>, workers: &mut [Worker]) -> Vec<WatchedSource> {
+fn deal(sources: Vec<SourceSetup>, workers: &mut [WorkerSetup]) -> Vec<WatchedSource> {
     let mut entries = 0;
     let mut turn = (0..workers.len()).cycle();
     let mut watched = Vec::with_capacity(sources.len());
@@ -145,7 +151,7 @@ fn deal(sources: Vec<SourceSetup>, workers: &mut [Worker]) -> Vec<WatchedSource>
                 timing: source.timing,
             };
             let to = turn.next().expect("there is a worker");
-            workers[to].add(reading, entry);
+            workers[to].readings.push((reading, entry));
         }
         partitions.sort_unstable();
         watched.push(WatchedSource {

@@ -11,7 +11,7 @@ use super::pump::{Patience, Pump};
 use super::rows::Collector;
 use super::run::{Account, Parts, SourceSetup, Watch};
 use super::snapshot::{Phase, Snapshot};
-use super::worker::{Failure, Turn, Worker};
+use super::worker::{Failure, Turn, WorkerSetup};
 use crate::key::Shards;
 use crate::sink::{self, Drain, Outputs};
 use crate::source;
@@ -105,13 +105,13 @@ impl Running {
             running.spawn("rows".to_owned(), |thread| thread.collect(collector))?;
         }
         let cores = cores_for(workers.len());
-        for (number, worker) in workers.into_iter().enumerate() {
+        for (number, setup) in workers.into_iter().enumerate() {
             let core = cores.get(number).copied();
             running.spawn(format!("shard-{number}"), move |thread| {
                 if let Some(core) = core {
                     core_affinity::set_for_current(core);
                 }
-                thread.work(number, worker)
+                thread.work(number, setup)
             })?;
         }
         running.watch.enter(Phase::Running);
@@ -240,7 +240,8 @@ impl Thread {
         self.watch.stop();
     }
 
-    fn work(&self, number: usize, mut worker: Worker) -> Result<(), RunError> {
+    fn work(&self, number: usize, setup: WorkerSetup) -> Result<(), RunError> {
+        let mut worker = setup.build();
         let meter = Arc::clone(self.watch.meter(number));
         let mut rest = REST.0;
         let mut before = self.shared.micros();

@@ -8,7 +8,7 @@ use super::token::{Cut, Token};
 use super::{Flaw, Malformed};
 
 /// Reads records of one file, whose columns all have names.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Columns {
     reader: Reader,
     /// The fields' text without quotes, one after the other.

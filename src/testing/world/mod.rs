@@ -116,7 +116,9 @@ struct World {
 impl World {
     fn new(parts: Parts, seed: u64) -> World {
         World {
-            workers: parts.workers.into_iter().map(Some).collect(),
+            workers: (parts.workers.into_iter())
+                .map(|setup| Some(setup.build()))
+                .collect(),
             collector: parts.collector,
             pumps: parts.pumps.into_iter().map(Some).collect(),
             watch: parts.watch,
