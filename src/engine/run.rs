@@ -22,6 +22,9 @@ use crate::key::Shards;
 use crate::sink::{Drain, Feed, LATENCY_MICROS, Outputs};
 use crate::source::{Progress, Source};
 
+/// A turn takes far less than a second; one that takes this long will not end.
+const STUCK_MICROS: u64 = 30_000_000;
+
 /// A source of a run.
 pub struct SourceSetup {
     /// The name under which it is spoken of.
@@ -74,6 +77,8 @@ pub struct Account {
     pub tallies: Vec<Tally>,
     /// Rows written to sinks.
     pub rows: u64,
+    /// From the arrival of the event that completed a match to its row being written.
+    pub latency: Histogram,
 }
 
 impl Parts {
@@ -192,6 +197,20 @@ impl Watch {
         &self.0.meters[shard]
     }
 
+    /// The shard that has not ended a turn for longer than it may, if there is one. `micros`: the run's clock.
+    pub(crate) fn stuck(&self, micros: u64) -> Option<String> {
+        let silent = self
+            .0
+            .meters
+            .iter()
+            .map(|meter| meter.silent_micros(micros));
+        let (shard, silent) = silent.enumerate().max_by_key(|(_, silent)| *silent)?;
+        (silent > STUCK_MICROS).then(|| {
+            let seconds = silent / 1_000_000;
+            format!("shard {shard} has not answered for {seconds}s")
+        })
+    }
+
     /// How far all sources together have been read; `None` when that is not known of one of them.
     #[must_use]
     pub fn progress(&self) -> Option<Progress> {
@@ -214,6 +233,7 @@ impl Watch {
                 .collect(),
             tallies: vec![Tally::default(); watched.plan.program().patterns.len()],
             rows: watched.feeds.iter().map(Feed::rows).sum(),
+            latency: latency(&watched.feeds),
             ..Account::default()
         };
         for report in watched.meters.iter().map(|meter| meter.read()) {
@@ -259,7 +279,7 @@ impl Watch {
                 })
                 .collect(),
             outputs: watched.feeds.iter().map(output).collect(),
-            detection_latency: latency(&watched.feeds),
+            detection_latency: account.latency,
         }
     }
 

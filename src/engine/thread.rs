@@ -154,6 +154,12 @@ impl Running {
         move || watch.snapshot(shared.began.elapsed().as_secs_f64())
     }
 
+    /// A function that tells which shard has stopped answering, if one has, for other threads.
+    pub fn stuck(&self) -> impl Fn() -> Option<String> + Clone + Send + Sync + 'static {
+        let (watch, shared) = (self.watch.clone(), Arc::clone(&self.shared));
+        move || watch.stuck(shared.micros())
+    }
+
     /// How far all sources together have been read; `None` when that is not known of one of them.
     #[must_use]
     pub fn progress(&self) -> Option<Progress> {
@@ -261,8 +267,12 @@ impl Thread {
                 after - before,
             );
             before = after;
+            meter.seen(after);
             match turn {
-                Turn::Done => return Ok(()),
+                Turn::Done => {
+                    meter.seen(u64::MAX);
+                    return Ok(());
+                }
                 Turn::Busy => rest = REST.0,
                 Turn::Blocked | Turn::Idle => {
                     if self.watch.is_stopping() && self.shared.lock().is_some() {
