@@ -9,6 +9,7 @@ use std::mem::Discriminant;
 use super::expression::{Compiled, Scope};
 use super::lookup::{Ask, Bounds, ByValue};
 use super::shape::pairwise;
+use super::shared::{Memo, Part};
 use super::variants::Variants;
 use crate::event::{FieldId, Value};
 use crate::lang::pattern::BinaryOp;
@@ -18,7 +19,7 @@ use crate::lang::pattern::BinaryOp;
 pub(crate) struct Conditions {
     size: usize,
     /// What all of them ask.
-    common: Vec<Compiled>,
+    common: Vec<Part>,
     columns: Vec<Column>,
 }
 
@@ -64,7 +65,7 @@ impl Conditions {
             for (asked, place) in asked.iter_mut().zip(places.iter().flatten()) {
                 asked.remove(*place);
             }
-            common.extend(places.map(|_| candidate.clone()));
+            common.extend(places.map(|_| Part::Own(candidate.clone())));
         }
         Conditions {
             size,
@@ -73,9 +74,14 @@ impl Conditions {
         }
     }
 
+    /// What all variants ask.
+    pub(crate) fn common(&mut self) -> &mut Vec<Part> {
+        &mut self.common
+    }
+
     /// The variants whose condition holds; `None` if there are none.
-    pub(crate) fn holding(&self, scope: &Scope<'_>) -> Option<Variants> {
-        if !self.common.iter().all(|condition| condition.holds(scope)) {
+    pub(crate) fn holding(&self, scope: &Scope<'_>, memo: &mut Memo<'_>) -> Option<Variants> {
+        if !memo.all_hold(&self.common, scope) {
             return None;
         }
         let mut holding = Variants::all(self.size);
