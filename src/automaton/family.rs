@@ -42,7 +42,7 @@ enum Local {
 pub(crate) enum Fits {
     /// Of the only one.
     One(StepMask),
-    /// Of sets of variants; no variant is in two, and those on which the event has no bearing are in none.
+    /// Of sets of variants, of which none is empty; no variant is in two, and those on which the event has no bearing are in none.
     Many(Arc<Vec<Fitting>>),
 }
 
@@ -150,9 +150,10 @@ impl Family {
                 let fittings = self.tell_apart(steps, |step| {
                     conditions[usize::from(step.0)].holding(&scope, memo)
                 });
-                let interest = fittings.iter().map(|fitting| fitting.interest).max();
-                let fits = Fits::Many(Arc::new(fittings));
-                (fits, interest.unwrap_or(Interest::None))
+                match fittings.iter().map(|fitting| fitting.interest).max() {
+                    Some(interest) => (Fits::Many(Arc::new(fittings)), interest),
+                    None => (Fits::One(StepMask::default()), Interest::None),
+                }
             }
         }
     }
@@ -163,9 +164,9 @@ impl Family {
         steps: StepMask,
         mut holding: impl FnMut(StepId) -> Option<Variants>,
     ) -> Vec<Fitting> {
-        let mut sets = vec![(Variants::all(self.variants.len()), StepMask::default())];
+        let mut sets: Vec<(Variants, StepMask)> = Vec::new();
         for step in steps.steps() {
-            let Some(holding) = holding(step) else {
+            let Some(mut holding) = holding(step) else {
                 continue;
             };
             for at in 0..sets.len() {
@@ -173,6 +174,7 @@ impl Family {
                 let Some(shared) = variants.shared(&holding) else {
                     continue;
                 };
+                holding.remove(&shared);
                 if shared == *variants {
                     fits.add(step);
                 } else {
@@ -181,6 +183,17 @@ impl Family {
                     variants.remove(&shared);
                     sets.push((shared, with));
                 }
+            }
+            if !holding.is_empty() {
+                sets.push((holding, StepMask::of(step)));
+            }
+        }
+        let nothing = StepMask::default();
+        if self.nfa.interest(nothing) != Interest::None {
+            let mut rest = Variants::all(self.variants.len());
+            sets.iter().for_each(|(variants, _)| rest.remove(variants));
+            if !rest.is_empty() {
+                sets.push((rest, nothing));
             }
         }
         let fittings = sets.into_iter().filter_map(|(variants, fits)| {

@@ -5,6 +5,7 @@ mod chain;
 mod choice;
 mod compile;
 mod conditions;
+mod constants;
 mod describe;
 mod expression;
 mod family;

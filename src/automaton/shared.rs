@@ -1,4 +1,4 @@
-//! Conditions that several steps ask, of whichever pattern: each is judged at most once per event.
+//! Conditions that several steps ask, of whichever pattern: each is judged at most once per event, when it is first asked.
 
 use hashbrown::HashMap;
 use smallvec::SmallVec;
@@ -8,6 +8,9 @@ use super::expression::{Compiled, Scope};
 /// Conditions that are asked more than once, by number.
 #[derive(Debug, Default)]
 pub(crate) struct SharedConditions(Vec<Compiled>);
+
+/// From how many askers on a comparison with a constant is shared: it costs hardly more than to remember its result.
+const PLAIN_FROM: usize = 4;
 
 /// One of the conditions that all must hold for a step.
 #[derive(Clone, Debug)]
@@ -27,7 +30,7 @@ pub(crate) struct Memo<'a> {
 }
 
 impl SharedConditions {
-    /// Takes the conditions that occur more than once out of lists of parts.
+    /// Takes the conditions that occur often enough out of lists of parts.
     pub(crate) fn take_out<'a>(lists: impl Iterator<Item = &'a mut Vec<Part>>) -> SharedConditions {
         let mut places: HashMap<u64, Vec<(Compiled, Vec<&'a mut Part>)>> = HashMap::new();
         for part in lists.flatten() {
@@ -43,7 +46,8 @@ impl SharedConditions {
         }
         let mut shared = Vec::new();
         for (condition, asked) in places.into_values().flatten() {
-            if asked.len() < 2 {
+            let plain = matches!(condition, Compiled::FieldConst(..));
+            if asked.len() < if plain { PLAIN_FROM } else { 2 } {
                 continue;
             }
             let number = u32::try_from(shared.len()).expect("fewer than 2^32 conditions");
