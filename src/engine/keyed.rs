@@ -227,3 +227,6 @@ impl<S: Holding> Keys<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
