@@ -127,8 +127,8 @@ impl Shard {
         let mut from = first;
         for level in 1..self.levels.len() {
             let upto = out.len();
-            for at in from..upto {
-                if let Some(derived) = self.derive(&out[at]) {
+            for ordered in &out[from..upto] {
+                if let Some(derived) = self.derive(ordered) {
                     self.receive(derived);
                 }
             }
