@@ -8,7 +8,7 @@ use super::token::{Cut, Token};
 use super::{Flaw, Malformed};
 
 /// Reads records of one file, whose columns all have names.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Columns {
     reader: Reader,
     /// The fields' text without quotes, one after the other.
@@ -23,6 +23,21 @@ pub(super) struct Columns {
     names: Vec<String>,
     /// By slot: its column.
     at: Vec<Option<usize>>,
+}
+
+/// Another reader of the same columns. Between records a reader has no state; `csv_core`'s own clone forgets what bytes mean.
+impl Clone for Columns {
+    fn clone(&self) -> Columns {
+        Columns {
+            reader: Reader::new(),
+            text: Vec::new(),
+            ends: self.ends.clone(),
+            count: self.count,
+            width: self.width,
+            names: self.names.clone(),
+            at: self.at.clone(),
+        }
+    }
 }
 
 impl Columns {
