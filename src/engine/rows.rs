@@ -14,8 +14,8 @@ use crate::sink::{self, Handed, Outputs};
 use crate::source::{Rejected, Rejection};
 use crate::time::Watermark;
 
-/// How many packets of rows the ring between a shard and the collector holds.
-const RING_PACKETS: usize = 64;
+/// How many packets of rows the ring between a shard and the collector holds. Few: one may hold all rows of a long batch.
+const RING_PACKETS: usize = 8;
 
 /// So many rows may wait for room in the ring without holding up their shard.
 const WAITING_ROWS: usize = 1024;

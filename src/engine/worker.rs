@@ -167,7 +167,7 @@ impl Worker {
         };
         let passed = order == Order::GoOn && self.pass(now, read);
         let room = self.hand_on()?;
-        let done = room && (order == Order::Stop || self.has_passed_all());
+        let done = room && self.links.is_empty() && (order == Order::Stop || self.has_passed_all());
         if done {
             self.report(now);
             return Ok(match self.rows.finish() {
@@ -194,16 +194,23 @@ impl Worker {
             promises,
             ..
         } = self;
-        links.receive(|from, packet| match packet {
-            Packet::Events(events) => events.into_iter().for_each(|judged| reorder.push(judged)),
-            Packet::Derived(events) => events
+        links.receive(|from, packet| {
+            let Packet {
+                events,
+                derived,
+                promises: promised,
+            } = packet;
+            events.into_iter().for_each(|judged| reorder.push(judged));
+            derived
                 .into_iter()
-                .for_each(|derived| shard.receive(derived)),
-            Packet::Promise { level, upto } => promises[level][usize::from(from.0)] = upto,
+                .for_each(|derived| shard.receive(derived));
+            for (level, upto) in promised {
+                promises[level][usize::from(from.0)] = upto;
+            }
         })
     }
 
-    /// Moves what is finished on its way; true if all found room.
+    /// Moves what is finished on its way; true if next to all found room.
     fn hand_on(&mut self) -> Result<bool, Failure> {
         let links = self.links.flush();
         let rows = self.rows.hand_over().map_err(Failure::Sink)?;
