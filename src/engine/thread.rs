@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::intake::Now;
 use super::meter::Spent;
 use super::plan::Plan;
-use super::pump::{Patience, Pump};
+use super::pump::Pump;
 use super::rows::Collector;
 use super::run::{Account, Parts, SourceSetup, Watch};
 use super::snapshot::{Phase, Snapshot};
@@ -311,7 +311,7 @@ impl Thread {
 
     fn pump(&self, mut pump: Pump) -> Result<(), RunError> {
         loop {
-            let turn = pump.turn(Patience::Some(SINK_REST), || self.shared.micros());
+            let turn = pump.turn(Some(SINK_REST), || self.shared.micros());
             match turn.map_err(RunError::Sink)? {
                 Turn::Done => return Ok(()),
                 Turn::Busy | Turn::Blocked | Turn::Idle => {}
