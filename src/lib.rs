@@ -1,47 +1,152 @@
 //! Leitmotif finds patterns in streams of events: "a small payment, then a large one on the same card within 10 minutes",
-//! "no heartbeat for 2 minutes".
+//! "no heartbeat for 2 minutes", "the average per minute".
 //!
-//! Patterns are text in a language of their own (`docs/language.md`; what they mean exactly is in `docs/semantics.md`). [`compile`] checks them, all
-//! mistakes at once, and an [`Shard`] runs what it made over events in order of time. The engine does no I/O and reads no clock: whoever drives it
-//! brings sorted events and a [`Watermark`], and takes [`Row`]s. [`engine::Running`] makes sorted events of sources, on threads; the `leitmotif` command is built of these parts.
+//! Patterns are text in a language of their own, checked before anything runs (`docs/language.md`; what they mean exactly is in `docs/semantics.md`). A program
+//! gives events and gets a [`Match`] for everything found. This page is the way in; `docs/embedding.md` has the same in a nutshell, and `examples/` whole programs.
+//!
+//! # A first match
 //!
 //! ```
-//! use std::sync::Arc;
-//! use leitmotif::{compile, Event, Params, Position, Row, Shard, SourceMap, Tables, Timestamp, Value, Watermark};
+//! use leitmotif::{Engine, Event, Timestamp};
 //!
-//! let mut sources = SourceMap::default();
-//! sources.add("probe.motif", r#"
-//!     event Txn { at: timestamp time, card: string, amount: int }
-//!     pattern probe_then_drain {
-//!       key card
-//!       match probe: Txn where amount < 5 then drain: Txn where amount > 500
-//!       within 10m
-//!       emit fraud { card, spent: drain.amount }
+//! let mut engine = Engine::builder()
+//!     .patterns_text("probe.motif", r#"
+//!         event Txn { at: timestamp time, card: string, amount: int }
+//!         pattern probe_then_drain {
+//!           key card
+//!           match probe: Txn where amount < 5 then drain: Txn where amount > 500
+//!           within 10m
+//!           emit fraud { card, spent: drain.amount }
+//!         }
+//!     "#)
+//!     .build()?;
+//! let at = |seconds: i64| Timestamp(1_700_000_000_000 + seconds * 1_000);
+//! engine.push(Event::of("Txn", at(0)).set("card", "c1").set("amount", 1))?;
+//! engine.push(Event::of("Txn", at(30)).set("card", "c1").set("amount", 900))?;
+//! let found = engine.finish().matches;
+//! assert_eq!(found[0].to_string(), "fraud { card: c1, spent: 900 }");
+//! # Ok::<(), leitmotif::Error>(())
+//! ```
+//!
+//! # Two ways to use it
+//!
+//! **In your thread.** [`Builder::build`] makes an [`Engine`]. It does nothing by itself: [`Engine::push`] takes an event, [`Engine::matches`] gives out what was
+//! found, [`Engine::finish`] ends time. For programs that have events in their hands already, for tests and for simulations: no thread, no clock, no I/O.
+//!
+//! **On threads.** [`Builder::start`] opens sources and outputs, deals keys to as many shards as you like and gives back a [`Running`] to look at, stop and wait for.
+//! For streams: files, folders, HTTP and your own [`Source`]s in; files, webhooks and your own [`Sink`]s, or typed matches ([`Builder::on_match`],
+//! [`Builder::matches_to`]), out. Everything between is bounded: when you are slow, sources wait.
+//!
+//! Both give the same rows in the same order, with the same ids.
+//!
+//! # Time and lateness
+//!
+//! Time is the time of events, in milliseconds ([`Timestamp`], [`Span`]). Events may be out of order by as much as [`Builder::delay`]; the newest time less the
+//! delay is the [`Watermark`], and what lies before it is decided. So a match is seen once an event *after* it, by more than the delay, has come. An event before the
+//! watermark is late: it is dropped, counted, and [`Pushed::Late`] says by how much. When nothing happens, time stands still, unless
+//! [`Engine::advance_to`] says how late it is; sources on threads have [`Input::idle`] for it.
+//!
+//! One absurd time must not carry the watermark away. A time more than a day ahead of all others, and the very first, is held back until the next one confirms it
+//! ([`Pushed::Held`]); times outside 2000 to 2199 are refused.
+//!
+//! # Keys and shards
+//!
+//! `key card` gives every card a pattern of its own, with state as long as something may still come of it. Keys are independent, so they can be dealt to threads:
+//! [`Builder::shards`]. An `unkeyed` pattern lives on one shard.
+//!
+//! # Outputs
+//!
+//! A pattern's `emit fraud { … }` makes rows of the output `fraud`. Bind it to a place with [`Builder::output`], take it typed, or both. Three outputs are always
+//! there, on threads, for whoever binds them: `late` and `malformed` records, and `evicted` partial matches that gave way to `bound`. What is not bound is counted all the
+//! same, in the [`Account`](engine::Account).
+//!
+//! # A source of your own
+//!
+//! ```
+//! use std::sync::mpsc::sync_channel;
+//! use leitmotif::source::Error;
+//! use leitmotif::{Engine, Extent, Input, Polled, Progress, Record, Source};
+//!
+//! struct Counter(u64);
+//!
+//! impl Source for Counter {
+//!     fn poll(&mut self, take: &mut dyn FnMut(Record<'_>)) -> Result<Polled, Error> {
+//!         self.0 += 1;
+//!         let line = format!(r#"{{"at": {}, "n": {}}}"#, 1_700_000_000_000 + self.0 * 1_000, self.0);
+//!         take(Record { bytes: line.as_bytes(), partition: 0, offset: self.0, arrived: None, heads_file: false });
+//!         Ok(if self.0 == 100 { Polled::End } else { Polled::More })
 //!     }
-//! "#);
-//! let program = Arc::new(compile(&sources, &Params::default()).program.expect("no mistakes"));
-//! let mut engine = Shard::alone(Arc::clone(&program), &Tables::empty(&program)).expect("a simple pattern");
+//!     fn partitions(&self) -> Vec<u32> { vec![0] }
+//!     fn extent(&self) -> Extent { Extent::Bounded }
+//!     fn progress(&self) -> Option<Progress> { None }
+//! }
 //!
-//! let txn = program.schema.find("Txn").expect("declared above");
-//! let event = |seconds: i64, amount: i64| Event {
-//!     ty: txn,
-//!     time: Timestamp(seconds * 1_000),
-//!     position: Position { source: 0, partition: 0, offset: seconds as u64 },
-//!     values: Box::new([Value::Timestamp(Timestamp(seconds * 1_000)), Value::Str("c1".into()), Value::Int(amount)]),
-//! };
-//! let mut rows: Vec<Row> = Vec::new();
-//! engine.advance(&[event(0, 1), event(30, 900)], Watermark::FINAL, &mut rows);
-//! assert_eq!(rows.len(), 1);
-//! assert_eq!(&*rows[0].values, [Value::Str("c1".into()), Value::Int(900)]);
+//! let (queue, matches) = sync_channel(16);
+//! let running = Engine::builder()
+//!     .patterns_text("tick.motif", "event Tick { at: timestamp time, n: int }
+//!         pattern tenth { unkeyed match t: Tick where n % 10 == 0 within 1s emit round { n: t.n } }")
+//!     .source("ticks", Input::from(Counter(0)).event_type("Tick"))
+//!     .matches_to(queue)
+//!     .start()?;
+//! let numbers: Vec<i64> = matches.iter().filter_map(|found| found.get("n")?.as_int()).collect();
+//! assert_eq!(numbers, [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
+//! running.wait()?;
+//! # Ok::<(), leitmotif::Error>(())
 //! ```
 //!
-//! Modules, each using only those before it: [`time`], [`event`], [`lang`], [`automaton`], [`source`], [`sink`], [`engine`], [`config`]; behind the feature `http` what is reached by HTTP, behind `testing`
-//! the reference matcher that judges the engine.
+//! # A sink of your own
+//!
+//! A [`Sink`] takes rows as text, whole lines at a time, on a thread of its own. If it fails, the run ends with its error.
+//!
+//! ```
+//! use std::sync::{Arc, Mutex};
+//! use leitmotif::{sink, Engine, Sink};
+//!
+//! struct Memory(Arc<Mutex<Vec<u8>>>);
+//!
+//! impl Sink for Memory {
+//!     fn write(&mut self, rows: &[u8]) -> Result<(), sink::Error> {
+//!         let mut memory = self.0.lock().map_err(|_| sink::Error::new("output \"memory\": its lock is poisoned"))?;
+//!         memory.extend_from_slice(rows);
+//!         Ok(())
+//!     }
+//!     fn flush(&mut self) -> Result<(), sink::Error> { Ok(()) }
+//! }
+//!
+//! let memory = Arc::default();
+//! let running = Engine::builder()
+//!     .patterns_text("small.motif", "event Txn { ts: timestamp time, card: string, amount: decimal }
+//!         pattern small { key card match a: Txn where amount < 1 within 1s emit tiny { card, amount: a.amount } }")
+//!     .source("cards", "Txn=generate:cards?events=10000&seed=7")
+//!     .output("tiny", Memory(Arc::clone(&memory)))
+//!     .start()?;
+//! let account = running.wait()?;
+//! let rows = String::from_utf8(memory.lock().unwrap().clone()).unwrap();
+//! assert_eq!(rows.lines().count() as u64, account.rows);
+//! assert!(rows.starts_with(r#"{"output":"tiny","pattern":"small","key":""#));
+//! # Ok::<(), leitmotif::Error>(())
+//! ```
+//!
+//! # Features
+//!
+//! | feature | brings |
+//! |---|---|
+//! | `http` (default) | sources that take records by HTTP, webhooks, metrics for the command line |
+//! | `cli` (default) | the `leitmotif` command; a program that embeds the engine does without: `default-features = false` |
+//! | `jemalloc` (default) | the allocator of the command |
+//! | `testing` | the reference matcher that judges the engine, and what makes random patterns and events |
+//!
+//! # What is public
+//!
+//! The root of the crate is for programs and changes with care. The modules are public for the command, tests and tools that need more of the inside, such as the
+//! checked program ([`lang::pattern`]) or what a running engine shows ([`engine::snapshot`]); they move as the engine does. Each uses only those
+//! before it: [`time`], [`event`], [`key`], [`lang`], [`automaton`], [`source`], [`sink`], [`engine`], [`config`], [`embed`].
 
 #![deny(missing_docs)]
 
 pub mod automaton;
 pub mod config;
+pub mod embed;
 pub mod engine;
 pub mod event;
 #[cfg(feature = "http")]
@@ -54,9 +159,12 @@ pub mod source;
 pub mod testing;
 pub mod time;
 
-pub use automaton::{Row, Stream, Tables};
-pub use engine::Shard;
-pub use event::{Event, Position, Value};
-pub use lang::span::SourceMap;
-pub use lang::{Params, compile};
-pub use time::{Timestamp, Watermark};
+pub use embed::{
+    Builder, Engine, Error, ErrorKind, Finished, Input, Match, MatchId, Pushed, Running,
+};
+pub use event::formats::EventBuilder;
+pub use event::value::Decimal;
+pub use event::{Event, Value};
+pub use sink::Sink;
+pub use source::{Extent, Polled, Progress, Record, Source};
+pub use time::{Span, Timestamp, Watermark};

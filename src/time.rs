@@ -49,6 +49,13 @@ impl Watermark {
     pub const FINAL: Watermark = Watermark(Timestamp::MAX);
 }
 
+/// Whole milliseconds, held at what a span can be. What is below a millisecond is cut off.
+impl From<std::time::Duration> for Span {
+    fn from(duration: std::time::Duration) -> Span {
+        Span(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
 /// Units a duration is written in, largest first.
 const UNITS: [(i64, &str); 5] = [
     (86_400_000, "d"),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules of the library, each of which may import only from its left.
-const ORDER: [&str; 13] = [
+const ORDER: [&str; 14] = [
     "time",
     "event",
     "key",
@@ -17,6 +17,7 @@ const ORDER: [&str; 13] = [
     "checkpoint",
     "engine",
     "config",
+    "embed",
     "testing",
 ];
 

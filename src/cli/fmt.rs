@@ -12,8 +12,8 @@ use similar::TextDiff;
 
 use super::Outcome;
 use super::args::FmtArgs;
-use super::files;
 use super::program::show as show_diagnostics;
+use leitmotif::embed::files;
 
 /// The name of stdin, on the command line and in messages.
 const STDIN: &str = "-";

@@ -7,7 +7,6 @@ mod args;
 mod check;
 mod config;
 mod explain;
-mod files;
 mod fmt;
 #[cfg(feature = "http")]
 mod http;

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use anyhow::{Result, bail};
+use leitmotif::embed::files;
 use leitmotif::lang::Params;
 use leitmotif::lang::diagnostic::render::{Style, render};
 use leitmotif::lang::diagnostic::{Diagnostic, Severity};
@@ -10,7 +11,6 @@ use leitmotif::lang::pattern::Program;
 use leitmotif::lang::span::SourceMap;
 
 use super::args::{Named, ProgramArgs};
-use super::files;
 
 /// Pattern files with what came of them.
 pub struct Loaded {

@@ -14,7 +14,7 @@ use super::watermark::combined;
 use crate::event::formats::Decoder;
 use crate::source::{Error, Polled, Progress, Rejected, Source};
 use crate::time::{Span, Timestamp, Watermark};
-use lane::Lane;
+pub(crate) use lane::{Arriving, Fate, Lane};
 
 /// Takes records that take no part.
 pub(crate) type Reject<'a> = dyn FnMut(Rejected<'_>) + 'a;

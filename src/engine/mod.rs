@@ -21,6 +21,7 @@ mod rows;
 mod run;
 mod shard;
 pub mod snapshot;
+mod solo;
 mod thread;
 mod timers;
 mod watermark;
@@ -29,6 +30,7 @@ mod worker;
 use crate::automaton::TooComplex;
 use crate::time::{Timestamp, Watermark};
 
+pub(crate) use intake::Fate;
 #[cfg(feature = "testing")]
 pub(crate) use intake::Now;
 pub use intake::{Counts, TimeBasis, Timing};
@@ -42,6 +44,7 @@ pub(crate) use rows::Collector;
 pub(crate) use run::Parts;
 pub use run::{Account, SourceSetup, Watch};
 pub use shard::Shard;
+pub(crate) use solo::Solo;
 pub use thread::{RunError, Running};
 #[cfg(feature = "testing")]
 pub(crate) use worker::{Turn, Worker};

@@ -96,6 +96,8 @@ impl Parts {
             .sum();
         let board = Arc::new(Board::new(partitions, shards));
         let meters: Vec<Arc<ShardMeter>> = shards.ids().map(|_| Arc::default()).collect();
+        let feeds = drains.iter().map(|drain| drain.feed.clone());
+        let feeds = feeds.chain(outputs.typed_feed()).collect();
         let (ways, collector) = rows::ways(shards, outputs);
         let mut workers: Vec<WorkerSetup> = shards
             .ids()
@@ -113,7 +115,6 @@ impl Parts {
                 readings: Vec::new(),
             })
             .collect();
-        let feeds = drains.iter().map(|drain| drain.feed.clone()).collect();
         let watched = deal(sources, &mut workers);
         let pumps = drains
             .into_iter()

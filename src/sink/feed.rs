@@ -62,7 +62,7 @@ pub(crate) enum Handed {
 }
 
 impl Feed {
-    fn new(name: String) -> Feed {
+    pub(super) fn new(name: String) -> Feed {
         Feed(Arc::new(Numbers {
             name,
             rows: AtomicU64::new(0),
@@ -73,6 +73,11 @@ impl Feed {
             latency: std::array::from_fn(|_| AtomicU64::new(0)),
             latency_sum_micros: AtomicU64::new(0),
         }))
+    }
+
+    /// A row was handed to a program as it is, without text and queues of ours.
+    pub(super) fn handed(&self) {
+        self.0.rows.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A chunk was written at `micros` of the run's clock.

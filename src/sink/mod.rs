@@ -11,6 +11,7 @@ mod outputs;
 mod receiver;
 mod spec;
 mod stdout;
+mod typed;
 #[cfg(feature = "http")]
 mod webhook;
 
@@ -22,10 +23,11 @@ pub use file::File;
 pub use folder::{Folder, Roll};
 pub use json_row::JsonRows;
 pub(crate) use outputs::rejected_text;
-pub use outputs::{Drain, Outputs, RowText, SIDE_OUTPUTS};
+pub use outputs::{Destination, Drain, Outputs, RowText, SIDE_OUTPUTS};
 pub use receiver::{Body, Receiver};
 pub use spec::{OutputSpec, Target};
 pub use stdout::Stdout;
+pub(crate) use typed::{Offered, RowQueue};
 #[cfg(feature = "http")]
 pub use webhook::Webhook;
 
@@ -65,6 +67,12 @@ pub struct Error {
 }
 
 impl Error {
+    /// For sinks outside of this crate. The message names the output, says what is wrong, and the way out.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Error {
+        Error::usage(message.into())
+    }
+
     fn usage(message: String) -> Error {
         Error {
             message,
@@ -76,6 +84,15 @@ impl Error {
         Error {
             message: format!("output \"{output}\" cannot be {doing}: {error}"),
             closed: error.kind() == io::ErrorKind::BrokenPipe,
+        }
+    }
+
+    /// Nobody receives matches any more.
+    fn unreceived() -> Error {
+        Error {
+            message: "nobody receives matches any more; keep the receiver until the run has ended"
+                .to_owned(),
+            closed: true,
         }
     }
 

@@ -1,10 +1,13 @@
 //! Which output goes where.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::hash::Hash;
 use std::sync::mpsc::Receiver;
 
 use super::feed::{Chunk, Feed, Handed, Pipe};
 use super::json_row::{JsonRows, append_rejected};
+use super::typed::{RowQueue, Typed};
 use super::{Error, OutputSpec, Sink, Target};
 use crate::automaton::{Row, Stream};
 use crate::event::EventTypeId;
@@ -39,6 +42,26 @@ pub struct Outputs {
     late: Option<usize>,
     malformed: Option<usize>,
     evicted: Option<usize>,
+    /// Where rows go as they are, besides.
+    typed: Option<Typed>,
+}
+
+/// Where an output of an embedding program goes.
+pub enum Destination {
+    /// A place as the command line names it, not taken apart yet.
+    Text(String),
+    /// A place; it is opened once, however many outputs lead there.
+    Target(Target),
+    /// A sink of the program's own.
+    Own(Box<dyn Sink>),
+}
+
+/// A destination as it is bound.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Place {
+    Target(Target),
+    /// By number; under this name metrics speak of it.
+    Own(usize, String),
 }
 
 /// A sink with the queue that leads to it.
@@ -46,6 +69,50 @@ pub struct Drain {
     pub(crate) queue: Receiver<Chunk>,
     pub(crate) sink: Box<dyn Sink>,
     pub(crate) feed: Feed,
+}
+
+/// As messages and metrics name it.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Target(target) => target.fmt(f),
+            Place::Own(_, name) => f.write_str(name),
+        }
+    }
+}
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Destination::Text(text) => write!(f, "Text({text})"),
+            Destination::Target(target) => write!(f, "Target({target})"),
+            Destination::Own(_) => f.write_str("Own(..)"),
+        }
+    }
+}
+
+impl From<&str> for Destination {
+    fn from(text: &str) -> Destination {
+        Destination::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Destination {
+    fn from(text: String) -> Destination {
+        Destination::Text(text)
+    }
+}
+
+impl From<Target> for Destination {
+    fn from(target: Target) -> Destination {
+        Destination::Target(target)
+    }
+}
+
+impl<S: Sink + 'static> From<S> for Destination {
+    fn from(sink: S) -> Destination {
+        Destination::Own(Box::new(sink))
+    }
 }
 
 impl Outputs {
@@ -67,10 +134,62 @@ impl Outputs {
         specs: &[OutputSpec],
         mut open: impl FnMut(&Target) -> Result<Box<dyn Sink>, Error>,
     ) -> Result<(Outputs, Vec<Drain>), Error> {
+        let specs = specs
+            .iter()
+            .map(|spec| (spec.name.as_deref(), spec.target.clone()));
         let bindings = bindings(program, specs)?;
+        let (outputs, drains, opened) =
+            Outputs::wire(program, &bindings, Some(&Target::Stdout), &mut open)?;
+        let stdout = opened.get(&Target::Stdout).copied();
+        Ok((Outputs { stdout, ..outputs }, drains))
+    }
+
+    /// Binds the outputs of a program: `None` for all streams that are not named. What is not bound goes nowhere.
+    ///
+    /// # Errors
+    /// As [`Outputs::open`].
+    pub(crate) fn bind(
+        program: &Program,
+        destinations: Vec<(Option<String>, Destination)>,
+    ) -> Result<(Outputs, Vec<Drain>), Error> {
+        let mut own: Vec<Option<Box<dyn Sink>>> = Vec::new();
+        let mut places = Vec::with_capacity(destinations.len());
+        for (name, destination) in destinations {
+            let place = match destination {
+                Destination::Text(text) => Place::Target(Target::parse(&text)?),
+                Destination::Target(target) => Place::Target(target),
+                Destination::Own(sink) => {
+                    own.push(Some(sink));
+                    let shown = name.clone().unwrap_or_else(|| "all".to_owned());
+                    Place::Own(own.len() - 1, shown)
+                }
+            };
+            places.push((name, place));
+        }
+        let named = places.iter();
+        let bindings = bindings(
+            program,
+            named.map(|(name, place)| (name.as_deref(), place.clone())),
+        )?;
+        let mut open = |place: &Place| match place {
+            Place::Target(target) => target.open(),
+            Place::Own(at, _) => Ok(own[*at].take().expect("a place is opened once")),
+        };
+        let (outputs, drains, opened) = Outputs::wire(program, &bindings, None, &mut open)?;
+        let stdout = opened.get(&Place::Target(Target::Stdout)).copied();
+        Ok((Outputs { stdout, ..outputs }, drains))
+    }
+
+    /// Opens each place once and leads streams there. `unbound`: where streams go that are not bound.
+    fn wire<T: Clone + Eq + Hash + fmt::Display>(
+        program: &Program,
+        bindings: &Bindings<T>,
+        unbound: Option<&T>,
+        open: &mut dyn FnMut(&T) -> Result<Box<dyn Sink>, Error>,
+    ) -> Result<(Outputs, Vec<Drain>, HashMap<T, usize>), Error> {
         let (mut pipes, mut drains) = (Vec::new(), Vec::new());
-        let mut opened: HashMap<Target, usize> = HashMap::new();
-        let mut bound = |target: &Target| {
+        let mut opened: HashMap<T, usize> = HashMap::new();
+        let mut bound = |target: &T| {
             if let Some(at) = opened.get(target) {
                 return Ok(*at);
             }
@@ -86,22 +205,38 @@ impl Outputs {
             let name = &program.schema.get(ty).name;
             let target = bindings
                 .get(Some(name.as_str()))
-                .or_else(|| bindings.get(None));
-            streams[usize::from(ty.0)] = Some(bound(target.unwrap_or(&Target::Stdout))?);
+                .or_else(|| bindings.get(None))
+                .or(unbound);
+            streams[usize::from(ty.0)] = target.map(&mut bound).transpose()?;
         }
         let mut side = |name| bindings.get(Some(name)).map(&mut bound).transpose();
         let (late, malformed, evicted) = (side("late")?, side("malformed")?, side("evicted")?);
         let outputs = Outputs {
             rows: JsonRows::new(program),
             pretty: None,
-            stdout: opened.get(&Target::Stdout).copied(),
+            stdout: None,
             pipes,
             streams,
             late,
             malformed,
             evicted,
+            typed: None,
         };
-        Ok((outputs, drains))
+        Ok((outputs, drains, opened))
+    }
+
+    /// Hands every row of a stream to the program too, as it is.
+    #[must_use]
+    pub(crate) fn typed(self, queue: Box<dyn RowQueue>) -> Outputs {
+        Outputs {
+            typed: Some(Typed::new(queue)),
+            ..self
+        }
+    }
+
+    /// What is counted of the rows that go to the program as they are.
+    pub(crate) fn typed_feed(&self) -> Option<Feed> {
+        self.typed.as_ref().map(Typed::feed)
     }
 
     /// Writes rows on standard output another way.
@@ -120,6 +255,10 @@ impl Outputs {
 
     /// Writes a row, unless its output is bound nowhere. `arrived`: when the event that completed it did, in microseconds of the run's clock.
     pub(crate) fn write(&mut self, row: &Row, arrived: Option<u64>) {
+        if let (Some(typed), Stream::Match(_) | Stream::Timeout(_)) = (&mut self.typed, row.stream)
+        {
+            typed.add(row.clone());
+        }
         let at = match row.stream {
             Stream::Match(ty) | Stream::Timeout(ty) => self.streams[usize::from(ty.0)],
             Stream::Evicted => self.evicted,
@@ -151,7 +290,10 @@ impl Outputs {
     /// # Errors
     /// When a sink has gone.
     pub(crate) fn hand_over(&mut self) -> Result<Handed, Error> {
-        let mut handed = Handed::All;
+        let mut handed = match &mut self.typed {
+            Some(typed) => typed.hand_over()?,
+            None => Handed::All,
+        };
         for pipe in &mut self.pipes {
             if pipe.hand_over()? == Handed::Part {
                 handed = Handed::Part;
@@ -176,16 +318,19 @@ pub(crate) fn rejected_text(rejected: &Rejected<'_>) -> Vec<u8> {
 }
 
 /// Targets by name; `None` for all streams that are not named.
-struct Bindings<'a>(HashMap<Option<&'a str>, &'a Target>);
+struct Bindings<T>(HashMap<Option<String>, T>);
 
-impl Bindings<'_> {
-    fn get(&self, name: Option<&str>) -> Option<&Target> {
-        self.0.get(&name).copied()
+impl<T> Bindings<T> {
+    fn get(&self, name: Option<&str>) -> Option<&T> {
+        self.0.get(&name.map(str::to_owned))
     }
 }
 
 /// Checks names.
-fn bindings<'a>(program: &Program, specs: &'a [OutputSpec]) -> Result<Bindings<'a>, Error> {
+fn bindings<'a, T>(
+    program: &Program,
+    named: impl Iterator<Item = (Option<&'a str>, T)>,
+) -> Result<Bindings<T>, Error> {
     let mut known: Vec<&str> = emitted(program)
         .map(|ty| program.schema.get(ty).name.as_str())
         .collect();
@@ -193,8 +338,7 @@ fn bindings<'a>(program: &Program, specs: &'a [OutputSpec]) -> Result<Bindings<'
     known.dedup();
     known.extend(SIDE_OUTPUTS);
     let mut bindings = HashMap::new();
-    for spec in specs {
-        let name = spec.name.as_deref();
+    for (name, target) in named {
         if let Some(name) = name
             && !known.contains(&name)
         {
@@ -203,7 +347,7 @@ fn bindings<'a>(program: &Program, specs: &'a [OutputSpec]) -> Result<Bindings<'
                 "no output \"{name}\"; outputs are {known}"
             )));
         }
-        if bindings.insert(name, &spec.target).is_some() {
+        if bindings.insert(name.map(str::to_owned), target).is_some() {
             let name = name.unwrap_or("all");
             return Err(Error::usage(format!(
                 "output \"{name}\" is bound twice; bind it once"

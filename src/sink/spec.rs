@@ -62,6 +62,14 @@ impl OutputSpec {
 }
 
 impl Target {
+    /// Takes the text of a place apart, without a name before it; touches no file, but looks whether a path is a folder.
+    ///
+    /// # Errors
+    /// As [`OutputSpec::parse`].
+    pub fn parse(text: &str) -> Result<Target, Error> {
+        target(text, text)
+    }
+
     /// Opens it.
     ///
     /// # Errors

@@ -108,6 +108,12 @@ pub trait Source: Send {
 pub struct Error(String);
 
 impl Error {
+    /// For sources outside of this crate. The message names the source, says what is wrong, and the way out.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Error {
+        Error(message.into())
+    }
+
     /// What is wrong with what a source holds.
     pub(crate) fn in_source(name: &str, reason: &dyn fmt::Display) -> Error {
         Error(format!("source \"{name}\": {reason}"))

@@ -13,7 +13,8 @@ use crate::source::{Extent, Record, Rejected, Rejection};
 use crate::time::{Span, Timestamp, Watermark};
 
 /// What a reader's records meet after they are decoded.
-pub(super) struct Lane {
+#[derive(Debug)]
+pub(crate) struct Lane {
     name: Arc<str>,
     source: u16,
     timing: Timing,
@@ -25,7 +26,31 @@ pub(super) struct Lane {
     ended: bool,
 }
 
+/// A record that was decoded.
+pub(crate) struct Arriving<'a> {
+    pub record: Record<'a>,
+    /// The time it is given from outside; `None` when it tells its own.
+    pub stamp: Option<Timestamp>,
+    pub decoded: Result<Decoded, Malformed>,
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is given to patterns.
+    Processed,
+    /// No pattern can use it.
+    Filtered,
+    /// Its time leaps ahead: the next record of its partition decides.
+    Leaping,
+    /// It lies so far before the watermark.
+    Late(Span),
+    /// It is no event.
+    Malformed,
+}
+
 /// One partition's time, and the record that its next one has to confirm.
+#[derive(Debug)]
 struct Partition {
     number: u32,
     time: PartitionTime,
@@ -38,6 +63,7 @@ struct Partition {
 }
 
 /// An event too far ahead to be believed at once.
+#[derive(Debug)]
 struct Leap {
     time: Timestamp,
     offset: u64,
@@ -49,7 +75,7 @@ struct Leap {
 }
 
 impl Lane {
-    pub(super) fn new(
+    pub(crate) fn new(
         name: Arc<str>,
         source: u16,
         partitions: &[u32],
@@ -85,7 +111,7 @@ impl Lane {
         self.source
     }
 
-    pub(super) fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         self.counts
     }
 
@@ -93,7 +119,7 @@ impl Lane {
         self.ended
     }
 
-    pub(super) fn watermark(&self) -> Watermark {
+    pub(crate) fn watermark(&self) -> Watermark {
         combined(
             self.partitions
                 .iter()
@@ -122,23 +148,48 @@ impl Lane {
         take: &mut dyn FnMut(Judged),
         reject: &mut Reject<'_>,
     ) {
-        self.counts.read += 1;
-        self.counts.bytes += record.bytes.len() as u64;
         let position = Position {
             source: self.source,
             partition: record.partition,
             offset: record.offset,
         };
+        let stamp = self.stamp(self.place(record.partition), record, now);
+        let arriving = Arriving {
+            record,
+            stamp,
+            decoded: decoder.decode_at(record.bytes, position, stamp),
+        };
+        self.put(arriving, now, plan, take, reject);
+    }
+
+    /// Puts a decoded record where it belongs.
+    pub(crate) fn put(
+        &mut self,
+        arriving: Arriving<'_>,
+        now: Now,
+        plan: &Plan,
+        take: &mut dyn FnMut(Judged),
+        reject: &mut Reject<'_>,
+    ) -> Fate {
+        let Arriving {
+            record,
+            stamp,
+            decoded,
+        } = arriving;
+        self.counts.read += 1;
+        self.counts.bytes += record.bytes.len() as u64;
         let at = self.place(record.partition);
-        let stamp = self.stamp(at, record, now);
-        let (time, event) = match decoder.decode_at(record.bytes, position, stamp) {
+        let (time, event) = match decoded {
             Ok(Decoded::Event(event)) => (event.time, Some(event)),
             Ok(Decoded::Filtered(Some(time))) => (time, None),
             Ok(Decoded::Filtered(None)) => {
                 self.counts.filtered += 1;
-                return;
+                return Fate::Filtered;
             }
-            Err(malformed) => return self.malformed(record, &malformed, reject),
+            Err(malformed) => {
+                self.malformed(record, &malformed, reject);
+                return Fate::Malformed;
+            }
         };
         let partition = &mut self.partitions[at];
         partition.heard = now.micros;
@@ -161,12 +212,16 @@ impl Lane {
                     event,
                     record: Rejected::cut(record.bytes).to_vec(),
                 }));
+                Fate::Leaping
             }
             (Arrival::Late, Some(event)) if !plan.judge(&event).is_empty() => {
-                self.late(record, at, time, reject);
+                Fate::Late(self.late(record, at, time, reject))
             }
             (Arrival::Timely, event) => self.accept(at, time, event, now.micros, plan, take),
-            (Arrival::Late, _) => self.counts.filtered += 1,
+            (Arrival::Late, _) => {
+                self.counts.filtered += 1;
+                Fate::Filtered
+            }
         }
     }
 
@@ -204,16 +259,16 @@ impl Lane {
         arrived: u64,
         plan: &Plan,
         take: &mut dyn FnMut(Judged),
-    ) {
+    ) -> Fate {
         self.partitions[at].time.advance(time);
         let Some(event) = event else {
             self.counts.filtered += 1;
-            return;
+            return Fate::Filtered;
         };
         let concerns = plan.judge(&event);
         if concerns.is_empty() {
             self.counts.filtered += 1;
-            return;
+            return Fate::Filtered;
         }
         self.counts.processed += 1;
         take(Judged {
@@ -221,6 +276,7 @@ impl Lane {
             concerns,
             arrived,
         });
+        Fate::Processed
     }
 
     /// Believes in a leap, or not, now that the time of the next record is known.
@@ -262,7 +318,13 @@ impl Lane {
     }
 
     #[cold]
-    fn late(&mut self, record: Record<'_>, at: usize, time: Timestamp, reject: &mut Reject<'_>) {
+    fn late(
+        &mut self,
+        record: Record<'_>,
+        at: usize,
+        time: Timestamp,
+        reject: &mut Reject<'_>,
+    ) -> Span {
         self.counts.late += 1;
         let watermark = self.partitions[at].time.watermark();
         let behind = watermark.0.since(time);
@@ -270,6 +332,7 @@ impl Lane {
         let reason =
             format!("time {time} is {behind} before the watermark; a larger delay would let it in");
         self.reject(Rejection::Late, record, &reason, Some(behind), reject);
+        behind
     }
 
     fn reject(
@@ -291,8 +354,27 @@ impl Lane {
         });
     }
 
+    /// Somebody who knows promises this for all partitions. A leap to which that comes near is confirmed by it.
+    pub(crate) fn raise(
+        &mut self,
+        promise: Watermark,
+        plan: &Plan,
+        now: Now,
+        take: &mut dyn FnMut(Judged),
+    ) {
+        for at in 0..self.partitions.len() {
+            let partition = &mut self.partitions[at];
+            let time = partition.time;
+            let near = |leap: &mut Box<Leap>| time.confirms(leap.time, promise.0);
+            if let Some(leap) = partition.leap.take_if(near) {
+                self.accept(at, leap.time, leap.event, now.micros, plan, take);
+            }
+            self.partitions[at].time.raise(promise);
+        }
+    }
+
     /// Nothing follows: a leap that waits does no harm any more.
-    pub(super) fn end(&mut self, plan: &Plan, now: Now, take: &mut dyn FnMut(Judged)) {
+    pub(crate) fn end(&mut self, plan: &Plan, now: Now, take: &mut dyn FnMut(Judged)) {
         for at in 0..self.partitions.len() {
             if let Some(leap) = self.partitions[at].leap.take() {
                 self.accept(at, leap.time, leap.event, now.micros, plan, take);

@@ -136,7 +136,7 @@ fn refuse(field: &Field, token: Token, text: &str, misfit: Misfit) -> Malformed 
 }
 
 /// A type as patterns write it.
-fn written(ty: FieldType) -> &'static str {
+pub(super) fn written(ty: FieldType) -> &'static str {
     match ty {
         FieldType::Bool => "bool",
         FieldType::Int => "int",

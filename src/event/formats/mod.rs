@@ -9,6 +9,7 @@
 //!
 //! What this does not do: cut a stream into records (that is `source`), and compare times of different records (`engine`).
 
+mod built;
 mod convert;
 mod csv;
 mod decoder;
@@ -25,6 +26,7 @@ mod token;
 
 use std::fmt;
 
+pub use built::EventBuilder;
 pub use decoder::{Decoded, Decoder, HeaderError, Kinds};
 pub(crate) use instant::shown;
 pub use projection::Projection;

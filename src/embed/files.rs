@@ -2,23 +2,25 @@
 //!
 //! A folder stands for every `.motif` file below it, in the order of their paths; hidden folders are passed over and links to folders are
 //! not followed, so a walk always ends. `./...` is the folder `.`, for people who know it from elsewhere.
+//!
+//! Programs name files to [`Builder::patterns`](super::Builder::patterns); what is public here is for the command line.
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::ErrorKind;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, anyhow, bail};
-use leitmotif::lang::span::SourceMap;
+use super::{Error, ErrorKind};
+use crate::lang::span::SourceMap;
 
 /// The largest pattern file that is read, in bytes.
-pub const FILE_BYTES_MAX: u64 = leitmotif::lang::parser::FILE_BYTES_MAX as u64;
+pub const FILE_BYTES_MAX: u64 = crate::lang::parser::FILE_BYTES_MAX as u64;
 
 /// Every pattern file that `paths` name, each once.
 ///
 /// # Errors
 /// When a path does not exist, can't be read, or is a folder without pattern files.
-pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     let mut found = Vec::new();
     for path in paths {
         let path = &without_dots(path);
@@ -30,10 +32,10 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
         let before = found.len();
         walk(path, &mut found)?;
         if found.len() == before {
-            bail!(
+            return Err(unusable(format!(
                 "folder \"{}\" holds no .motif file; name another folder, or a pattern file",
                 path.display()
-            );
+            )));
         }
     }
     let mut seen = HashSet::new();
@@ -45,7 +47,7 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
 ///
 /// # Errors
 /// As [`find`], and when a file is not text or larger than [`FILE_BYTES_MAX`].
-pub fn load(paths: &[PathBuf]) -> Result<SourceMap> {
+pub fn load(paths: &[PathBuf]) -> Result<SourceMap, Error> {
     let mut files = SourceMap::default();
     for path in find(paths)? {
         files.add(shown(&path), read(&path)?);
@@ -57,14 +59,14 @@ pub fn load(paths: &[PathBuf]) -> Result<SourceMap> {
 ///
 /// # Errors
 /// When it can't be read, is not text, or is larger than [`FILE_BYTES_MAX`].
-pub fn read(path: &Path) -> Result<String> {
+pub fn read(path: &Path) -> Result<String, Error> {
     let meta = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
     if meta.len() > FILE_BYTES_MAX {
-        bail!(
+        return Err(unusable(format!(
             "pattern file \"{}\" has {} bytes, the limit is {FILE_BYTES_MAX}; split it into several files",
             path.display(),
             meta.len()
-        );
+        )));
     }
     let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
     text(&shown(path), bytes)
@@ -74,7 +76,7 @@ pub fn read(path: &Path) -> Result<String> {
 ///
 /// # Errors
 /// When they are not UTF-8.
-pub fn text(name: &str, bytes: Vec<u8>) -> Result<String> {
+pub fn text(name: &str, bytes: Vec<u8>) -> Result<String, Error> {
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..at]
@@ -82,9 +84,9 @@ pub fn text(name: &str, bytes: Vec<u8>) -> Result<String> {
             .filter(|&&b| b == b'\n')
             .count()
             + 1;
-        anyhow!(
+        unusable(format!(
             "pattern file \"{name}\" is not UTF-8 text at line {line} (byte {at}); save it as UTF-8"
-        )
+        ))
     })
 }
 
@@ -104,7 +106,7 @@ fn without_dots(path: &Path) -> PathBuf {
     }
 }
 
-fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Error> {
     let entries = fs::read_dir(folder).map_err(|error| unreadable(folder, &error))?;
     let mut entries = entries
         .collect::<Result<Vec<_>, _>>()
@@ -128,19 +130,21 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> anyhow::Error {
+fn unreadable(path: &Path, error: &io::Error) -> Error {
     let shown = path.display();
-    match error.kind() {
-        ErrorKind::NotFound => {
-            anyhow!(
-                "\"{shown}\" does not exist; name a pattern file or a folder that holds .motif files"
-            )
+    unusable(match error.kind() {
+        io::ErrorKind::NotFound => format!(
+            "\"{shown}\" does not exist; name a pattern file or a folder that holds .motif files"
+        ),
+        io::ErrorKind::PermissionDenied => {
+            format!("\"{shown}\" may not be read by this user; change its permissions (chmod +r)")
         }
-        ErrorKind::PermissionDenied => {
-            anyhow!("\"{shown}\" may not be read by this user; change its permissions (chmod +r)")
-        }
-        _ => anyhow!("\"{shown}\" can't be read: {error}"),
-    }
+        _ => format!("\"{shown}\" can't be read: {error}"),
+    })
+}
+
+fn unusable(message: String) -> Error {
+    Error::new(ErrorKind::Io, message)
 }
 
 #[cfg(test)]
