@@ -14,7 +14,7 @@ use leitmotif::key::Shards;
 use leitmotif::lang::pattern::Program;
 use leitmotif::sink::JsonRows;
 use leitmotif::testing::choices::Choices;
-use leitmotif::testing::{compile, generate, world};
+use leitmotif::testing::{compile, generate, vary, world};
 use leitmotif::time::{Span, Timestamp, Watermark};
 
 /// How far arrivals are out of order.
@@ -50,7 +50,11 @@ fn later(event: &mut Event) {
 }
 
 fn plan(text: &str) -> Option<Arc<Plan>> {
-    let program: Arc<Program> = Arc::new(compile(text).ok()?);
+    planned(compile(text).ok()?)
+}
+
+fn planned(program: Program) -> Option<Arc<Plan>> {
+    let program = Arc::new(program);
     let (_, tables) = generate::tables(&program);
     Some(Arc::new(Plan::new(program, &tables).ok()?))
 }
@@ -122,7 +126,15 @@ fn generated_patterns_give_the_same_rows_on_any_number_of_shards() {
     for seed in first..first + cases {
         let mut choices = Choices::from_seed(seed);
         let text = generate::program_text(&mut choices);
-        let Some(plan) = plan(&text) else { continue };
+        let Ok(program) = compile(&text) else {
+            continue;
+        };
+        // Every third file stands with variants of its pattern, which share their state.
+        let plan = match seed % 3 {
+            0 => planned(vary::varied(program, &mut choices)),
+            _ => planned(program),
+        };
+        let Some(plan) = plan else { continue };
         judged += 1;
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             judge(&plan, &mut choices, seed)

@@ -9,6 +9,7 @@ use std::mem::Discriminant;
 use super::expression::{Compiled, Scope};
 use super::lookup::{Ask, Bounds, ByValue};
 use super::shape::pairwise;
+use super::shared::{Memo, Part};
 use super::variants::Variants;
 use crate::event::{FieldId, Value};
 use crate::lang::pattern::BinaryOp;
@@ -18,15 +19,15 @@ use crate::lang::pattern::BinaryOp;
 pub(crate) struct Conditions {
     size: usize,
     /// What all of them ask.
-    common: Vec<Compiled>,
+    common: Vec<Part>,
     columns: Vec<Column>,
 }
 
 /// One thing asked by some of the variants.
 #[derive(Clone, Debug)]
 struct Column {
-    /// Variants that do not ask.
-    free: Variants,
+    /// Variants that do not ask, if there are any.
+    free: Option<Variants>,
     asked: Asked,
 }
 
@@ -64,7 +65,7 @@ impl Conditions {
             for (asked, place) in asked.iter_mut().zip(places.iter().flatten()) {
                 asked.remove(*place);
             }
-            common.extend(places.map(|_| candidate.clone()));
+            common.extend(places.map(|_| Part::Own(candidate.clone())));
         }
         Conditions {
             size,
@@ -73,39 +74,58 @@ impl Conditions {
         }
     }
 
+    /// What all variants ask.
+    pub(crate) fn common(&mut self) -> &mut Vec<Part> {
+        &mut self.common
+    }
+
     /// The variants whose condition holds; `None` if there are none.
-    pub(crate) fn holding(&self, scope: &Scope<'_>) -> Option<Variants> {
-        if !self.common.iter().all(|condition| condition.holds(scope)) {
+    pub(crate) fn holding(&self, scope: &Scope<'_>, memo: &mut Memo<'_>) -> Option<Variants> {
+        if !memo.all_hold(&self.common, scope) {
             return None;
         }
-        let mut holding = Variants::all(self.size);
+        let mut holding = None;
         for column in &self.columns {
-            let mut through = column.asked.holding(scope, self.size);
-            through.unite(&column.free);
-            holding.intersect(&through);
-            if holding.is_empty() {
-                return None;
+            let through = column.through(scope)?;
+            match &mut holding {
+                None => holding = Some(through),
+                Some(holding) => holding.intersect(&through),
             }
         }
-        Some(holding)
+        let holding = holding.unwrap_or_else(|| Variants::all(self.size));
+        (!holding.is_empty()).then_some(holding)
+    }
+}
+
+impl Column {
+    /// The variants that the column lets through; `None` if there are none.
+    fn through(&self, scope: &Scope<'_>) -> Option<Variants> {
+        match (self.asked.holding(scope), &self.free) {
+            (Some(mut holding), Some(free)) => {
+                holding.unite(free);
+                Some(holding)
+            }
+            (holding, free) => holding.or_else(|| free.clone()),
+        }
     }
 }
 
 impl Asked {
-    fn holding(&self, scope: &Scope<'_>, size: usize) -> Variants {
+    /// The variants that ask and are satisfied; `None` if there are none.
+    fn holding(&self, scope: &Scope<'_>) -> Option<Variants> {
         let value = |field| scope.event.map_or(&Value::Null, |event| event.get(field));
-        let mut holding = Variants::none(size);
+        let mut holding: Option<Variants> = None;
+        let mut add = |found: &Variants| match &mut holding {
+            None => holding = Some(found.clone()),
+            Some(holding) => holding.unite(found),
+        };
         match self {
-            Asked::OneOf(field, table) => {
-                table
-                    .find(value(*field))
-                    .for_each(|found| holding.unite(found));
-            }
+            Asked::OneOf(field, table) => table.find(value(*field)).for_each(add),
             Asked::Beyond(field, ladder) => return ladder.up_to(value(*field)),
             Asked::Other(others) => {
                 for (conditions, variants) in others {
                     if conditions.iter().all(|condition| condition.holds(scope)) {
-                        holding.unite(variants);
+                        add(variants);
                     }
                 }
             }
@@ -130,12 +150,15 @@ impl Ladder {
         }
     }
 
-    fn up_to(&self, value: &Value) -> Variants {
+    fn up_to(&self, value: &Value) -> Option<Variants> {
         let satisfied = self.bounds.satisfied(value);
+        if satisfied == 0 {
+            return None;
+        }
         let mut holding = self.milestones[satisfied / STRIDE].clone();
         let rest = &self.variants[satisfied - satisfied % STRIDE..satisfied];
         rest.iter().for_each(|variant| holding.add(*variant));
-        holding
+        Some(holding)
     }
 }
 
@@ -227,7 +250,10 @@ fn columns(asked: &[Vec<&Compiled>]) -> Vec<Column> {
             (conditions.into_iter().cloned().collect(), variants)
         };
         let asked = Asked::Other(others.into_iter().map(owned).collect());
-        columns.push(Column { free, asked });
+        columns.push(Column {
+            free: (!free.is_empty()).then_some(free),
+            asked,
+        });
     }
     columns
 }
@@ -259,6 +285,9 @@ impl Filling<'_> {
                 Asked::Beyond(field, Ladder::new(op, bounds.collect(), size))
             }
         };
-        Column { free, asked }
+        Column {
+            free: (!free.is_empty()).then_some(free),
+            asked,
+        }
     }
 }

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::constants::Constants;
 use super::register::{Accumulator, RegisterSet};
 use super::tables::Tables;
 use crate::event::{Event, EventTypeId, FieldId, Value};
@@ -43,7 +44,7 @@ pub(crate) enum Compiled {
     /// A field against a constant: the common condition, without copies.
     FieldConst(BinaryOp, FieldId, Value),
     In(Box<Compiled>, Vec<Compiled>, bool),
-    InConst(Box<Compiled>, Vec<Value>, bool),
+    InConst(Box<Compiled>, Constants, bool),
     Call(Function, Vec<Compiled>),
     Matches(Box<Compiled>, Regex),
 }
@@ -143,7 +144,7 @@ impl Compiled {
                     _ => None,
                 });
                 match consts.collect::<Option<Vec<Value>>>() {
-                    Some(values) => Compiled::InConst(needle, values, *negated),
+                    Some(values) => Compiled::InConst(needle, Constants::new(values), *negated),
                     None => Compiled::In(needle, list, *negated),
                 }
             }
@@ -232,6 +233,9 @@ impl Compiled {
         match self {
             Compiled::And(a, b) => a.holds(scope) && b.holds(scope),
             Compiled::Or(a, b) => a.holds(scope) || b.holds(scope),
+            Compiled::FieldConst(op, field, value) => scope
+                .event
+                .is_some_and(|event| scalar::relates(*op, event.get(*field), value)),
             _ => matches!(*self.eval(scope), Value::Bool(true)),
         }
     }
@@ -296,7 +300,7 @@ impl Compiled {
                 Cow::Owned(scalar::contains(&needle.eval(scope), &list, *negated))
             }
             Compiled::InConst(needle, list, negated) => {
-                Cow::Owned(scalar::contains(&needle.eval(scope), list, *negated))
+                Cow::Owned(Value::Bool(list.hold(&needle.eval(scope), *negated)))
             }
             Compiled::Call(function, args) => {
                 let args: Vec<Value> = args

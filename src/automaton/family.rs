@@ -10,10 +10,12 @@ use super::conditions::{Conditions, conjuncts};
 use super::expression::{Compiled, Scope, StepMask};
 use super::nfa::{Mindfulness, Nfa};
 use super::readers::Guard;
+use super::shared::{Memo, Part};
 use super::state::Interest;
 use super::variant::Variant;
 use super::variants::Variants;
 use crate::event::{Event, EventTypeId};
+use crate::lang::pattern::StepId;
 
 /// Patterns with one automaton.
 #[derive(Clone, Debug)]
@@ -22,10 +24,17 @@ pub struct Family {
     pub(crate) nfa: Nfa,
     /// In order of their numbers; never empty.
     pub(crate) variants: Vec<Variant>,
-    /// By step. Empty for a family of one, whose automaton knows its conditions.
-    conditions: Vec<Conditions>,
+    conditions: Local,
     /// By input: what every event that is of use must satisfy.
     guards: Vec<Option<Guard>>,
+}
+
+/// What steps ask of an event by itself, by step.
+#[derive(Clone, Debug)]
+enum Local {
+    /// Of the only variant.
+    One(Vec<Vec<Part>>),
+    Many(Vec<Conditions>),
 }
 
 /// Which steps an event can satisfy by itself, in the eyes of each variant.
@@ -33,7 +42,7 @@ pub struct Family {
 pub(crate) enum Fits {
     /// Of the only one.
     One(StepMask),
-    /// Of sets of variants; no variant is in two, and those on which the event has no bearing are in none.
+    /// Of sets of variants, of which none is empty; no variant is in two, and those on which the event has no bearing are in none.
     Many(Arc<Vec<Fitting>>),
 }
 
@@ -75,8 +84,14 @@ impl Family {
         };
         let by_step: Vec<Vec<Option<Compiled>>> = (0..automata[0].steps.len()).map(asked).collect();
         let conditions = match automata.len() {
-            1 => Vec::new(),
-            _ => by_step.iter().map(|asked| Conditions::new(asked)).collect(),
+            1 => {
+                let parts = |asked: &Vec<Option<Compiled>>| {
+                    let parts = conjuncts(asked[0].as_ref()).into_iter().cloned();
+                    parts.map(Part::Own).collect()
+                };
+                Local::One(by_step.iter().map(parts).collect())
+            }
+            _ => Local::Many(by_step.iter().map(|asked| Conditions::new(asked)).collect()),
         };
         let variants = automata.iter().map(Variant::of).collect();
         let nfa = automata.swap_remove(0);
@@ -106,34 +121,79 @@ impl Family {
         of_type.next().and_then(|(_, guard)| guard.as_ref())
     }
 
-    /// Which steps the event can satisfy by itself, and whether it bears on the family at all.
-    pub(crate) fn look(&self, event: &Event) -> (Fits, Interest) {
-        if self.conditions.is_empty() {
-            let (fits, interest) = self.nfa.look(event);
-            return (Fits::One(fits), interest);
+    /// What is asked here of every event, in lists of which all parts must hold.
+    pub(crate) fn parts(&mut self) -> Vec<&mut Vec<Part>> {
+        match &mut self.conditions {
+            Local::One(parts) => parts.iter_mut().collect(),
+            Local::Many(conditions) => conditions.iter_mut().map(Conditions::common).collect(),
         }
-        let mut sets = vec![(Variants::all(self.variants.len()), StepMask::default())];
-        if let Some(input) = self.nfa.input(event.ty) {
-            let scope = Scope::of_event(event, &self.nfa.registers);
-            for step in input.steps.steps() {
-                let Some(holding) = self.conditions[usize::from(step.0)].holding(&scope) else {
-                    continue;
-                };
-                for at in 0..sets.len() {
-                    let (variants, fits) = &mut sets[at];
-                    let Some(shared) = variants.shared(&holding) else {
-                        continue;
-                    };
-                    let without = *fits;
-                    if shared == *variants {
+    }
+
+    /// Which steps the event can satisfy by itself, and whether it bears on the family at all. `memo` is for this event.
+    pub(crate) fn look(&self, event: &Event, memo: &mut Memo<'_>) -> (Fits, Interest) {
+        let steps = self
+            .nfa
+            .input(event.ty)
+            .map_or(StepMask::default(), |input| input.steps);
+        let scope = Scope::of_event(event, &self.nfa.registers);
+        match &self.conditions {
+            Local::One(parts) => {
+                let mut fits = StepMask::default();
+                for step in steps.steps() {
+                    if memo.all_hold(&parts[usize::from(step.0)], &scope) {
                         fits.add(step);
-                    } else {
-                        variants.remove(&shared);
-                        let mut with = without;
-                        with.add(step);
-                        sets.push((shared, with));
                     }
                 }
+                (Fits::One(fits), self.nfa.interest(fits))
+            }
+            Local::Many(conditions) => {
+                let fittings = self.tell_apart(steps, |step| {
+                    conditions[usize::from(step.0)].holding(&scope, memo)
+                });
+                match fittings.iter().map(|fitting| fitting.interest).max() {
+                    Some(interest) => (Fits::Many(Arc::new(fittings)), interest),
+                    None => (Fits::One(StepMask::default()), Interest::None),
+                }
+            }
+        }
+    }
+
+    /// Variants on which the event bears, by the steps that it satisfies for them.
+    fn tell_apart(
+        &self,
+        steps: StepMask,
+        mut holding: impl FnMut(StepId) -> Option<Variants>,
+    ) -> Vec<Fitting> {
+        let mut sets: Vec<(Variants, StepMask)> = Vec::new();
+        for step in steps.steps() {
+            let Some(mut holding) = holding(step) else {
+                continue;
+            };
+            for at in 0..sets.len() {
+                let (variants, fits) = &mut sets[at];
+                let Some(shared) = variants.shared(&holding) else {
+                    continue;
+                };
+                holding.remove(&shared);
+                if shared == *variants {
+                    fits.add(step);
+                } else {
+                    let mut with = *fits;
+                    with.add(step);
+                    variants.remove(&shared);
+                    sets.push((shared, with));
+                }
+            }
+            if !holding.is_empty() {
+                sets.push((holding, StepMask::of(step)));
+            }
+        }
+        let nothing = StepMask::default();
+        if self.nfa.interest(nothing) != Interest::None {
+            let mut rest = Variants::all(self.variants.len());
+            sets.iter().for_each(|(variants, _)| rest.remove(variants));
+            if !rest.is_empty() {
+                sets.push((rest, nothing));
             }
         }
         let fittings = sets.into_iter().filter_map(|(variants, fits)| {
@@ -144,11 +204,6 @@ impl Family {
                 interest,
             })
         });
-        let fittings: Vec<Fitting> = fittings.collect();
-        let interest = fittings.iter().map(|fitting| fitting.interest).max();
-        (
-            Fits::Many(Arc::new(fittings)),
-            interest.unwrap_or(Interest::None),
-        )
+        fittings.collect()
     }
 }

@@ -38,7 +38,7 @@ impl<'a> Ask<'a> {
                     return None;
                 };
                 // Null is no element of any list.
-                let values = list.iter().filter(|value| !value.is_null());
+                let values = list.list.iter().filter(|value| !value.is_null());
                 let values: SmallVec<[&Value; 1]> = values.collect();
                 let ordered = values.iter().all(|value| is_ordered(value));
                 ordered.then_some(Ask::OneOf(field, values))
@@ -56,7 +56,7 @@ impl<'a> Ask<'a> {
 }
 
 /// True if the value has a place among others of its type.
-fn is_ordered(value: &Value) -> bool {
+pub(crate) fn is_ordered(value: &Value) -> bool {
     match value {
         Value::Null | Value::List(_) => false,
         Value::Float(x) => !x.is_nan(),

@@ -103,6 +103,9 @@ pub(crate) struct Readers {
     all: u32,
 }
 
+/// A reader and its bound.
+type Bounded = (Value, u32);
+
 /// From how many readers on a table is quicker than asking them all.
 const TABLE_FROM: usize = 5;
 
@@ -113,7 +116,7 @@ impl Readers {
             all: u32::try_from(readers.len()).expect("fewer than 2^32 patterns fit into memory"),
             ..Readers::default()
         };
-        let mut bounds: Vec<(FieldId, BinaryOp, Vec<(Value, u32)>)> = Vec::new();
+        let mut bounds: Vec<(FieldId, BinaryOp, Vec<Bounded>)> = Vec::new();
         let tell_apart = variety(readers);
         for (reader, guard) in readers {
             let guard = guard.filter(|_| readers.len() >= TABLE_FROM);

@@ -115,11 +115,39 @@ impl Compiled {
                 negated == other_negated && a.same(b) && same_all(list, other)
             }
             (C::InConst(a, list, negated), C::InConst(b, other, other_negated)) => {
-                negated == other_negated && a.same(b) && pairwise(list, other, same_value)
+                negated == other_negated
+                    && a.same(b)
+                    && pairwise(&list.list, &other.list, same_value)
             }
             (C::Call(function, a), C::Call(other, b)) => function == other && same_all(a, b),
             (C::Matches(a, regex), C::Matches(b, other)) => regex == other && a.same(b),
             _ => false,
+        }
+    }
+}
+
+impl Compiled {
+    /// The same for expressions that are [the same](Compiled::same), and cheap. Tells apart what conditions of many patterns differ in: fields and constants.
+    pub(crate) fn shape_hash(&self) -> u64 {
+        let hash_of = |values: &[Value]| crate::lang::scalar::stable_hash(values);
+        match self {
+            Compiled::Field(field) => mix(1, u64::from(field.0)),
+            Compiled::FieldConst(op, field, value) => mix(
+                mix(*op as u64, u64::from(field.0)),
+                hash_of(std::slice::from_ref(value)),
+            ),
+            Compiled::InConst(needle, list, _) => mix(needle.shape_hash(), hash_of(&list.list)),
+            Compiled::And(a, b) | Compiled::Or(a, b) | Compiled::Binary(_, a, b) => {
+                mix(a.shape_hash(), b.shape_hash())
+            }
+            Compiled::Unary(_, a) => mix(2, a.shape_hash()),
+            Compiled::Matches(a, regex) => {
+                let bytes = regex.0.as_str().bytes().map(u64::from);
+                bytes.fold(a.shape_hash(), mix)
+            }
+            Compiled::Call(_, args) => args.iter().map(Compiled::shape_hash).fold(3, mix),
+            Compiled::Const(value) => hash_of(std::slice::from_ref(value)),
+            _ => 0,
         }
     }
 }

@@ -4,7 +4,7 @@ use super::choice::Outcome;
 use super::expression::StepMask;
 use super::matcher::{self, Incoming, Scratch};
 use super::nfa::Nfa;
-use super::run::Runs;
+use super::run::{Runs, mix};
 use super::window::{self, Windows};
 use crate::event::{Event, Value};
 use crate::time::Timestamp;
@@ -130,6 +130,14 @@ impl State {
                 }
             }
             State::Windows(windows) => counts[0] += windows.len() as u64,
+        }
+    }
+
+    /// The same for states that are [the same](State::same).
+    pub(crate) fn digest(&self) -> u64 {
+        match self {
+            State::Runs(runs) => runs.runs.iter().map(|run| run.path).fold(0, mix),
+            State::Windows(windows) => windows.digest(),
         }
     }
 

@@ -217,6 +217,11 @@ impl Windows {
             })
     }
 
+    /// A hash of all events held.
+    pub(crate) fn digest(&self) -> u64 {
+        self.panes.iter().map(|pane| pane.path).fold(0, mix)
+    }
+
     /// How many accumulators are held.
     pub(crate) fn len(&self) -> usize {
         self.panes.len()

@@ -25,6 +25,10 @@ pub struct Summary {
     pub events_per_second: f64,
     /// The most memory that was resident, in bytes; null where the system does not tell.
     pub peak_memory_bytes: Option<u64>,
+    /// From the arrival of the event that completes a match to its row being written, in milliseconds: of half of the rows at most. Null without such rows.
+    pub latency_p50_ms: Option<f64>,
+    /// The same, of all rows but the slowest hundredth.
+    pub latency_p99_ms: Option<f64>,
     /// True if it was stopped before the end of its sources.
     pub interrupted: bool,
 }

@@ -215,21 +215,17 @@ impl Blocks {
 
     /// Puts variants together whose states have become the same.
     fn merge(&mut self) {
-        let mut at = 0;
-        while at < self.0.len() {
-            let (earlier, later) = self.0.split_at_mut(at);
-            let block = &later[0];
-            match earlier
-                .iter_mut()
-                .find(|other| other.state.same(&block.state))
-            {
-                Some(same) => {
-                    same.variants.unite(&block.variants);
-                    self.0.swap_remove(at);
-                }
-                None => at += 1,
-            }
+        if self.0.len() < 2 {
+            return;
         }
+        self.0.sort_by_cached_key(|block| block.state.digest());
+        self.0.dedup_by(|later, earlier| {
+            let same = earlier.state.same(&later.state);
+            if same {
+                earlier.variants.unite(&later.variants);
+            }
+            same
+        });
     }
 }
 

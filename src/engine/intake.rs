@@ -148,9 +148,10 @@ impl Intake {
             reader.extent(),
             entry,
         );
+        // A copy of its own: it writes to small buffers for each record, and whoever made it may have made others beside it.
         let decoder = match timing.time {
-            TimeBasis::Event => decoder,
-            TimeBasis::Ingestion | TimeBasis::Processing => decoder.stamped(),
+            TimeBasis::Event => decoder.clone(),
+            TimeBasis::Ingestion | TimeBasis::Processing => decoder.clone().stamped(),
         };
         self.inputs.push(Input {
             reader,

@@ -235,3 +235,6 @@ impl<S: Holding> Keys<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

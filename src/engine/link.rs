@@ -1,11 +1,11 @@
 //! The ways between shards: one bounded ring per direction and pair, with one writer and one reader, carrying batches.
 //!
-//! A ring that is full never blocks whoever writes: packets wait in order on the writer's side, and [`Links::flush`] says so. The writer then reads no more input until
-//! they are gone, which is how back-pressure reaches the sources. Promises travel behind the events that they speak of.
-
-use std::collections::VecDeque;
+//! What is sent is staged on the writer's side and leaves as one packet when the ring has room. A full ring never blocks whoever writes; once more than a
+//! packet's worth is staged, [`Links::flush`] says so, and the writer reads no more input until it has left: that is how back-pressure reaches the sources. Promises stand
+//! behind the events that they speak of.
 
 use rtrb::{Consumer, Producer, RingBuffer};
+use smallvec::SmallVec;
 
 use super::plan::Judged;
 use super::shard::Derived;
@@ -13,25 +13,21 @@ use crate::key::{ShardId, Shards};
 use crate::time::Watermark;
 
 /// How many packets a ring holds.
-const RING_PACKETS: usize = 64;
+const RING_PACKETS: usize = 16;
 
-/// How many events a packet holds at most.
-const PACKET_EVENTS: usize = 512;
+/// How many events may be staged.
+const STAGED_EVENTS: usize = 512;
 
 /// What one shard sends another.
-#[derive(Debug)]
-pub(crate) enum Packet {
+#[derive(Debug, Default)]
+pub(crate) struct Packet {
     /// Events of sources.
-    Events(Vec<Judged>),
+    pub events: Vec<Judged>,
     /// Events of streams.
-    Derived(Vec<Derived>),
-    /// Nothing before this follows from the sender: on level 0 of sources, above of the streams of the level below.
-    Promise {
-        /// The level whose input it speaks of.
-        level: usize,
-        /// Up to when.
-        upto: Watermark,
-    },
+    pub derived: Vec<Derived>,
+    /// Nothing before these follows from the sender, by level: on level 0 of sources, above of the streams of the level below. They hold once the events
+    /// of the packet are taken.
+    pub promises: SmallVec<[(usize, Watermark); 2]>,
 }
 
 /// The rings of one shard.
@@ -47,11 +43,7 @@ pub(crate) struct Links {
 #[derive(Debug)]
 struct Outgoing {
     ring: Producer<Packet>,
-    /// Packets that found no room, in order.
-    waiting: VecDeque<Packet>,
-    /// Events not yet in a packet.
-    events: Vec<Judged>,
-    derived: Vec<Derived>,
+    staged: Packet,
 }
 
 /// Joins every two shards.
@@ -68,9 +60,7 @@ pub(crate) fn mesh(shards: Shards) -> Vec<Links> {
             let (producer, consumer) = RingBuffer::new(RING_PACKETS);
             all[a].to[b] = Some(Outgoing {
                 ring: producer,
-                waiting: VecDeque::new(),
-                events: Vec::new(),
-                derived: Vec::new(),
+                staged: Packet::default(),
             });
             all[b].from[a] = Some(consumer);
         }
@@ -82,55 +72,41 @@ impl Links {
     /// Sends an event of a source to another shard.
     pub(crate) fn send(&mut self, to: ShardId, judged: Judged) {
         self.routed += 1;
-        let outgoing = self.outgoing(to);
-        outgoing.events.push(judged);
-        if outgoing.events.len() == PACKET_EVENTS {
-            outgoing.seal();
-        }
+        self.staged(to).events.push(judged);
     }
 
     /// Sends an event of a stream to another shard.
     pub(crate) fn send_derived(&mut self, to: ShardId, derived: Derived) {
         self.routed += 1;
-        let outgoing = self.outgoing(to);
-        outgoing.derived.push(derived);
-        if outgoing.derived.len() == PACKET_EVENTS {
-            outgoing.seal();
-        }
+        self.staged(to).derived.push(derived);
     }
 
     /// Sends a promise to all, behind everything sent before.
     pub(crate) fn promise(&mut self, level: usize, upto: Watermark) {
         for outgoing in self.to.iter_mut().flatten() {
-            outgoing.seal();
-            // Of promises that wait for room only the last one counts.
-            if let Some(Packet::Promise {
-                level: before,
-                upto: last,
-            }) = outgoing.waiting.back_mut()
-                && *before == level
-            {
-                *last = upto;
-                continue;
+            let promises = &mut outgoing.staged.promises;
+            match promises.iter_mut().find(|(other, _)| *other == level) {
+                Some((_, before)) => *before = upto,
+                None => promises.push((level, upto)),
             }
-            outgoing.waiting.push_back(Packet::Promise { level, upto });
         }
     }
 
-    /// Moves what waits into the rings; true if nothing waits any more.
+    /// Moves what is staged into the rings; true if next to nothing is left.
     pub(crate) fn flush(&mut self) -> bool {
-        let mut all = true;
+        let mut room = true;
         for outgoing in self.to.iter_mut().flatten() {
-            outgoing.seal();
-            while let Some(packet) = outgoing.waiting.pop_front() {
-                if let Err(rtrb::PushError::Full(packet)) = outgoing.ring.push(packet) {
-                    outgoing.waiting.push_front(packet);
-                    all = false;
-                    break;
-                }
-            }
+            room &= outgoing.flush();
         }
-        all
+        room
+    }
+
+    /// True if nothing is staged.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.to
+            .iter()
+            .flatten()
+            .all(|outgoing| outgoing.staged.is_empty())
     }
 
     /// Takes what lies in the rings now; true if there was anything.
@@ -149,11 +125,8 @@ impl Links {
 
     /// How full the fullest outgoing ring is, from 0 to 1.
     pub(crate) fn fill(&self) -> f64 {
-        let used = self
-            .to
-            .iter()
-            .flatten()
-            .map(|outgoing| RING_PACKETS - outgoing.ring.slots());
+        let outgoing = self.to.iter().flatten();
+        let used = outgoing.map(|outgoing| RING_PACKETS - outgoing.ring.slots());
         used.max().unwrap_or(0) as f64 / RING_PACKETS as f64
     }
 
@@ -162,71 +135,121 @@ impl Links {
         self.routed
     }
 
-    fn outgoing(&mut self, to: ShardId) -> &mut Outgoing {
-        self.to[usize::from(to.0)]
-            .as_mut()
-            .expect("a shard keeps its own events")
+    fn staged(&mut self, to: ShardId) -> &mut Packet {
+        let outgoing = self.to[usize::from(to.0)].as_mut();
+        &mut outgoing.expect("a shard keeps its own events").staged
     }
 }
 
 impl Outgoing {
-    /// Makes packets of what was sent so far.
-    fn seal(&mut self) {
-        if !self.events.is_empty() {
-            let next = Vec::with_capacity(self.events.len());
-            self.waiting
-                .push_back(Packet::Events(std::mem::replace(&mut self.events, next)));
+    fn flush(&mut self) -> bool {
+        if self.staged.is_empty() {
+            return true;
         }
-        if !self.derived.is_empty() {
-            self.waiting
-                .push_back(Packet::Derived(std::mem::take(&mut self.derived)));
+        if self.ring.is_abandoned() {
+            // The run was stopped, and the receiver has ended before.
+            self.staged = Packet::default();
+            return true;
         }
+        if self.ring.is_full() {
+            return self.staged.len() < STAGED_EVENTS;
+        }
+        let next = Packet {
+            events: Vec::with_capacity(self.staged.events.len()),
+            ..Packet::default()
+        };
+        let packet = std::mem::replace(&mut self.staged, next);
+        self.ring
+            .push(packet)
+            .expect("there is room, and nobody else fills it");
+        true
+    }
+}
+
+impl Packet {
+    fn len(&self) -> usize {
+        self.events.len() + self.derived.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0 && self.promises.is_empty()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::{Event, EventTypeId, Position};
     use crate::time::Timestamp;
 
     fn promise(at: i64) -> Watermark {
         Watermark(Timestamp(at))
     }
 
-    #[test]
-    fn a_full_ring_keeps_packets_in_order_on_the_writers_side() {
+    fn judged(at: i64) -> Judged {
+        let event = Event {
+            ty: EventTypeId(0),
+            time: Timestamp(at),
+            position: Position::default(),
+            values: Box::new([]),
+        };
+        Judged {
+            event,
+            concerns: Default::default(),
+            arrived: 0,
+        }
+    }
+
+    fn pair() -> (Links, Links) {
         let mut links = mesh(Shards::new(2).expect("two"));
-        let (mut b, mut a) = (links.pop().expect("two"), links.pop().expect("two"));
-        let mut room = true;
-        for at in 0..200 {
-            // Levels differ, so that none replaces the one before.
-            a.promise(at as usize, promise(at));
-            room = a.flush();
-        }
-        assert!(!room);
-        assert!((a.fill() - 1.0).abs() < f64::EPSILON);
-        let mut seen = Vec::new();
-        while b.receive(|_, packet| match packet {
-            Packet::Promise { upto, .. } => seen.push(upto.0.0),
-            other => panic!("{other:?}"),
-        }) {
-            a.flush();
-        }
-        assert_eq!(seen, (0..200).collect::<Vec<i64>>());
+        let (b, a) = (links.pop().expect("two"), links.pop().expect("two"));
+        (a, b)
     }
 
     #[test]
-    fn a_promise_that_waits_gives_way_to_a_later_one() {
-        let mut links = mesh(Shards::new(2).expect("two"));
-        let (mut b, mut a) = (links.pop().expect("two"), links.pop().expect("two"));
+    fn a_full_ring_keeps_events_in_order_on_the_writers_side_and_says_when_there_are_too_many() {
+        let (mut a, mut b) = pair();
+        let mut sent = 0;
+        while a.flush() {
+            a.send(ShardId(1), judged(sent));
+            sent += 1;
+        }
+        assert!((a.fill() - 1.0).abs() < f64::EPSILON);
+        assert_eq!(sent as usize, RING_PACKETS + STAGED_EVENTS);
+        let mut seen = Vec::new();
+        while b.receive(|_, packet| {
+            seen.extend(packet.events.iter().map(|judged| judged.event.time.0))
+        }) {
+            a.flush();
+        }
+        assert!(a.is_empty());
+        assert_eq!(seen, (0..sent).collect::<Vec<i64>>());
+        assert_eq!(a.routed(), sent as u64);
+    }
+
+    #[test]
+    fn a_promise_gives_way_to_a_later_one_and_holds_nobody_up() {
+        let (mut a, mut b) = pair();
         for at in 0..1_000 {
             a.promise(0, promise(at));
+            assert!(a.flush());
         }
-        assert!(a.flush());
-        let mut seen = Vec::new();
-        b.receive(|from, packet| seen.push((from, packet)));
+        let mut last = Vec::new();
+        while b.receive(|from, packet| last = vec![(from, packet.promises)]) {
+            a.flush();
+        }
         assert!(
-            matches!(&seen[..], [(ShardId(0), Packet::Promise { level: 0, upto })] if *upto == promise(999))
+            matches!(&last[..], [(ShardId(0), promises)] if promises[..] == [(0, promise(999))])
         );
+    }
+
+    #[test]
+    fn nothing_waits_for_a_shard_that_has_ended() {
+        let (mut a, b) = pair();
+        drop(b);
+        for at in 0..2_000 {
+            a.send(ShardId(1), judged(at));
+        }
+        assert!(a.flush() && a.is_empty());
     }
 }

@@ -16,6 +16,8 @@ pub(crate) struct ShardMeter {
     busy_micros: AtomicU64,
     blocked_micros: AtomicU64,
     idle_micros: AtomicU64,
+    /// When the last turn ended, by the run's clock; the greatest number once none follows.
+    seen_micros: AtomicU64,
     /// Replaced a few times a second, read when somebody asks.
     report: Mutex<ShardReport>,
 }
@@ -74,6 +76,16 @@ impl ShardMeter {
         total.store(total.load(Ordering::Relaxed) + micros, Ordering::Relaxed);
     }
 
+    /// A turn ended.
+    pub(crate) fn seen(&self, micros: u64) {
+        self.seen_micros.store(micros, Ordering::Relaxed);
+    }
+
+    /// How long ago the last turn ended.
+    pub(crate) fn silent_micros(&self, micros: u64) -> u64 {
+        micros.saturating_sub(self.seen_micros.load(Ordering::Relaxed))
+    }
+
     /// Replaces the report; without new `partials` the old ones stay.
     pub(crate) fn report(&self, report: ShardReport, partials: Option<Vec<Vec<(String, u64)>>>) {
         let mut shown = self.lock();
@@ -113,4 +125,18 @@ impl ShardMeter {
 /// A watermark as a number, unless it is none or the last.
 pub(crate) fn told(watermark: Watermark) -> Option<i64> {
     (watermark != Watermark::NONE && watermark != Watermark::FINAL).then_some(watermark.0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_is_silent_since_its_last_turn_and_never_after_its_end() {
+        let meter = ShardMeter::default();
+        meter.seen(100);
+        assert_eq!(meter.silent_micros(250), 150);
+        meter.seen(u64::MAX);
+        assert_eq!(meter.silent_micros(1_000_000), 0);
+    }
 }

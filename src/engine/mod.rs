@@ -36,7 +36,7 @@ pub(crate) use intake::Now;
 pub use intake::{Counts, TimeBasis, Timing};
 pub use plan::Plan;
 #[cfg(feature = "testing")]
-pub(crate) use pump::{Patience, Pump};
+pub(crate) use pump::Pump;
 pub use reasons::Reasons;
 #[cfg(feature = "testing")]
 pub(crate) use rows::Collector;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::Error;
-use crate::automaton::{Family, Fits, Interest, Nfa, Readers, Tables};
+use crate::automaton::{Family, Fits, Interest, Nfa, Readers, SharedConditions, Tables};
 use crate::event::{Event, EventTypeId, FieldId};
 use crate::key::{KeyGroup, ShardId, Shards};
 use crate::lang::pattern::{PatternId, Program};
@@ -27,6 +27,8 @@ pub struct Plan {
     members: Vec<Member>,
     /// By event type: the members that read it.
     readers: Vec<Readers>,
+    /// What several steps ask.
+    shared: SharedConditions,
     levels: usize,
 }
 
@@ -92,10 +94,17 @@ impl Plan {
         }
         // Variants read the same types, so they stand in one level.
         let families = automata.into_iter().enumerate().flat_map(|(level, nfas)| {
-            let families = Family::gather(nfas).into_iter().map(Arc::new);
-            families.map(move |family| Member { family, level })
+            let families = Family::gather(nfas).into_iter();
+            families.map(move |family| (family, level))
         });
-        let members: Vec<Member> = families.collect();
+        let mut families: Vec<(Family, usize)> = families.collect();
+        let parts = families.iter_mut().flat_map(|(family, _)| family.parts());
+        let shared = SharedConditions::take_out(parts);
+        let members = families.into_iter().map(|(family, level)| Member {
+            family: Arc::new(family),
+            level,
+        });
+        let members: Vec<Member> = members.collect();
         let readers = (0..).map(EventTypeId).take(program.schema.types.len());
         let readers = readers.map(|ty| {
             let reading = (0..).zip(&members).filter_map(|(at, member)| {
@@ -111,6 +120,7 @@ impl Plan {
             program,
             members,
             readers,
+            shared,
             levels,
         })
     }
@@ -138,8 +148,9 @@ impl Plan {
     /// Judges an event by itself: which patterns it bears on. Empty when no pattern can use it.
     pub(crate) fn judge(&self, event: &Event) -> Concerns {
         let mut concerns = Concerns::new();
+        let mut memo = self.shared.memo();
         self.readers[usize::from(event.ty.0)].of(event, |member| {
-            let (fits, interest) = self.members[member as usize].family.look(event);
+            let (fits, interest) = self.members[member as usize].family.look(event, &mut memo);
             if interest != Interest::None {
                 concerns.push(Concern {
                     member,

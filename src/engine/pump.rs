@@ -15,15 +15,6 @@ pub(crate) struct Pump {
     unflushed: bool,
 }
 
-/// How long a pump may wait for a chunk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Patience {
-    /// Not at all.
-    None,
-    /// A while.
-    Some(Duration),
-}
-
 impl Pump {
     pub(crate) fn new(queue: Receiver<Chunk>, sink: Box<dyn Sink>, feed: Feed) -> Pump {
         Pump {
@@ -34,22 +25,21 @@ impl Pump {
         }
     }
 
-    /// Writes a chunk, or flushes when there is none. `micros` tells the run's clock after the write.
+    /// Writes a chunk, or flushes when there is none; with nothing to flush it waits for a chunk for `patience`, if there is any. `micros` tells the
+    /// run's clock after the write.
     ///
     /// # Errors
     /// When the sink cannot be written; it is of no use then.
     pub(crate) fn turn(
         &mut self,
-        patience: Patience,
+        patience: Option<Duration>,
         micros: impl FnOnce() -> u64,
     ) -> Result<Turn, Error> {
         let chunk = match (patience, self.unflushed) {
-            (Patience::Some(wait), false) => {
-                self.queue.recv_timeout(wait).map_err(|error| match error {
-                    RecvTimeoutError::Timeout => TryRecvError::Empty,
-                    RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
-                })
-            }
+            (Some(wait), false) => self.queue.recv_timeout(wait).map_err(|error| match error {
+                RecvTimeoutError::Timeout => TryRecvError::Empty,
+                RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
+            }),
             _ => self.queue.try_recv(),
         };
         match chunk {

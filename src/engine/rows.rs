@@ -14,8 +14,11 @@ use crate::sink::{self, Handed, Outputs};
 use crate::source::{Rejected, Rejection};
 use crate::time::Watermark;
 
-/// How many packets of rows the ring between a shard and the collector holds.
-const RING_PACKETS: usize = 64;
+/// How many packets of rows the ring between a shard and the collector holds. Few: one may hold all rows of a long batch.
+const RING_PACKETS: usize = 8;
+
+/// So many rows may wait for room in the ring without holding up their shard.
+const WAITING_ROWS: usize = 1024;
 
 /// Rows of one shard, or a record that took no part.
 #[derive(Debug)]
@@ -110,10 +113,8 @@ impl RowsOut {
                 }
             }
             RowsOut::Sent(sender) => {
-                // Of times that pass without rows only the last one counts.
-                if let (true, Some(RowPacket::Rows(_, last))) =
-                    (rows.is_empty(), sender.waiting.back_mut())
-                {
+                if let Some(RowPacket::Rows(before, last)) = sender.waiting.back_mut() {
+                    before.append(rows);
                     *last = upto;
                     return;
                 }
@@ -143,7 +144,7 @@ impl RowsOut {
         }
     }
 
-    /// Moves rows on as far as there is room; true if none wait any more.
+    /// Moves rows on as far as there is room; true if next to none wait any more.
     ///
     /// # Errors
     /// When a sink is gone.
@@ -153,8 +154,10 @@ impl RowsOut {
             RowsOut::Sent(sender) => {
                 while let Some(packet) = sender.waiting.pop_front() {
                     if let Err(rtrb::PushError::Full(packet)) = sender.ring.push(packet) {
+                        // The collector may just not have looked: a few rows, or only time, can wait here.
+                        let few = matches!(&packet, RowPacket::Rows(rows, _) if rows.len() < WAITING_ROWS);
                         sender.waiting.push_front(packet);
-                        return Ok(false);
+                        return Ok(few && sender.waiting.len() == 1);
                     }
                 }
                 Ok(true)
@@ -167,7 +170,8 @@ impl RowsOut {
         match self {
             RowsOut::Own(_) => true,
             RowsOut::Sent(sender) => {
-                sender.ended = sender.ended || sender.ring.push(RowPacket::End).is_ok();
+                let last = sender.waiting.is_empty() && !sender.ended;
+                sender.ended |= last && sender.ring.push(RowPacket::End).is_ok();
                 sender.ended
             }
         }

@@ -15,12 +15,15 @@ use super::snapshot::{
     Activity, Histogram, OutputSnapshot, PartitionSnapshot, PatternSnapshot, Phase, Snapshot,
     SourceSnapshot,
 };
-use super::worker::{Order, Worker};
+use super::worker::{Order, WorkerSetup};
 use crate::automaton::Tally;
 use crate::event::formats::Decoder;
 use crate::key::Shards;
 use crate::sink::{Drain, Feed, LATENCY_MICROS, Outputs};
 use crate::source::{Progress, Source};
+
+/// A turn takes far less than a second; one that takes this long will not end.
+const STUCK_MICROS: u64 = 30_000_000;
 
 /// A source of a run.
 pub(crate) struct SourceSetup {
@@ -34,7 +37,7 @@ pub(crate) struct SourceSetup {
 
 /// The moving parts of a run.
 pub(crate) struct Parts {
-    pub workers: Vec<Worker>,
+    pub workers: Vec<WorkerSetup>,
     /// With more than one shard.
     pub collector: Option<Collector>,
     pub pumps: Vec<Pump>,
@@ -74,6 +77,8 @@ pub struct Account {
     pub tallies: Vec<Tally>,
     /// Rows written to sinks.
     pub rows: u64,
+    /// From the arrival of the event that completed a match to its row being written.
+    pub latency: Histogram,
 }
 
 impl Parts {
@@ -94,14 +99,20 @@ impl Parts {
         let feeds = drains.iter().map(|drain| drain.feed.clone());
         let feeds = feeds.chain(outputs.typed_feed()).collect();
         let (ways, collector) = rows::ways(shards, outputs);
-        let mut workers: Vec<Worker> = shards
+        let mut workers: Vec<WorkerSetup> = shards
             .ids()
             .zip(link::mesh(shards))
             .zip(ways)
             .zip(&meters)
-            .map(|(((id, links), rows), meter)| {
-                let (plan, board) = (Arc::clone(&plan), Arc::clone(&board));
-                Worker::new(id, shards, plan, board, links, rows, Arc::clone(meter))
+            .map(|(((id, links), rows), meter)| WorkerSetup {
+                id,
+                shards,
+                plan: Arc::clone(&plan),
+                board: Arc::clone(&board),
+                links,
+                rows,
+                meter: Arc::clone(meter),
+                readings: Vec::new(),
             })
             .collect();
         let watched = deal(sources, &mut workers);
@@ -126,7 +137,7 @@ impl Parts {
 }
 
 /// Deals readers to workers in turn.
-fn deal(sources: Vec<SourceSetup>, workers: &mut [Worker]) -> Vec<WatchedSource> {
+fn deal(sources: Vec<SourceSetup>, workers: &mut [WorkerSetup]) -> Vec<WatchedSource> {
     let mut entries = 0;
     let mut turn = (0..workers.len()).cycle();
     let mut watched = Vec::with_capacity(sources.len());
@@ -146,7 +157,7 @@ fn deal(sources: Vec<SourceSetup>, workers: &mut [Worker]) -> Vec<WatchedSource>
                 timing: source.timing,
             };
             let to = turn.next().expect("there is a worker");
-            workers[to].add(reading, entry);
+            workers[to].readings.push((reading, entry));
         }
         partitions.sort_unstable();
         watched.push(WatchedSource {
@@ -187,6 +198,20 @@ impl Watch {
         &self.0.meters[shard]
     }
 
+    /// The shard that has not ended a turn for longer than it may, if there is one. `micros`: the run's clock.
+    pub(crate) fn stuck(&self, micros: u64) -> Option<String> {
+        let silent = self
+            .0
+            .meters
+            .iter()
+            .map(|meter| meter.silent_micros(micros));
+        let (shard, silent) = silent.enumerate().max_by_key(|(_, silent)| *silent)?;
+        (silent > STUCK_MICROS).then(|| {
+            let seconds = silent / 1_000_000;
+            format!("shard {shard} has not answered for {seconds}s")
+        })
+    }
+
     /// How far all sources together have been read; `None` when that is not known of one of them.
     #[must_use]
     pub fn progress(&self) -> Option<Progress> {
@@ -209,6 +234,7 @@ impl Watch {
                 .collect(),
             tallies: vec![Tally::default(); watched.plan.program().patterns.len()],
             rows: watched.feeds.iter().map(Feed::rows).sum(),
+            latency: latency(&watched.feeds),
             ..Account::default()
         };
         for report in watched.meters.iter().map(|meter| meter.read()) {
@@ -254,7 +280,7 @@ impl Watch {
                 })
                 .collect(),
             outputs: watched.feeds.iter().map(output).collect(),
-            detection_latency: latency(&watched.feeds),
+            detection_latency: account.latency,
         }
     }
 

@@ -146,3 +146,61 @@ pub struct Histogram {
     /// All durations added up, in seconds.
     pub sum_seconds: f64,
 }
+
+/// How long the quickest share of durations took at most, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Quantile {
+    /// So long, guessed evenly within a bucket.
+    Within(f64),
+    /// Longer than the last bound.
+    Above(f64),
+}
+
+impl Histogram {
+    /// How many durations were counted.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        let within: u64 = self.buckets.iter().map(|(_, count)| count).sum();
+        within + self.above
+    }
+
+    /// How long the quickest `share` of all took at most: 0.99 for all but the slowest hundredth. None where nothing was counted.
+    #[must_use]
+    pub fn quantile(&self, share: f64) -> Option<Quantile> {
+        if self.count() == 0 {
+            return None;
+        }
+        let wanted = share * self.count() as f64;
+        let (mut below, mut from) = (0.0, 0.0);
+        for &(bound, count) in &self.buckets {
+            let upto = below + count as f64;
+            if count > 0 && upto >= wanted {
+                let part = (wanted - below) / count as f64;
+                return Some(Quantile::Within(from + (bound - from) * part));
+            }
+            (below, from) = (upto, bound);
+        }
+        Some(Quantile::Above(from))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_lie_evenly_within_their_bucket() {
+        let quantile = |counts: [u64; 3]| {
+            let histogram = Histogram {
+                buckets: vec![(0.1, counts[0]), (0.3, counts[1])],
+                above: counts[2],
+                sum_seconds: 0.0,
+            };
+            histogram.quantile(0.5)
+        };
+        assert_eq!(quantile([0, 10, 0]), Some(Quantile::Within(0.2)));
+        assert_eq!(quantile([5, 5, 0]), Some(Quantile::Within(0.1)));
+        assert_eq!(quantile([0, 0, 1]), Some(Quantile::Above(0.3)));
+        assert_eq!(quantile([0, 0, 0]), None);
+    }
+}

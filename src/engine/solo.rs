@@ -166,6 +166,7 @@ impl Solo {
             reasons: self.reasons.clone(),
             tallies: self.shard.tallies(),
             rows,
+            ..Account::default()
         }
     }
 

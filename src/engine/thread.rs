@@ -7,11 +7,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::intake::Now;
 use super::meter::Spent;
 use super::plan::Plan;
-use super::pump::{Patience, Pump};
+use super::pump::Pump;
 use super::rows::Collector;
 use super::run::{Account, Parts, SourceSetup, Watch};
 use super::snapshot::{Phase, Snapshot};
-use super::worker::{Failure, Turn, Worker};
+use super::worker::{Failure, Turn, WorkerSetup};
 use crate::key::Shards;
 use crate::sink::{self, Drain, Outputs};
 use crate::source;
@@ -104,13 +104,13 @@ impl Running {
             running.spawn("rows".to_owned(), |thread| thread.collect(collector))?;
         }
         let cores = cores_for(workers.len());
-        for (number, worker) in workers.into_iter().enumerate() {
+        for (number, setup) in workers.into_iter().enumerate() {
             let core = cores.get(number).copied();
             running.spawn(format!("shard-{number}"), move |thread| {
                 if let Some(core) = core {
                     core_affinity::set_for_current(core);
                 }
-                thread.work(number, worker)
+                thread.work(number, setup)
             })?;
         }
         running.watch.enter(Phase::Running);
@@ -151,6 +151,12 @@ impl Running {
     pub fn snapshots(&self) -> impl Fn() -> Snapshot + Clone + Send + Sync + 'static {
         let (watch, shared) = (self.watch.clone(), Arc::clone(&self.shared));
         move || watch.snapshot(shared.began.elapsed().as_secs_f64())
+    }
+
+    /// A function that tells which shard has stopped answering, if one has, for other threads.
+    pub fn stuck(&self) -> impl Fn() -> Option<String> + Clone + Send + Sync + 'static {
+        let (watch, shared) = (self.watch.clone(), Arc::clone(&self.shared));
+        move || watch.stuck(shared.micros())
     }
 
     /// True once all threads have ended.
@@ -233,7 +239,8 @@ impl Thread {
         self.watch.stop();
     }
 
-    fn work(&self, number: usize, mut worker: Worker) -> Result<(), RunError> {
+    fn work(&self, number: usize, setup: WorkerSetup) -> Result<(), RunError> {
+        let mut worker = setup.build();
         let meter = Arc::clone(self.watch.meter(number));
         let mut rest = REST.0;
         let mut before = self.shared.micros();
@@ -253,8 +260,12 @@ impl Thread {
                 after - before,
             );
             before = after;
+            meter.seen(after);
             match turn {
-                Turn::Done => return Ok(()),
+                Turn::Done => {
+                    meter.seen(u64::MAX);
+                    return Ok(());
+                }
                 Turn::Busy => rest = REST.0,
                 Turn::Blocked | Turn::Idle => {
                     if self.watch.is_stopping() && self.shared.lock().is_some() {
@@ -293,7 +304,7 @@ impl Thread {
 
     fn pump(&self, mut pump: Pump) -> Result<(), RunError> {
         loop {
-            let turn = pump.turn(Patience::Some(SINK_REST), || self.shared.micros());
+            let turn = pump.turn(Some(SINK_REST), || self.shared.micros());
             match turn.map_err(RunError::Sink)? {
                 Turn::Done => return Ok(()),
                 Turn::Busy | Turn::Blocked | Turn::Idle => {}

@@ -22,7 +22,7 @@ use crate::source::{self, Polled};
 use crate::time::Watermark;
 
 /// How many events may wait for the watermark in a shard before sources that are ahead of it are left alone.
-const WAITING_MAX: u64 = 1 << 20;
+const WAITING_MAX: u64 = 1 << 16;
 
 /// How often a worker reports, in microseconds.
 const REPORT_MICROS: u64 = 100_000;
@@ -83,29 +83,45 @@ pub(crate) struct Worker {
     out: Vec<Ordered>,
 }
 
-/// Why a worker cannot go on.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    Source(source::Error),
-    Sink(sink::Error),
+/// What a worker is made of.
+///
+/// It is [built](WorkerSetup::build) on the thread that drives it: what changes with every event shall lie in that thread's own memory. Made elsewhere, small
+/// buffers of two workers come to lie on one cache line, which costs each a third of its speed (`benches/live/shards`).
+pub(crate) struct WorkerSetup {
+    pub id: ShardId,
+    pub shards: Shards,
+    pub plan: Arc<Plan>,
+    pub board: Arc<Board>,
+    pub links: Links,
+    pub rows: RowsOut,
+    pub meter: Arc<ShardMeter>,
+    /// Each with the board's entry of its first partition.
+    pub readings: Vec<(Reading, usize)>,
 }
 
-impl Worker {
-    pub(crate) fn new(
-        id: ShardId,
-        shards: Shards,
-        plan: Arc<Plan>,
-        board: Arc<Board>,
-        links: Links,
-        rows: RowsOut,
-        meter: Arc<ShardMeter>,
-    ) -> Worker {
+impl WorkerSetup {
+    /// Makes the worker.
+    pub(crate) fn build(self) -> Worker {
+        let WorkerSetup {
+            id,
+            shards,
+            plan,
+            board,
+            links,
+            rows,
+            meter,
+            readings,
+        } = self;
         let levels = plan.levels();
         let senders = usize::from(shards.count());
+        let mut intake = Intake::new(Arc::clone(&plan), Arc::clone(&board));
+        for (reading, entry) in readings {
+            intake.add(reading, entry);
+        }
         Worker {
             id,
             shards,
-            intake: Intake::new(Arc::clone(&plan), Arc::clone(&board)),
+            intake,
             links,
             reorder: Reorder::new(),
             shard: Shard::new(Arc::clone(&plan)),
@@ -124,12 +140,16 @@ impl Worker {
             board,
         }
     }
+}
 
-    /// Adds a reader whose partitions have entries of the board from `entry` on.
-    pub(crate) fn add(&mut self, reading: Reading, entry: usize) {
-        self.intake.add(reading, entry);
-    }
+/// Why a worker cannot go on.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Source(source::Error),
+    Sink(sink::Error),
+}
 
+impl Worker {
     /// Does a bounded piece of work.
     ///
     /// # Errors
@@ -138,6 +158,8 @@ impl Worker {
         let received = self.receive();
         let room = self.hand_on()?;
         if !room {
+            // Nobody need run ahead of a shard that stands still.
+            self.board.post_waiting(self.id, usize::MAX);
             self.report_at_times(now);
             return Ok(if received { Turn::Busy } else { Turn::Blocked });
         }
@@ -147,7 +169,7 @@ impl Worker {
         };
         let passed = order == Order::GoOn && self.pass(now, read);
         let room = self.hand_on()?;
-        let done = room && (order == Order::Stop || self.has_passed_all());
+        let done = room && self.links.is_empty() && (order == Order::Stop || self.has_passed_all());
         if done {
             self.report(now);
             return Ok(match self.rows.finish() {
@@ -174,16 +196,23 @@ impl Worker {
             promises,
             ..
         } = self;
-        links.receive(|from, packet| match packet {
-            Packet::Events(events) => events.into_iter().for_each(|judged| reorder.push(judged)),
-            Packet::Derived(events) => events
+        links.receive(|from, packet| {
+            let Packet {
+                events,
+                derived,
+                promises: promised,
+            } = packet;
+            events.into_iter().for_each(|judged| reorder.push(judged));
+            derived
                 .into_iter()
-                .for_each(|derived| shard.receive(derived)),
-            Packet::Promise { level, upto } => promises[level][usize::from(from.0)] = upto,
+                .for_each(|derived| shard.receive(derived));
+            for (level, upto) in promised {
+                promises[level][usize::from(from.0)] = upto;
+            }
         })
     }
 
-    /// Moves what is finished on its way; true if all found room.
+    /// Moves what is finished on its way; true if next to all found room.
     fn hand_on(&mut self) -> Result<bool, Failure> {
         let links = self.links.flush();
         let rows = self.rows.hand_over().map_err(Failure::Sink)?;

@@ -77,6 +77,22 @@ pub fn binary(op: BinaryOp, left: &Value, right: &Value) -> Value {
     }
 }
 
+/// True if the operation's value is `true`. Comparisons make no value on the way.
+#[must_use]
+#[inline]
+pub fn relates(op: BinaryOp, left: &Value, right: &Value) -> bool {
+    let wanted = match op {
+        BinaryOp::Eq => Ordering::is_eq,
+        BinaryOp::Ne => Ordering::is_ne,
+        BinaryOp::Lt => Ordering::is_lt,
+        BinaryOp::Le => Ordering::is_le,
+        BinaryOp::Gt => Ordering::is_gt,
+        BinaryOp::Ge => Ordering::is_ge,
+        _ => return holds(&binary(op, left, right)),
+    };
+    compare(left, right).is_some_and(wanted)
+}
+
 /// False if either is false, else null if either is not true.
 fn and(left: &Value, right: &Value) -> Value {
     match (left, right) {

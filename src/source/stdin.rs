@@ -9,6 +9,8 @@ use crate::event::formats::Format;
 
 /// Standard input, read on a thread of its own: a pipe that holds nothing would make whoever reads it wait.
 #[derive(Debug)]
+// On cache lines of its own: it is written to for each record.
+#[repr(align(128))]
 pub struct Stdin(Blocks<Ahead>);
 
 impl Stdin {

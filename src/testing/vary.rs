@@ -99,7 +99,7 @@ fn asked(field: FieldId, ty: FieldType, choices: &mut Choices) -> Expr {
     };
     let read = || Box::new(Expr::Field(field));
     if choices.chance(1, 5) {
-        let list = (0..choices.below(4)).map(|_| Expr::Const(constant(choices)));
+        let list = (0..choices.below(8)).map(|_| Expr::Const(constant(choices)));
         return Expr::In {
             needle: read(),
             list: list.collect(),

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use leitmotif::config::{Config, SourceConfig};
 use leitmotif::engine::Account;
+use leitmotif::engine::snapshot::Quantile;
 use leitmotif::lang::pattern::Program;
 use leitmotif::source::Rejection;
 use leitmotif::{Engine, Running};
@@ -109,7 +110,7 @@ fn served(address: Option<SocketAddr>, running: &Running) -> Result<Option<Serve
     };
     let view = View {
         snapshot: Box::new(running.snapshots()),
-        stuck: Box::new(|| None),
+        stuck: Box::new(running.stuck()),
     };
     let server = Server::start(address, view)?;
     tracing::info!(address = %server.address(), "metrics, health and readiness are served");
@@ -170,6 +171,8 @@ impl Report<'_> {
             cpu_seconds: summary::cpu_time().map(|time| time.as_secs_f64()),
             events_per_second: records_read as f64 / wall.max(1e-9),
             peak_memory_bytes: summary::peak_memory(),
+            latency_p50_ms: self.latency_ms(0.5),
+            latency_p99_ms: self.latency_ms(0.99),
             interrupted: self.interrupted,
         };
         tracing::info!(
@@ -185,6 +188,12 @@ impl Report<'_> {
         };
         io::stderr().lock().write_all(text.as_bytes())?;
         Ok(())
+    }
+
+    fn latency_ms(&self, share: f64) -> Option<f64> {
+        let (Quantile::Within(seconds) | Quantile::Above(seconds)) =
+            self.account.latency.quantile(share)?;
+        Some(seconds * 1e3)
     }
 
     fn source(&self, source: usize) -> SourceCounts {

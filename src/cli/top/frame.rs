@@ -1,6 +1,6 @@
 //! What the screen shows, computed from two answers of an engine.
 
-use leitmotif::engine::snapshot::{Activity, Histogram, Phase, Snapshot};
+use leitmotif::engine::snapshot::{Activity, Histogram, Phase, Quantile, Snapshot};
 
 use super::line::{Line, Look};
 use super::number::{bytes, duration, percent, rate};
@@ -116,9 +116,11 @@ impl View<'_> {
             &self.after.detection_latency,
         );
         let latency = |share| {
-            quantile(&latency, share).map_or("–".to_owned(), |(at_most, seconds)| {
-                format!("{at_most}{}", duration(seconds))
-            })
+            let shown = latency.quantile(share).map(|quantile| match quantile {
+                Quantile::Within(seconds) => duration(seconds),
+                Quantile::Above(seconds) => format!(">{}", duration(seconds)),
+            });
+            shown.unwrap_or_else(|| "–".to_owned())
         };
         Line::of(Look::Bold, "leitmotif")
             .with(
@@ -396,40 +398,11 @@ fn recent(before: &Histogram, after: &Histogram) -> Histogram {
         above: after.above.saturating_sub(before.above),
         sum_seconds: after.sum_seconds - before.sum_seconds,
     };
-    if total(&between) == 0 {
+    if between.count() == 0 {
         after.clone()
     } else {
         between
     }
-}
-
-fn total(histogram: &Histogram) -> u64 {
-    histogram
-        .buckets
-        .iter()
-        .map(|(_, count)| count)
-        .sum::<u64>()
-        + histogram.above
-}
-
-/// How long the quickest `share` of all took at most, in seconds, even inside of a bucket; `>` where only the last bound is known. None
-/// where nothing was counted.
-fn quantile(histogram: &Histogram, share: f64) -> Option<(&'static str, f64)> {
-    let total = total(histogram);
-    if total == 0 {
-        return None;
-    }
-    let wanted = share * total as f64;
-    let (mut below, mut from) = (0.0, 0.0);
-    for &(bound, count) in &histogram.buckets {
-        let upto = below + count as f64;
-        if count > 0 && upto >= wanted {
-            let part = (wanted - below) / count as f64;
-            return Some(("", from + (bound - from) * part));
-        }
-        (below, from) = (upto, bound);
-    }
-    Some((">", from))
 }
 
 #[cfg(test)]

@@ -68,6 +68,9 @@ fn conditions() -> impl Strategy<Value = String> {
         "f > 0.0",
         "a + 1 > 2",
         "length(k) == 1",
+        "k in [\"a\", \"c\", \"x\", \"y\", \"z\"]",
+        "a not in [1, 2, 5, 6, 7]",
+        "o in [1, 2, 5, 6, 7]",
     ];
     prop::collection::vec(select(comparisons.to_vec()), 1..4).prop_map(|parts| parts.join(" and "))
 }

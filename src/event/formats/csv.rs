@@ -25,6 +25,21 @@ pub(super) struct Columns {
     at: Vec<Option<usize>>,
 }
 
+/// Another reader of the same columns. Between records a reader has no state; `csv_core`'s own clone forgets what bytes mean.
+impl Clone for Columns {
+    fn clone(&self) -> Columns {
+        Columns {
+            reader: Reader::new(),
+            text: Vec::new(),
+            ends: self.ends.clone(),
+            count: self.count,
+            width: self.width,
+            names: self.names.clone(),
+            at: self.at.clone(),
+        }
+    }
+}
+
 impl Columns {
     /// A reader that looks for these columns, one per slot.
     pub(super) fn new(names: Vec<String>) -> Columns {

@@ -43,7 +43,7 @@ impl fmt::Display for HeaderError {
 impl std::error::Error for HeaderError {}
 
 /// Turns records of one source partition into events. Allocates once per event (its values), and for strings over 24 bytes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Decoder {
     shapes: Vec<Shape>,
     told: Option<Told>,
@@ -55,14 +55,14 @@ pub struct Decoder {
 }
 
 /// The scanner of the format.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Form {
     Json(PathTree),
     Csv(Box<csv::Columns>),
 }
 
 /// How a record tells its type.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Told {
     name: String,
     slot: u32,
@@ -72,7 +72,7 @@ struct Told {
 }
 
 /// How to build the values of one type.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Shape {
     ty: EventTypeId,
     name: String,

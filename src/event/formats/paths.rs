@@ -17,14 +17,14 @@ pub(super) const ROOT: usize = 0;
 const NOWHERE: usize = usize::MAX;
 
 /// All paths of a source.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct PathTree {
     nodes: Vec<Node>,
     slots: usize,
 }
 
 /// One object: the members that are looked for in it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Node {
     members: Vec<Member>,
     by_name: HashMap<Box<[u8]>, u32>,

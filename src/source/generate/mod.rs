@@ -86,6 +86,8 @@ impl Lines {
 
 /// Makes up events while it is polled.
 #[derive(Debug)]
+// On cache lines of its own: it is written to for each record.
+#[repr(align(128))]
 pub struct Generator {
     workload: Workload,
     partitions: Vec<Partition>,

@@ -11,7 +11,7 @@ pub use script::{Script, scripts};
 
 use super::choices::Choices;
 use crate::engine::{Now, Timing, reads};
-use crate::engine::{Parts, Patience, Plan, SourceSetup, Turn, Watch};
+use crate::engine::{Parts, Plan, SourceSetup, Turn, Watch};
 use crate::event::formats::{Decoder, Format, Kinds};
 use crate::key::Shards;
 use crate::sink::{Error, OutputSpec, Outputs, Sink, Target};
@@ -116,7 +116,9 @@ struct World {
 impl World {
     fn new(parts: Parts, seed: u64) -> World {
         World {
-            workers: parts.workers.into_iter().map(Some).collect(),
+            workers: (parts.workers.into_iter())
+                .map(|setup| Some(setup.build()))
+                .collect(),
             collector: parts.collector,
             pumps: parts.pumps.into_iter().map(Some).collect(),
             watch: parts.watch,
@@ -171,7 +173,7 @@ impl World {
         } else if let Some(place) = self.pumps.get_mut(part - workers - 1)
             && let Some(pump) = place
         {
-            let turn = pump.turn(Patience::None, || now.micros);
+            let turn = pump.turn(None, || now.micros);
             if turn.expect("memory takes rows") == Turn::Done {
                 *place = None;
             }

@@ -129,17 +129,6 @@ fn latency_is_that_of_the_interval_and_else_of_the_whole_run() {
         histogram([0, 10, 0])
     );
     assert_eq!(recent(&before, &before), before);
-    let close = |found: Option<(&'static str, f64)>, sign, seconds: f64| {
-        let (at_most, found) = found.unwrap();
-        assert!(
-            at_most == sign && (found - seconds).abs() < 1e-9,
-            "{at_most}{found}"
-        );
-    };
-    close(quantile(&histogram([0, 10, 0]), 0.5), "", 0.15);
-    close(quantile(&histogram([5, 5, 0]), 0.5), "", 0.1);
-    close(quantile(&histogram([0, 0, 1]), 0.5), ">", 0.2);
-    assert_eq!(quantile(&histogram([0, 0, 0]), 0.5), None);
 }
 
 #[test]
