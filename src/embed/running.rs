@@ -65,7 +65,7 @@ impl Running {
         self.inner.snapshots()
     }
 
-    /// A function that tells which shard has stopped answering, if one has, for other threads: health.
+    /// A function that tells which shard has not answered for half a minute, if one has, for other threads.
     pub fn stuck(&self) -> impl Fn() -> Option<String> + Clone + Send + Sync + 'static {
         self.inner.stuck()
     }
