@@ -29,9 +29,10 @@ use crate::source::{Extent, SourceSpec};
 use crate::time::Span;
 
 pub use crate::engine::TimeBasis;
+pub use crate::key::Shards;
 pub use environment::Environment;
 pub use mistake::{Error, Mistake};
-pub use setting::{Http, Idle, LogFormat, LogLevel, Shards};
+pub use setting::{Http, Idle, LogFormat, LogLevel};
 
 /// How long an unbounded source may be silent before time goes on without it, unless told otherwise.
 pub const IDLE_DEFAULT: Span = Span(10_000);
@@ -222,8 +223,8 @@ impl RawConfig {
             input,
             outputs: self.outputs,
             shards: shards
-                .unwrap_or_else(|| Shards::for_cores(cores.0))
-                .number(),
+                .unwrap_or_else(|| setting::shards_for(cores.0))
+                .count(),
             http: match http {
                 Some(Http::At(address)) => Some(address),
                 Some(Http::Off) | None => None,

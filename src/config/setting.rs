@@ -6,11 +6,8 @@ use std::str::FromStr;
 use super::Overrides;
 use super::mistake::unknown;
 use crate::engine::TimeBasis;
+use crate::key::Shards;
 use crate::time::Span;
-
-/// How many threads match: from 1 to [`Shards::MAX`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shards(u16);
 
 /// How long a source may be silent before time goes on without it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -153,21 +150,11 @@ impl Scalar {
     }
 }
 
-impl Shards {
-    /// The most there can be.
-    pub const MAX: u16 = 256;
-
-    /// One per processor, as far as that is allowed.
-    pub(super) fn for_cores(cores: usize) -> Shards {
-        let most = usize::from(Shards::MAX);
-        Shards(u16::try_from(cores.clamp(1, most)).expect("at most MAX"))
-    }
-
-    /// How many.
-    #[must_use]
-    pub fn number(self) -> u16 {
-        self.0
-    }
+/// One shard per processor, as far as that is allowed.
+pub(super) fn shards_for(cores: usize) -> Shards {
+    let most = usize::from(Shards::MAX);
+    let count = u16::try_from(cores.clamp(1, most)).ok();
+    count.and_then(Shards::new).unwrap_or(Shards::ONE)
 }
 
 impl FromStr for Shards {
@@ -175,12 +162,10 @@ impl FromStr for Shards {
 
     fn from_str(text: &str) -> Result<Shards, String> {
         let most = Shards::MAX;
-        match text.parse::<u16>() {
-            Ok(number) if (1..=most).contains(&number) => Ok(Shards(number)),
-            _ => Err(format!(
-                "{text} is no number of threads; write a whole number from 1 to {most}"
-            )),
-        }
+        let shards = text.parse().ok().and_then(Shards::new);
+        shards.ok_or_else(|| {
+            format!("{text} is no number of threads; write a whole number from 1 to {most}")
+        })
     }
 }
 

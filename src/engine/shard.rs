@@ -43,9 +43,15 @@ struct Level {
 #[derive(Clone, Debug)]
 pub(crate) struct Derived {
     pub judged: Judged,
-    pub from: PatternId,
-    pub moment: Moment,
-    pub key: Box<[Value]>,
+    pub origin: Origin,
+}
+
+/// The row that became an event: what orders it among events of its time.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    from: PatternId,
+    moment: Moment,
+    key: Box<[Value]>,
 }
 
 impl Shard {
@@ -231,9 +237,11 @@ impl Shard {
                 concerns,
                 arrived: ordered.arrived.unwrap_or(0),
             },
-            from: row.pattern,
-            moment: ordered.moment,
-            key: row.key.clone(),
+            origin: Origin {
+                from: row.pattern,
+                moment: ordered.moment,
+                key: row.key.clone(),
+            },
         })
     }
 
@@ -277,9 +285,9 @@ impl Level {
     fn take(&mut self, watermark: Watermark) -> Vec<Judged> {
         // Stable: rows of one key stay in the order of its matches.
         self.inbox.sort_by(|a, b| {
-            (a.judged.event.time, a.from, a.moment)
-                .cmp(&(b.judged.event.time, b.from, b.moment))
-                .then_with(|| scalar::total_order_of(&a.key, &b.key))
+            (a.judged.event.time, a.origin.from, a.origin.moment)
+                .cmp(&(b.judged.event.time, b.origin.from, b.origin.moment))
+                .then_with(|| scalar::total_order_of(&a.origin.key, &b.origin.key))
         });
         let over = self
             .inbox

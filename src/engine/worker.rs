@@ -15,7 +15,7 @@ use super::plan::{Judged, Plan};
 use super::reasons::Reasons;
 use super::reorder::Reorder;
 use super::rows::RowsOut;
-use super::shard::Shard;
+use super::shard::{Derived, Shard};
 use crate::key::{ShardId, Shards};
 use crate::sink;
 use crate::source::{self, Polled};
@@ -23,6 +23,9 @@ use crate::time::Watermark;
 
 /// How many events may wait for the watermark in a shard before sources that are ahead of it are left alone.
 const WAITING_MAX: u64 = 1 << 16;
+
+/// How long a batch may gather while input comes without a pause, in microseconds.
+const GATHER_MICROS: u64 = 1_000;
 
 /// How often a worker reports, in microseconds.
 const REPORT_MICROS: u64 = 100_000;
@@ -57,30 +60,45 @@ pub(crate) enum Order {
 
 /// One shard with everything around it.
 pub(crate) struct Worker {
-    id: ShardId,
-    shards: Shards,
-    plan: Arc<Plan>,
-    board: Arc<Board>,
+    place: Place,
     intake: Intake,
     links: Links,
     reorder: Reorder,
     shard: Shard,
+    time: Time,
+    rows: RowsOut,
+    reports: Reports,
+    /// Empty between turns; kept for its memory.
+    batch: Vec<Judged>,
+    out: Vec<Ordered>,
+}
+
+/// Which shard of which run.
+struct Place {
+    id: ShardId,
+    shards: Shards,
+    plan: Arc<Plan>,
+    board: Arc<Board>,
+}
+
+/// How far time has come.
+struct Time {
     /// By level, by sender: what was promised of the level's input.
     promises: Vec<Vec<Watermark>>,
     /// By level: up to where its time has passed.
     passed: Vec<Watermark>,
-    /// What was promised to the others last.
-    promised: Watermark,
-    rows: RowsOut,
-    reasons: Reasons,
     /// When events were released last.
     released: u64,
+}
+
+/// What is said of the shard, and when.
+struct Reports {
     meter: Arc<ShardMeter>,
+    reasons: Reasons,
+    /// When it was said last.
     reported: u64,
     /// When partial matches may be counted again.
     scan: u64,
-    batch: Vec<Judged>,
-    out: Vec<Ordered>,
 }
 
 /// What a worker is made of.
@@ -112,32 +130,31 @@ impl WorkerSetup {
             meter,
             readings,
         } = self;
-        let levels = plan.levels();
-        let senders = usize::from(shards.count());
         let mut intake = Intake::new(Arc::clone(&plan), Arc::clone(&board));
         for (reading, entry) in readings {
             intake.add(reading, entry);
         }
         Worker {
-            id,
-            shards,
             intake,
             links,
             reorder: Reorder::new(),
             shard: Shard::new(Arc::clone(&plan)),
-            promises: vec![vec![Watermark::NONE; senders]; levels],
-            passed: vec![Watermark::NONE; levels],
-            promised: Watermark::NONE,
+            time: Time::new(plan.levels(), shards),
             rows,
-            reasons: Reasons::default(),
-            released: 0,
-            meter,
-            reported: 0,
-            scan: 0,
+            reports: Reports {
+                meter,
+                reasons: Reasons::default(),
+                reported: 0,
+                scan: 0,
+            },
             batch: Vec::new(),
             out: Vec::new(),
-            plan,
-            board,
+            place: Place {
+                id,
+                shards,
+                plan,
+                board,
+            },
         }
     }
 }
@@ -159,7 +176,7 @@ impl Worker {
         let room = self.hand_on()?;
         if !room {
             // Nobody need run ahead of a shard that stands still.
-            self.board.post_waiting(self.id, usize::MAX);
+            self.place.board.post_waiting(self.place.id, usize::MAX);
             self.report_at_times(now);
             return Ok(if received { Turn::Busy } else { Turn::Blocked });
         }
@@ -169,7 +186,7 @@ impl Worker {
         };
         let passed = order == Order::GoOn && self.pass(now, read);
         let room = self.hand_on()?;
-        let done = room && self.links.is_empty() && (order == Order::Stop || self.has_passed_all());
+        let done = room && self.links.is_empty() && (order == Order::Stop || self.time.is_over());
         if done {
             self.report(now);
             return Ok(match self.rows.finish() {
@@ -193,21 +210,21 @@ impl Worker {
             links,
             reorder,
             shard,
-            promises,
+            time,
             ..
         } = self;
         links.receive(|from, packet| {
             let Packet {
                 events,
                 derived,
-                promises: promised,
+                promises,
             } = packet;
             events.into_iter().for_each(|judged| reorder.push(judged));
             derived
                 .into_iter()
                 .for_each(|derived| shard.receive(derived));
-            for (level, upto) in promised {
-                promises[level][usize::from(from.0)] = upto;
+            for (level, upto) in promises {
+                time.promise(level, from, upto);
             }
         })
     }
@@ -222,15 +239,19 @@ impl Worker {
     /// Reads once, and promises what follows from it.
     fn read(&mut self, now: Now) -> Result<Polled, Failure> {
         let Worker {
-            id,
-            shards,
-            plan,
-            board,
+            place:
+                Place {
+                    id,
+                    shards,
+                    plan,
+                    board,
+                },
             intake,
             links,
             reorder,
+            time,
             rows,
-            reasons,
+            reports,
             ..
         } = self;
         let mut take = |judged| {
@@ -245,19 +266,17 @@ impl Worker {
         // Who holds time back must always be read, or nothing would ever move.
         let limit = match board.waiting_max() < WAITING_MAX {
             true => Watermark::FINAL,
-            false => self.passed[0].max(least(&self.promises[0])),
+            false => time.passed[0].max(time.least(0)),
         };
         let polled = intake
             .poll(now, limit, &mut take, &mut |rejected| {
-                reasons.note(&rejected);
+                reports.reasons.note(&rejected);
                 rows.reject(&rejected);
             })
             .map_err(Failure::Source)?;
         intake.tick(now, &mut take);
         let promise = intake.promise();
-        if promise > self.promised {
-            self.promised = promise;
-            self.promises[0][usize::from(id.0)] = promise;
+        if time.promise(0, *id, promise) {
             links.promise(0, promise);
         }
         board.post_waiting(*id, reorder.len());
@@ -267,29 +286,28 @@ impl Worker {
     /// Lets time pass as far as it was promised; true if it moved.
     fn pass(&mut self, now: Now, read: Polled) -> bool {
         let mut moved = false;
-        let upto = least(&self.promises[0]);
-        if upto > self.passed[0] && self.is_worth_while(upto, now, read) {
+        let upto = self.time.least(0);
+        if upto > self.time.passed[0] && self.is_worth_while(upto, now, read) {
             moved = true;
-            self.released = now.micros;
+            self.time.released = now.micros;
             self.reorder.release(upto, &mut self.batch);
             let events = std::mem::take(&mut self.batch);
-            if self.shards == Shards::ONE {
+            if self.place.shards == Shards::ONE {
                 self.batch = self.shard.pass_all(events, upto, &mut self.out);
-                self.passed.fill(upto);
+                self.time.passed.fill(upto);
             } else {
                 self.pass_level(0, events, upto);
             }
         }
-        for level in 1..self.passed.len() {
-            let upto = least(&self.promises[level]);
-            if upto > self.passed[level] {
+        for level in 1..self.time.passed.len() {
+            let upto = self.time.least(level);
+            if upto > self.time.passed[level] {
                 moved = true;
                 self.pass_level(level, Vec::new(), upto);
             }
         }
         if moved {
-            let upto = self.passed[self.passed.len() - 1];
-            self.rows.write(&mut self.out, upto);
+            self.rows.write(&mut self.out, self.time.of_rows());
         }
         moved
     }
@@ -297,83 +315,112 @@ impl Worker {
     fn pass_level(&mut self, level: usize, events: Vec<Judged>, upto: Watermark) {
         let first = self.out.len();
         self.batch = self.shard.pass(level, events, upto, &mut self.out);
-        self.passed[level] = upto;
-        if level + 1 == self.passed.len() {
+        self.time.passed[level] = upto;
+        if level + 1 == self.time.passed.len() {
             return;
         }
-        for ordered in &self.out[first..] {
-            let Some(derived) = self.shard.derive(ordered) else {
+        let Worker {
+            place,
+            links,
+            shard,
+            time,
+            out,
+            ..
+        } = self;
+        for ordered in &out[first..] {
+            let Some(Derived { judged, origin }) = shard.derive(ordered) else {
                 continue;
             };
-            let (shard, links, id) = (&mut self.shard, &mut self.links, self.id);
-            let super::shard::Derived {
-                judged,
-                from,
-                moment,
-                key,
-            } = derived;
-            self.plan.route(judged, self.shards, |to, judged| {
-                let derived = super::shard::Derived {
+            place.plan.route(judged, place.shards, |to, judged| {
+                let derived = Derived {
                     judged,
-                    from,
-                    moment,
-                    key: key.clone(),
+                    origin: origin.clone(),
                 };
-                if to == id {
+                if to == place.id {
                     shard.receive(derived);
                 } else {
                     links.send_derived(to, derived);
                 }
             });
         }
-        self.promises[level + 1][usize::from(self.id.0)] = upto;
-        self.links.promise(level + 1, upto);
+        time.promise(level + 1, place.id, upto);
+        links.promise(level + 1, upto);
     }
 
-    /// A release moves every event that waits; with many of them it pays to let more come first, while nobody waits for rows.
+    /// A release moves every event that waits: with many of them it pays to let more come first, and while input comes without a pause, to let a
+    /// batch gather.
     fn is_worth_while(&self, upto: Watermark, now: Now, read: Polled) -> bool {
+        let gather_micros = match read {
+            Polled::More => GATHER_MICROS,
+            Polled::Waiting | Polled::End => 0,
+        };
         let held_micros = self.reorder.held() as u64 / 5;
         upto == Watermark::FINAL
             || self.reorder.is_due()
-            || read != Polled::More && now.micros >= self.released + held_micros
-    }
-
-    fn has_passed_all(&self) -> bool {
-        self.passed.iter().all(|upto| *upto == Watermark::FINAL)
+            || now.micros >= self.time.released + held_micros + gather_micros
     }
 
     fn report_at_times(&mut self, now: Now) {
-        if now.micros >= self.reported + REPORT_MICROS {
+        if now.micros >= self.reports.reported + REPORT_MICROS {
             self.report(now);
         }
     }
 
-    /// Says from outside visibly how it stands.
+    /// Shows how it stands.
     fn report(&mut self, now: Now) {
-        self.reported = now.micros;
         let keys = self.shard.keys() as u64;
-        let partials = (now.micros >= self.scan).then(|| {
-            self.scan = now.micros + keys * SCAN_NANOS_PER_KEY * SCAN_SHARE / 1_000;
+        let reports = &mut self.reports;
+        reports.reported = now.micros;
+        let partials = (now.micros >= reports.scan).then(|| {
+            reports.scan = now.micros + keys * SCAN_NANOS_PER_KEY * SCAN_SHARE / 1_000;
             self.shard.partials()
         });
-        self.meter.report(
-            ShardReport {
-                counts: self.intake.counts().collect(),
-                progress: self.intake.progress(),
-                tallies: self.shard.tallies(),
-                watermark: self.passed[self.passed.len() - 1],
-                waiting: self.reorder.len() as u64,
-                routed: self.links.routed(),
-                ring_fill: self.links.fill(),
-                reasons: self.reasons.clone(),
-                partials: Vec::new(),
-                keys,
-            },
-            partials,
-        );
+        let report = ShardReport {
+            counts: self.intake.counts().collect(),
+            progress: self.intake.progress(),
+            tallies: self.shard.tallies(),
+            watermark: self.time.of_rows(),
+            waiting: self.reorder.len() as u64,
+            routed: self.links.routed(),
+            ring_fill: self.links.fill(),
+            reasons: reports.reasons.clone(),
+            partials: Vec::new(),
+            keys,
+        };
+        reports.meter.report(report, partials);
     }
 }
 
-fn least(promises: &[Watermark]) -> Watermark {
-    promises.iter().copied().min().unwrap_or(Watermark::FINAL)
+impl Time {
+    fn new(levels: usize, shards: Shards) -> Time {
+        let senders = usize::from(shards.count());
+        Time {
+            promises: vec![vec![Watermark::NONE; senders]; levels],
+            passed: vec![Watermark::NONE; levels],
+            released: 0,
+        }
+    }
+
+    /// Takes note of what a shard promises of a level's input; true if that is more than before.
+    fn promise(&mut self, level: usize, from: ShardId, upto: Watermark) -> bool {
+        let before = &mut self.promises[level][usize::from(from.0)];
+        let more = upto > *before;
+        *before = upto.max(*before);
+        more
+    }
+
+    /// What all promise of a level's input.
+    fn least(&self, level: usize) -> Watermark {
+        let promises = self.promises[level].iter().copied();
+        promises.min().unwrap_or(Watermark::FINAL)
+    }
+
+    /// Up to where all rows are made.
+    fn of_rows(&self) -> Watermark {
+        self.passed.last().copied().unwrap_or(Watermark::FINAL)
+    }
+
+    fn is_over(&self) -> bool {
+        self.passed.iter().all(|upto| *upto == Watermark::FINAL)
+    }
 }
