@@ -251,11 +251,11 @@ impl InputConfig {
     }
 }
 
-impl SourceConfig {
-    /// How long it may be silent, by whether its input ends by itself; `None` for as long as it likes.
+impl Idle {
+    /// How long a source may be silent, by whether its input ends by itself; `None` for as long as it likes.
     #[must_use]
-    pub fn idle_after(&self, extent: Extent) -> Option<Span> {
-        match (self.idle, extent) {
+    pub fn after(self, extent: Extent) -> Option<Span> {
+        match (self, extent) {
             (Idle::After(span), _) => Some(span),
             (Idle::ByExtent, Extent::Unbounded) => Some(IDLE_DEFAULT),
             (Idle::ByExtent, Extent::Bounded) | (Idle::Off, _) => None,

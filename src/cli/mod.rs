@@ -67,8 +67,8 @@ pub fn main() -> ExitCode {
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let io = cause.downcast_ref::<io::Error>();
-        let sink = cause.downcast_ref::<leitmotif::sink::Error>();
+        let run = cause.downcast_ref::<leitmotif::Error>();
         io.is_some_and(|io| io.kind() == ErrorKind::BrokenPipe)
-            || sink.is_some_and(leitmotif::sink::Error::is_closed)
+            || run.is_some_and(|run| run.kind() == leitmotif::ErrorKind::Closed)
     })
 }

@@ -118,8 +118,8 @@ fn what_nobody_says_has_a_default() {
     assert_eq!(config.input.type_field, "type");
     assert_eq!(config.input.delay, Span(0));
     let source = &config.input.sources[0];
-    assert_eq!(source.idle_after(Extent::Bounded), None);
-    assert_eq!(source.idle_after(Extent::Unbounded), Some(IDLE_DEFAULT));
+    assert_eq!(source.idle.after(Extent::Bounded), None);
+    assert_eq!(source.idle.after(Extent::Unbounded), Some(IDLE_DEFAULT));
     assert_eq!(RawConfig::default().complete(Cores(0)).shards, 1);
     assert_eq!(RawConfig::default().complete(Cores(9_999)).shards, 256);
 }
@@ -132,8 +132,8 @@ fn idle_of_a_source_goes_before_its_extent() {
     let [a, b] = &config.input.sources[..] else {
         panic!("two sources")
     };
-    assert_eq!(a.idle_after(Extent::Unbounded), None);
-    assert_eq!(b.idle_after(Extent::Bounded), Some(Span(1_000)));
+    assert_eq!(a.idle.after(Extent::Unbounded), None);
+    assert_eq!(b.idle.after(Extent::Bounded), Some(Span(1_000)));
 }
 
 #[test]

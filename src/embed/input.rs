@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Error;
 use super::names::unknown;
-use crate::config::{IDLE_DEFAULT, Idle, TYPE_FIELD_DEFAULT};
+use crate::config::{Idle, TYPE_FIELD_DEFAULT};
 use crate::engine::{SourceSetup, TimeBasis, Timing, reads};
 use crate::event::EventTypeId;
 use crate::event::formats::{Decoder, Format, Kinds};
@@ -147,11 +147,9 @@ impl Input {
                 "source \"{name}\" has no reader; give it at least one"
             )));
         }
-        let unbounded = readers.iter().any(|one| one.extent() == Extent::Unbounded);
-        let idle = match (self.idle, unbounded) {
-            (Idle::After(span), _) => Some(span),
-            (Idle::ByExtent, true) => Some(IDLE_DEFAULT),
-            (Idle::ByExtent, false) | (Idle::Off, _) => None,
+        let extent = match readers.iter().any(|one| one.extent() == Extent::Unbounded) {
+            true => Extent::Unbounded,
+            false => Extent::Bounded,
         };
         let projection = reads::projection(program);
         let decoder = || Decoder::new(&program.schema, &projection, format, &kinds);
@@ -160,7 +158,7 @@ impl Input {
             readers: readers.into_iter().map(|one| (one, decoder())).collect(),
             timing: Timing {
                 delay: self.delay.unwrap_or(reading.delay),
-                idle,
+                idle: self.idle.after(extent),
                 time: self.time,
             },
         })

@@ -65,6 +65,11 @@ impl Running {
         self.inner.snapshots()
     }
 
+    /// A function that tells which shard has not answered for half a minute, if one has, for other threads.
+    pub fn stuck(&self) -> impl Fn() -> Option<String> + Clone + Send + Sync + 'static {
+        self.inner.stuck()
+    }
+
     /// True once all shards and outputs have ended; then [`Running::wait`] returns soon.
     #[must_use]
     pub fn has_ended(&self) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! A [`Plan`] is what all shards share: automata, and which of them an event concerns. A [`Shard`] owns the state of its keys and is driven from outside with
 //! sorted events and a watermark. Around it `worker` reads sources, routes events to the shards that own their keys and hands rows on; `thread` drives
-//! workers, the collector of rows and the sinks. Only `thread` reads clocks.
+//! workers, the collector of rows and the sinks. Only `thread` reads clocks. `solo` is one shard with its intake, driven by a program in its own thread.
 
 mod board;
 mod directory;
@@ -42,10 +42,11 @@ pub use reasons::Reasons;
 pub(crate) use rows::Collector;
 #[cfg(feature = "testing")]
 pub(crate) use run::Parts;
-pub use run::{Account, SourceSetup, Watch};
+pub(crate) use run::SourceSetup;
+pub use run::{Account, Watch};
 pub use shard::Shard;
 pub(crate) use solo::Solo;
-pub use thread::{RunError, Running};
+pub(crate) use thread::{RunError, Running};
 #[cfg(feature = "testing")]
 pub(crate) use worker::{Turn, Worker};
 

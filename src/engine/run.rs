@@ -26,7 +26,7 @@ use crate::source::{Progress, Source};
 const STUCK_MICROS: u64 = 30_000_000;
 
 /// A source of a run.
-pub struct SourceSetup {
+pub(crate) struct SourceSetup {
     /// The name under which it is spoken of.
     pub name: String,
     /// Its readers, which share its partitions, each with what understands the records. They are dealt to the shards in turn.

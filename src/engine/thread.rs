@@ -15,7 +15,6 @@ use super::worker::{Failure, Turn, WorkerSetup};
 use crate::key::Shards;
 use crate::sink::{self, Drain, Outputs};
 use crate::source;
-use crate::source::Progress;
 use crate::time::Timestamp;
 
 /// How long a thread sleeps when there is nothing to do: at first, and at most.
@@ -26,7 +25,7 @@ const SINK_REST: Duration = Duration::from_millis(100);
 
 /// Threads at work.
 #[derive(Debug)]
-pub struct Running {
+pub(crate) struct Running {
     threads: Vec<JoinHandle<()>>,
     watch: Watch,
     shared: Arc<Shared>,
@@ -42,7 +41,7 @@ struct Shared {
 
 /// A run that could not go on. The message names the source or output, why, and the way out.
 #[derive(Debug)]
-pub enum RunError {
+pub(crate) enum RunError {
     /// A source could not be read.
     Source(source::Error),
     /// A sink could not be written.
@@ -158,12 +157,6 @@ impl Running {
     pub fn stuck(&self) -> impl Fn() -> Option<String> + Clone + Send + Sync + 'static {
         let (watch, shared) = (self.watch.clone(), Arc::clone(&self.shared));
         move || watch.stuck(shared.micros())
-    }
-
-    /// How far all sources together have been read; `None` when that is not known of one of them.
-    #[must_use]
-    pub fn progress(&self) -> Option<Progress> {
-        self.watch.progress()
     }
 
     /// True once all threads have ended.

@@ -158,6 +158,8 @@ impl Worker {
         let received = self.receive();
         let room = self.hand_on()?;
         if !room {
+            // Nobody need run ahead of a shard that stands still.
+            self.board.post_waiting(self.id, usize::MAX);
             self.report_at_times(now);
             return Ok(if received { Turn::Busy } else { Turn::Blocked });
         }

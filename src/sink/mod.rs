@@ -1,6 +1,6 @@
 //! Where rows go: standard output, files, folders and whoever takes them by HTTP; one JSON object per line.
 //!
-//! [`JsonRows`] turns rows into text, [`Outputs`] knows which output is bound to which [`Sink`]. Late, malformed and evicted go nowhere unless
+//! `json_row` turns rows into text, `outputs` knows which output is bound to which [`Sink`]. Late, malformed and evicted go nowhere unless
 //! they are bound; counting them is the engine's task.
 
 mod feed;
@@ -22,8 +22,8 @@ pub(crate) use feed::{Chunk, Feed, Handed, LATENCY_MICROS};
 pub use file::File;
 pub use folder::{Folder, Roll};
 pub use json_row::JsonRows;
-pub(crate) use outputs::rejected_text;
-pub use outputs::{Destination, Drain, Outputs, RowText, SIDE_OUTPUTS};
+pub use outputs::{Destination, RowText, SIDE_OUTPUTS};
+pub(crate) use outputs::{Drain, Outputs, rejected_text};
 pub use receiver::{Body, Receiver};
 pub use spec::{OutputSpec, Target};
 pub use stdout::Stdout;

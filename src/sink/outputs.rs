@@ -8,7 +8,7 @@ use std::sync::mpsc::Receiver;
 use super::feed::{Chunk, Feed, Handed, Pipe};
 use super::json_row::{JsonRows, append_rejected};
 use super::typed::{RowQueue, Typed};
-use super::{Error, OutputSpec, Sink, Target};
+use super::{Error, Sink, Target};
 use crate::automaton::{Row, Stream};
 use crate::event::EventTypeId;
 use crate::lang::pattern::Program;
@@ -30,7 +30,7 @@ impl RowText for JsonRows {
 }
 
 /// All outputs of a run: which row goes to which sink, as text, and how far each sink is.
-pub struct Outputs {
+pub(crate) struct Outputs {
     rows: JsonRows,
     /// How rows on standard output are written, if not as JSON.
     pretty: Option<Box<dyn RowText>>,
@@ -64,8 +64,18 @@ enum Place {
     Own(usize, String),
 }
 
+/// Opens a place.
+type Open<'a, T> = dyn FnMut(&T) -> Result<Box<dyn Sink>, Error> + 'a;
+
+/// Outputs that are bound, and which pipe leads to each place.
+struct Wired<T> {
+    outputs: Outputs,
+    drains: Vec<Drain>,
+    opened: HashMap<T, usize>,
+}
+
 /// A sink with the queue that leads to it.
-pub struct Drain {
+pub(crate) struct Drain {
     pub(crate) queue: Receiver<Chunk>,
     pub(crate) sink: Box<dyn Sink>,
     pub(crate) feed: Feed,
@@ -116,38 +126,34 @@ impl<S: Sink + 'static> From<S> for Destination {
 }
 
 impl Outputs {
-    /// Binds the outputs of a program and opens their sinks. What no specification binds goes to standard output; side outputs go nowhere
+    /// Binds the outputs of a program, with sinks that the caller makes. What no specification binds goes to standard output; side outputs go nowhere
     /// unless they are bound by name.
     ///
     /// # Errors
     /// When a name is not an output or is bound twice, or a sink cannot be opened. Nothing is opened before all names are known to be right.
-    pub fn open(program: &Program, specs: &[OutputSpec]) -> Result<(Outputs, Vec<Drain>), Error> {
-        Outputs::open_with(program, specs, |target| target.open())
-    }
-
-    /// As [`Outputs::open`], with sinks that the caller makes.
-    ///
-    /// # Errors
-    /// As [`Outputs::open`].
-    pub fn open_with(
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn open_with(
         program: &Program,
-        specs: &[OutputSpec],
+        specs: &[super::OutputSpec],
         mut open: impl FnMut(&Target) -> Result<Box<dyn Sink>, Error>,
     ) -> Result<(Outputs, Vec<Drain>), Error> {
         let specs = specs
             .iter()
             .map(|spec| (spec.name.as_deref(), spec.target.clone()));
         let bindings = bindings(program, specs)?;
-        let (outputs, drains, opened) =
-            Outputs::wire(program, &bindings, Some(&Target::Stdout), &mut open)?;
-        let stdout = opened.get(&Target::Stdout).copied();
-        Ok((Outputs { stdout, ..outputs }, drains))
+        let wired = Outputs::wire(program, &bindings, Some(&Target::Stdout), &mut open)?;
+        let stdout = wired.opened.get(&Target::Stdout).copied();
+        let outputs = Outputs {
+            stdout,
+            ..wired.outputs
+        };
+        Ok((outputs, wired.drains))
     }
 
     /// Binds the outputs of a program: `None` for all streams that are not named. What is not bound goes nowhere.
     ///
     /// # Errors
-    /// As [`Outputs::open`].
+    /// When a name is not an output or is bound twice, or a sink cannot be opened. Nothing is opened before all names are known to be right.
     pub(crate) fn bind(
         program: &Program,
         destinations: Vec<(Option<String>, Destination)>,
@@ -175,9 +181,13 @@ impl Outputs {
             Place::Target(target) => target.open(),
             Place::Own(at, _) => Ok(own[*at].take().expect("a place is opened once")),
         };
-        let (outputs, drains, opened) = Outputs::wire(program, &bindings, None, &mut open)?;
-        let stdout = opened.get(&Place::Target(Target::Stdout)).copied();
-        Ok((Outputs { stdout, ..outputs }, drains))
+        let wired = Outputs::wire(program, &bindings, None, &mut open)?;
+        let stdout = wired.opened.get(&Place::Target(Target::Stdout)).copied();
+        let outputs = Outputs {
+            stdout,
+            ..wired.outputs
+        };
+        Ok((outputs, wired.drains))
     }
 
     /// Opens each place once and leads streams there. `unbound`: where streams go that are not bound.
@@ -185,8 +195,8 @@ impl Outputs {
         program: &Program,
         bindings: &Bindings<T>,
         unbound: Option<&T>,
-        open: &mut dyn FnMut(&T) -> Result<Box<dyn Sink>, Error>,
-    ) -> Result<(Outputs, Vec<Drain>, HashMap<T, usize>), Error> {
+        open: &mut Open<'_, T>,
+    ) -> Result<Wired<T>, Error> {
         let (mut pipes, mut drains) = (Vec::new(), Vec::new());
         let mut opened: HashMap<T, usize> = HashMap::new();
         let mut bound = |target: &T| {
@@ -222,7 +232,11 @@ impl Outputs {
             evicted,
             typed: None,
         };
-        Ok((outputs, drains, opened))
+        Ok(Wired {
+            outputs,
+            drains,
+            opened,
+        })
     }
 
     /// Hands every row of a stream to the program too, as it is.
@@ -367,6 +381,7 @@ fn emitted(program: &Program) -> impl Iterator<Item = EventTypeId> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::OutputSpec;
     use super::*;
     use crate::event::schema::{EventType, Schema};
     use crate::lang::pattern::{
@@ -449,7 +464,8 @@ mod tests {
             .iter()
             .map(|text| OutputSpec::parse(text).map(place))
             .collect();
-        let (mut outputs, drains) = Outputs::open(&program(), &specs?)?;
+        let (mut outputs, drains) =
+            Outputs::open_with(&program(), &specs?, |target| target.open())?;
         for stream in [
             Stream::Match(EventTypeId(1)),
             Stream::Timeout(EventTypeId(2)),

@@ -15,11 +15,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use leitmotif::config::{Config, SourceConfig};
+use leitmotif::engine::Account;
 use leitmotif::engine::snapshot::Quantile;
-use leitmotif::engine::{Account, Plan, RunError, Running};
-use leitmotif::key::Shards;
 use leitmotif::lang::pattern::Program;
 use leitmotif::source::Rejection;
+use leitmotif::{Engine, Running};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::Outcome;
@@ -50,30 +50,28 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
         return Ok(Outcome::Findings);
     };
     let program = Arc::new(program);
-    let shards = Shards::new(config.shards).context("the number of shards is out of range")?;
-    let sources = sources::open(&config, &wanted, &program, shards)?;
-    let tables = sources::tables(&config, &program)?;
-    let plan = Arc::new(Plan::new(Arc::clone(&program), &tables)?);
-    let (outputs, drains) = outputs::open(args, &config.outputs, &program)?;
+    let mut builder = Engine::builder()
+        .program(Arc::clone(&program))
+        .shards(config.shards);
+    for (table, file) in &config.program.tables {
+        builder = builder.table(table.as_str(), file);
+    }
+    builder = sources::add(builder, &config.input, &wanted);
+    builder = outputs::add(builder, args, &config.outputs, &program)?;
     let stop = stop_on_interrupt()?;
-    let running = Running::start(plan, shards, sources, outputs, drains)
-        .context("the threads of the run can't be started")?;
+    let running = builder.start()?;
     let _server = served(config.http, &running)?;
     let names: Vec<&str> = wanted.iter().map(|source| source.name.as_str()).collect();
     tracing::info!(
         patterns = program.patterns.len(),
         sources = names.join(", "),
-        shards = shards.count(),
+        shards = config.shards,
         "the run begins"
     );
     let on_terminal = outputs::draws_on_terminal(&config.outputs, &program);
     wait(&running, &stop, on_terminal);
     let interrupted = stop.load(Ordering::Relaxed);
-    let account = running.wait().map_err(|error| match error {
-        RunError::Source(error) => anyhow::Error::new(error),
-        RunError::Sink(error) => anyhow::Error::new(error),
-        error @ RunError::Panicked(_) => anyhow::Error::new(error),
-    })?;
+    let account = running.wait()?;
     let report = Report {
         args,
         sources: &wanted,
@@ -91,12 +89,12 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
 
 /// Looks on until the run has ended, and passes on that it is to.
 fn wait(running: &Running, stop: &AtomicBool, rows_on_terminal: bool) {
-    let bar = Bar::new(running.progress(), rows_on_terminal);
+    let bar = Bar::new(running.watch().progress(), rows_on_terminal);
     let mut look = LOOK.0;
     while !running.has_ended() {
         std::thread::sleep(look);
         look = (look * 2).min(LOOK.1);
-        bar.at(running.progress());
+        bar.at(running.watch().progress());
         if stop.load(Ordering::Relaxed) {
             running.watch().stop();
         }

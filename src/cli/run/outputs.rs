@@ -4,28 +4,38 @@ use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
+use leitmotif::Builder;
 use leitmotif::automaton::Row;
 use leitmotif::event::EventTypeId;
 use leitmotif::lang::pattern::Program;
-use leitmotif::sink::{Drain, OutputSpec, Outputs, RowText, SIDE_OUTPUTS, Target};
+use leitmotif::sink::{OutputSpec, RowText, SIDE_OUTPUTS, Target};
 
 use super::pretty::Layout;
 use crate::cli::args::RunArgs;
 use crate::cli::suggest;
 
-/// Checks the names and opens what they are bound to.
+/// Checks the names and adds what they are bound to. What is not bound goes to stdout.
 ///
 /// # Errors
-/// When a name is not known, or a sink can't be opened.
-pub fn open(
+/// When a name is not known.
+pub fn add(
+    mut builder: Builder,
     args: &RunArgs,
     specs: &[OutputSpec],
     program: &Arc<Program>,
-) -> Result<(Outputs, Vec<Drain>)> {
+) -> Result<Builder> {
     check_names(specs, program)?;
-    let (outputs, drains) = Outputs::open(program, specs)?;
+    for OutputSpec { name, target } in specs {
+        builder = match name {
+            Some(name) => builder.output(name.as_str(), target.clone()),
+            None => builder.outputs(target.clone()),
+        };
+    }
+    if specs.iter().all(|spec| spec.name.is_some()) {
+        builder = builder.outputs(Target::Stdout);
+    }
     if !args.pretty {
-        return Ok((outputs, drains));
+        return Ok(builder);
     }
     let color = io::stdout().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -33,7 +43,7 @@ pub fn open(
         layout: Layout::of(program, color),
         program: Arc::clone(program),
     };
-    Ok((outputs.pretty(Box::new(text)), drains))
+    Ok(builder.pretty(Box::new(text)))
 }
 
 /// True if the output of this name is bound by name.
