@@ -250,3 +250,46 @@ fn posted_records_come_out_as_rows_posted_to_a_webhook() {
         serde_json::from_str(err.lines().last().expect("a summary")).expect("JSON");
     assert_eq!(summary["sources"][0]["read"], 3, "{err}");
 }
+
+#[cfg(all(unix, feature = "http"))]
+#[test]
+fn a_run_told_to_end_says_that_it_waits_for_a_receiver_that_is_away() {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::process::{Command as Process, Stdio};
+
+    // Free a moment ago: nobody takes rows there.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let hook = format!("http://{}/hook", closed.local_addr().unwrap());
+    drop(closed);
+    let mut child = Process::new(assert_cmd::cargo::cargo_bin!("leitmotif"))
+        .arg("run")
+        .arg(root().join("benches/workloads/w1.motif"))
+        .args(["--source", "Txn=-", "--output", &hook])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let mut input = child.stdin.take().expect("piped");
+    for (ts, amount) in [(0, 1), (1, 900), (2, 5)] {
+        writeln!(
+            input,
+            "{{\"ts\":170000000{ts}000,\"card\":\"c1\",\"kind\":\"auth\",\"amount\":{amount},\"merchant\":\"m\",\"country\":\"US\"}}"
+        )
+        .unwrap();
+    }
+    let interrupt = || {
+        let told = Process::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .status();
+        assert!(told.expect("kill runs").success());
+    };
+    let log = BufReader::new(child.stderr.take().expect("piped"));
+    let mut log = log.lines().map(|line| line.expect("UTF-8"));
+    let mut says = |text: &str| log.any(|line| line.contains(text));
+    assert!(says("rows were not taken"));
+    interrupt();
+    assert!(says("waits for its outputs"));
+    interrupt();
+    assert_eq!(child.wait().expect("ends").code(), Some(130));
+}

@@ -17,6 +17,7 @@ pub(crate) struct Pump {
 
 impl Pump {
     pub(crate) fn new(queue: Receiver<Chunk>, sink: Box<dyn Sink>, feed: Feed) -> Pump {
+        feed.watch(sink.retries());
         Pump {
             queue,
             sink,
@@ -46,7 +47,7 @@ impl Pump {
             Ok(chunk) => {
                 self.sink.write(&chunk.bytes)?;
                 self.unflushed = true;
-                self.feed.written(&chunk, micros(), self.sink.retries());
+                self.feed.written(&chunk, micros());
                 Ok(Turn::Busy)
             }
             Err(TryRecvError::Empty) if self.unflushed => {
@@ -64,5 +65,56 @@ impl Pump {
     fn flush(&mut self) -> Result<(), Error> {
         self.unflushed = false;
         self.sink.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{self, Sender};
+
+    use super::*;
+    use crate::sink::Retries;
+
+    /// Tries again once, tells so, and waits to be told that its receiver is back.
+    struct Stubborn {
+        retries: Retries,
+        failed: Sender<()>,
+        back: Receiver<()>,
+    }
+
+    impl Sink for Stubborn {
+        fn write(&mut self, _: &[u8]) -> Result<(), Error> {
+            self.retries.again();
+            self.failed.send(()).expect("the test looks");
+            self.back.recv().expect("the test looks");
+            Ok(())
+        }
+
+        fn flush(&mut self) -> Result<(), Error> {
+            Ok(())
+        }
+
+        fn retries(&self) -> Retries {
+            self.retries.clone()
+        }
+    }
+
+    #[test]
+    fn retries_are_seen_while_the_write_still_lasts() {
+        let ((rows, queue), (failed, fails)) = (mpsc::sync_channel(1), mpsc::channel());
+        let (comes_back, back) = mpsc::channel();
+        let feed = Feed::new("hook".to_owned());
+        let sink = Box::new(Stubborn {
+            retries: Retries::default(),
+            failed,
+            back,
+        });
+        let mut pump = Pump::new(queue, sink, feed.clone());
+        rows.send(Chunk::default()).expect("there is room");
+        let writes = std::thread::spawn(move || pump.turn(None, || 0).map(|_| ()));
+        fails.recv().expect("it tries");
+        assert_eq!(feed.retries(), 1);
+        comes_back.send(()).expect("it waits");
+        writes.join().expect("no panic").expect("written");
     }
 }

@@ -1,9 +1,9 @@
 //! The bounded queue to a sink, and what is counted on the way.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::{Arc, OnceLock};
 
 use super::Error;
 
@@ -33,12 +33,30 @@ pub(crate) struct Chunk {
 #[derive(Clone, Debug)]
 pub(crate) struct Feed(Arc<Numbers>);
 
+/// How often a sink tried again. It counts on its own thread; whoever has a copy sees it at once, also while a write lasts.
+#[derive(Clone, Debug, Default)]
+pub struct Retries(Arc<AtomicU64>);
+
+impl Retries {
+    /// A write is tried again.
+    pub fn again(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often that was so far.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 #[derive(Debug)]
 struct Numbers {
     name: String,
     rows: AtomicU64,
     bytes: AtomicU64,
-    retries: AtomicU64,
+    /// The sink's own, once it is known.
+    retries: OnceLock<Retries>,
     sent: AtomicU64,
     taken: AtomicU64,
     latency: [AtomicU64; LATENCY_MICROS.len() + 1],
@@ -62,12 +80,12 @@ pub(crate) enum Handed {
 }
 
 impl Feed {
-    pub(super) fn new(name: String) -> Feed {
+    pub(crate) fn new(name: String) -> Feed {
         Feed(Arc::new(Numbers {
             name,
             rows: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
-            retries: AtomicU64::new(0),
+            retries: OnceLock::new(),
             sent: AtomicU64::new(0),
             taken: AtomicU64::new(0),
             latency: std::array::from_fn(|_| AtomicU64::new(0)),
@@ -80,15 +98,22 @@ impl Feed {
         self.0.rows.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// The sink counts here how often it tried again.
+    pub(crate) fn watch(&self, retries: Retries) {
+        self.0
+            .retries
+            .set(retries)
+            .expect("a queue leads to one sink");
+    }
+
     /// A chunk was written at `micros` of the run's clock.
-    pub(crate) fn written(&self, chunk: &Chunk, micros: u64, retries: u64) {
+    pub(crate) fn written(&self, chunk: &Chunk, micros: u64) {
         let numbers = &*self.0;
         numbers.taken.fetch_add(1, Ordering::Relaxed);
         numbers.rows.fetch_add(chunk.rows, Ordering::Relaxed);
         numbers
             .bytes
             .fetch_add(chunk.bytes.len() as u64, Ordering::Relaxed);
-        numbers.retries.store(retries, Ordering::Relaxed);
         let mut sum = 0;
         for arrived in &chunk.arrived {
             let latency = micros.saturating_sub(*arrived);
@@ -112,7 +137,7 @@ impl Feed {
     }
 
     pub(crate) fn retries(&self) -> u64 {
-        self.0.retries.load(Ordering::Relaxed)
+        self.0.retries.get().map_or(0, Retries::count)
     }
 
     /// How full the queue is, from 0 to 1.

@@ -23,7 +23,7 @@ impl File {
     /// When its folder is not there, or it may not be written.
     pub fn create(path: &Path) -> Result<File, Error> {
         let shown = path.display().to_string();
-        let file = fs::File::create(path).map_err(|error| Error::io(&shown, "created", &error))?;
+        let file = fs::File::create(path).map_err(|error| Error::uncreated(&shown, &error))?;
         Ok(File {
             file: BufWriter::with_capacity(BUFFER_BYTES, file),
             path: shown,

@@ -77,7 +77,7 @@ impl Folder {
             move |error: io::Error| Error::io(&shown, &doing, &error)
         };
         if !path.is_dir() {
-            fs::create_dir(path).map_err(failed("created"))?;
+            fs::create_dir(path).map_err(|error| Error::uncreated(&shown, &error))?;
         }
         let name = path.file_name().map(|name| name.to_string_lossy());
         let stem = format!("{}-", name.as_deref().unwrap_or("rows"));
@@ -417,6 +417,10 @@ mod tests {
         let error = error.to_string();
         assert!(
             error.contains("none/a\" cannot be created: No such file"),
+            "{error}"
+        );
+        assert!(
+            error.ends_with("; make the folder in which it is to lie"),
             "{error}"
         );
     }

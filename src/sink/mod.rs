@@ -18,6 +18,7 @@ mod webhook;
 use std::fmt;
 use std::io;
 
+pub use feed::Retries;
 pub(crate) use feed::{Chunk, Feed, Handed, LATENCY_MICROS};
 pub use file::File;
 pub use folder::{Folder, Roll};
@@ -53,9 +54,9 @@ pub trait Sink: Send {
         self.flush()
     }
 
-    /// How often a write was tried again, so far.
-    fn retries(&self) -> u64 {
-        0
+    /// Where it counts how often a write was tried again. Asked for once, before the first row: a write may last for as long as a receiver is away.
+    fn retries(&self) -> Retries {
+        Retries::default()
     }
 }
 
@@ -85,6 +86,16 @@ impl Error {
             message: format!("output \"{output}\" cannot be {doing}: {error}"),
             closed: error.kind() == io::ErrorKind::BrokenPipe,
         }
+    }
+
+    /// A file or folder that cannot be made: mostly the folder above it is missing or may not be written to.
+    fn uncreated(output: &str, error: &io::Error) -> Error {
+        let mut uncreated = Error::io(output, "created", error);
+        uncreated.message += match error.kind() {
+            io::ErrorKind::NotFound => "; make the folder in which it is to lie",
+            _ => "; name another place",
+        };
+        uncreated
     }
 
     /// Nobody receives matches any more.

@@ -47,7 +47,7 @@ pub struct Webhook {
     /// Whole rows that were not posted.
     pending: Vec<u8>,
     waits: Waits,
-    retries: u64,
+    retries: Retries,
 }
 
 /// How long to wait before the next try.
@@ -116,7 +116,7 @@ impl Webhook {
                 random: Random::of(seed, 0),
                 failures: 0,
             },
-            retries: 0,
+            retries: Retries::default(),
         })
     }
 
@@ -189,7 +189,7 @@ impl Webhook {
             }
             let output = &self.receiver;
             tracing::warn!(%output, %reason, ?wait, "rows were not taken; they are sent again");
-            self.retries += 1;
+            self.retries.again();
             std::thread::sleep(wait);
         }
     }
@@ -233,6 +233,10 @@ impl Webhook {
                     None => String::from_utf8_lossy(&answer[..answer.len().min(SHOWN_BYTES)])
                         .trim()
                         .to_owned(),
+                };
+                let told = match told.as_str() {
+                    "" => "see to the receiver, or name another address",
+                    told => told,
                 };
                 Err(Failure::Lasting(format!(
                     "rows were refused with {status}: {told}"
@@ -306,8 +310,8 @@ impl Sink for Webhook {
         self.post_pending(true)
     }
 
-    fn retries(&self) -> u64 {
-        self.retries
+    fn retries(&self) -> Retries {
+        self.retries.clone()
     }
 }
 
@@ -453,7 +457,7 @@ mod tests {
         sink.flush().unwrap();
         assert!(began.elapsed() >= Duration::from_secs(1));
         assert_eq!(bodies(&inbox), ["{}\n"; 4]);
-        assert_eq!(sink.retries(), 3);
+        assert_eq!(sink.retries().count(), 3);
     }
 
     #[test]
@@ -470,7 +474,7 @@ mod tests {
             "{error}"
         );
         assert!(error.contains("within retry=300ms"), "{error}");
-        assert!(sink.retries() > 0);
+        assert!(sink.retries().count() > 0);
     }
 
     #[test]
@@ -503,6 +507,15 @@ mod tests {
         let error = sink.flush().expect_err("moved").to_string();
         assert!(
             error.ends_with("moved to \"http://b/\"; name that address"),
+            "{error}"
+        );
+        const GONE: Reply = Reply::Answer("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
+        let (url, _inbox) = serve(&[GONE]);
+        let mut sink = webhook(&url, "");
+        sink.write(b"{}\n").unwrap();
+        let error = sink.flush().expect_err("refused").to_string();
+        assert!(
+            error.ends_with("with 404 Not Found: see to the receiver, or name another address"),
             "{error}"
         );
     }

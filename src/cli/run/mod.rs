@@ -35,6 +35,9 @@ use bar::Bar;
 /// How often the run is looked at while it goes on: soon at first, then a few times a second.
 const LOOK: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(20));
 
+/// How long a run that was told to end may take before it says what it waits for.
+const ENDING: Duration = Duration::from_secs(1);
+
 /// Runs the patterns until their sources end.
 ///
 /// # Errors
@@ -91,12 +94,22 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
 fn wait(running: &Running, stop: &AtomicBool, rows_on_terminal: bool) {
     let bar = Bar::new(running.watch().progress(), rows_on_terminal);
     let mut look = LOOK.0;
+    let mut patience = ENDING;
     while !running.has_ended() {
         std::thread::sleep(look);
         look = (look * 2).min(LOOK.1);
         bar.at(running.watch().progress());
         if stop.load(Ordering::Relaxed) {
             running.watch().stop();
+            if patience.is_zero() {
+                continue;
+            }
+            patience = patience.saturating_sub(look);
+            if patience.is_zero() {
+                tracing::warn!(
+                    "the run is to end and waits for its outputs to take what is left; a second signal ends it at once, and loses that"
+                );
+            }
         }
     }
     bar.finish();

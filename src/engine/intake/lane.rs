@@ -12,6 +12,9 @@ use crate::event::{Event, Position};
 use crate::source::{Extent, Record, Rejected, Rejection};
 use crate::time::{Span, Timestamp, Watermark};
 
+/// When all partitions are silent, time moves on with the wall clock in steps of so many milliseconds.
+const CARRY_MS: u64 = 10;
+
 /// What a reader's records meet after they are decoded.
 #[derive(Debug)]
 pub(crate) struct Lane {
@@ -441,15 +444,17 @@ impl Lane {
         }
         let promise = partition.time.watermark();
         let passed_ms = (now.micros - partition.carried) / 1_000;
-        partition.carried += passed_ms * 1_000;
         let raised = match board.least(Activity::Active) {
             Some(active) => active,
             None => match board.greatest(Activity::Idle) {
                 Some(furthest) if furthest > promise => furthest,
                 _ if promise == Watermark::NONE => promise,
+                // Each step wakes all shards, and nobody sees how fine they are.
+                _ if passed_ms < CARRY_MS => return,
                 _ => Watermark(promise.0.plus(Span(passed_ms.cast_signed()))),
             },
         };
+        partition.carried += passed_ms * 1_000;
         if raised != Watermark::FINAL {
             partition.time.raise(raised);
         }

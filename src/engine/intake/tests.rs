@@ -361,6 +361,28 @@ fn when_all_are_silent_time_passes_with_the_wall_clock() {
 }
 
 #[test]
+fn the_wall_clock_moves_time_in_steps_and_loses_nothing_between_them() {
+    let mut reads = live(
+        vec![vec![line("A", 5_000, 1)], vec![line("A", 5_000, 2)]],
+        IDLE,
+    );
+    let mut rejected = Vec::new();
+    reads.poll(&mut rejected).expect("readable");
+    reads.poll(&mut rejected).expect("readable");
+    reads.wait(1_000);
+    reads.poll(&mut rejected).expect("readable");
+    let mut promises = Vec::new();
+    for _ in 0..1_000 {
+        reads.wait(1);
+        reads.poll(&mut rejected).expect("readable");
+        promises.extend(reads.promise());
+    }
+    assert_eq!(promises.last(), Some(&5_900), "a second has passed");
+    promises.dedup();
+    assert!(promises.len() <= 101, "{} steps", promises.len());
+}
+
+#[test]
 fn without_idleness_silence_means_nothing() {
     let mut reads = live(
         vec![vec![line("A", 5_000, 2)]],

@@ -217,7 +217,7 @@ impl Decoder {
                 let given = self.stamped && *slot == Some(shape.time_slot);
                 if slot.is_some_and(missing) && !field.optional && !given {
                     return Err(HeaderError(format!(
-                        "no column \"{}\" for field \"{}\" of {}; columns are {}",
+                        "no column \"{}\" for field \"{}\" of {}; columns, which the first line names, are {}",
                         field.path.join("."),
                         field.name,
                         shape.name,

@@ -373,7 +373,7 @@ fn a_header_must_have_the_columns_that_are_read() {
     assert_eq!(header(&TXN, "ts,card,amount"), Ok(()));
     assert_eq!(
         header(&TXN, "ts,card"),
-        Err("no column \"amount\" for field \"amount\" of Txn; columns are ts, card".to_owned())
+        Err("no column \"amount\" for field \"amount\" of Txn; columns, which the first line names, are ts, card".to_owned())
     );
     assert_eq!(
         header(&told(), "ts,card"),
