@@ -278,10 +278,9 @@ fn a_run_told_to_end_says_that_it_waits_for_a_receiver_that_is_away() {
         )
         .unwrap();
     }
+    let id = child.id().to_string();
     let interrupt = || {
-        let told = Process::new("kill")
-            .args(["-INT", &child.id().to_string()])
-            .status();
+        let told = Process::new("kill").args(["-INT", &id]).status();
         assert!(told.expect("kill runs").success());
     };
     let log = BufReader::new(child.stderr.take().expect("piped"));

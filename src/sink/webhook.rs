@@ -13,7 +13,7 @@ use ureq::Agent;
 use ureq::http::{HeaderMap, StatusCode, Uri, header};
 
 use super::receiver::{Body, Receiver};
-use super::{Error, Sink};
+use super::{Error, Retries, Sink};
 use crate::source::generate::Random;
 
 /// The first wait is about this long, each later one twice the one before.
