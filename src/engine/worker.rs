@@ -103,8 +103,8 @@ struct Reports {
 
 /// What a worker is made of.
 ///
-/// It is [built](WorkerSetup::build) on the thread that drives it: what changes with every event shall lie in that thread's own memory. Made elsewhere, small
-/// buffers of two workers come to lie on one cache line, which costs each a third of its speed (`benches/live/shards`).
+/// It is [built](WorkerSetup::build) on the thread that drives it: what changes with every event shall lie in that thread's own memory. Made by one thread for
+/// all, small buffers of two workers come to lie on one cache line.
 pub(crate) struct WorkerSetup {
     pub id: ShardId,
     pub shards: Shards,
