@@ -292,3 +292,41 @@ fn a_run_told_to_end_says_that_it_waits_for_a_receiver_that_is_away() {
     interrupt();
     assert_eq!(child.wait().expect("ends").code(), Some(130));
 }
+
+#[test]
+fn a_shard_without_events_of_its_own_holds_no_rows_back_while_it_reads() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command as Process, Stdio};
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    let folder = tempfile::tempdir().unwrap();
+    // Without a key all events are one shard's; the other one only reads, and there is always more.
+    let pattern = r#"event Trade { ts: timestamp time, symbol: string, kind: string }
+pattern seen {
+  unkeyed
+  match a: Trade where symbol == "S001" and kind == "buy"
+  then b: Trade where symbol == "S002" and kind == "buy"
+  within 1m
+  limit 1 per 1h
+  emit row { a: a.ts }
+}
+"#;
+    fs::write(folder.path().join("seen.motif"), pattern).unwrap();
+    let mut child = Process::new(assert_cmd::cargo::cargo_bin!("leitmotif"))
+        .current_dir(folder.path())
+        .args(["run", "seen.motif", "--shards", "2"])
+        .args(["--source", "Trade=generate:stock?partitions=2"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("started");
+    let (sender, first) = mpsc::channel();
+    let rows = BufReader::new(child.stdout.take().expect("piped"));
+    std::thread::spawn(move || sender.send(rows.lines().next()));
+    let first = first.recv_timeout(Duration::from_secs(20));
+    child.kill().expect("still running");
+    child.wait().expect("ends");
+    let row = first.expect("a row in time").expect("a row");
+    assert!(row.expect("UTF-8").contains("\"seen\""));
+}
