@@ -105,12 +105,15 @@ pub(crate) fn mix(hash: u64, value: u64) -> u64 {
     h ^ (h >> 33)
 }
 
-/// A hash of where an event came from.
-pub(crate) fn place(position: Position) -> u64 {
-    mix(
-        u64::from(position.source) << 32 | u64::from(position.partition),
-        position.offset,
-    )
+/// A hash of where an event came from, and of its time: offsets of a source that cannot be read again begin anew in each run.
+pub(crate) fn place(event: &Event) -> u64 {
+    let Position {
+        source,
+        partition,
+        offset,
+    } = event.position;
+    let of_partition = mix(u64::from(source) << 32 | u64::from(partition), offset);
+    mix(of_partition, event.time.0.cast_unsigned())
 }
 
 impl Run {
@@ -168,7 +171,7 @@ impl Run {
         {
             self.mark = Some(number);
         }
-        self.path = mix(mix(self.path, u64::from(step.0)), place(event.position));
+        self.path = mix(mix(self.path, u64::from(step.0)), place(event));
         self.last = number;
         self.last_time = event.time;
         self.position = target;
@@ -274,8 +277,22 @@ mod tests {
 
     #[test]
     fn the_first_event_of_a_source_leaves_its_mark_on_the_hash() {
-        let first = place(Position::default());
+        let first = place(&event(0));
         assert_ne!(mix(mix(PATH_START, 0), first), PATH_START);
         assert_ne!(mix(0, 0), 0);
+    }
+
+    #[test]
+    fn events_that_only_differ_in_time_leave_different_marks() {
+        assert_ne!(place(&event(1)), place(&event(2)));
+    }
+
+    fn event(time: i64) -> Event {
+        Event {
+            ty: crate::event::EventTypeId(0),
+            time: Timestamp(time),
+            position: Position::default(),
+            values: Box::new([]),
+        }
     }
 }

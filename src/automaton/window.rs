@@ -268,7 +268,7 @@ impl Pane {
             .take(&mut self.registers, usize::from(step.0), event, key);
         self.count += 1;
         self.last_time = event.time;
-        self.path = mix(self.path, place(event.position));
+        self.path = mix(self.path, place(event));
     }
 
     fn absorb(&mut self, nfa: &Nfa, later: &Pane) {

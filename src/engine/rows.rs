@@ -192,7 +192,7 @@ impl Collector {
         for lane in &mut self.lanes {
             for _ in 0..lane.ring.slots() {
                 let Ok(packet) = lane.ring.pop() else { break };
-                any = true;
+                any |= !matches!(&packet, RowPacket::Rows(rows, _) if rows.is_empty());
                 match packet {
                     RowPacket::Rows(mut rows, upto) => {
                         lane.rows.append(&mut rows);

@@ -204,7 +204,7 @@ impl Worker {
         })
     }
 
-    /// Takes in what other shards sent.
+    /// Takes in what other shards sent; true if there were events.
     fn receive(&mut self) -> bool {
         let Worker {
             links,
@@ -213,12 +213,14 @@ impl Worker {
             time,
             ..
         } = self;
+        let mut any = false;
         links.receive(|from, packet| {
             let Packet {
                 events,
                 derived,
                 promises,
             } = packet;
+            any |= !events.is_empty() || !derived.is_empty();
             events.into_iter().for_each(|judged| reorder.push(judged));
             derived
                 .into_iter()
@@ -226,7 +228,8 @@ impl Worker {
             for (level, upto) in promises {
                 time.promise(level, from, upto);
             }
-        })
+        });
+        any
     }
 
     /// Moves what is finished on its way; true if next to all found room.
@@ -283,15 +286,16 @@ impl Worker {
         Ok(polled)
     }
 
-    /// Lets time pass as far as it was promised; true if it moved.
+    /// Lets time pass as far as it was promised; true if events or rows moved with it.
     fn pass(&mut self, now: Now, read: Polled) -> bool {
-        let mut moved = false;
+        let (mut moved, mut any) = (false, false);
         let upto = self.time.least(0);
         if upto > self.time.passed[0] && self.is_worth_while(upto, now, read) {
             moved = true;
             self.time.released = now.micros;
             self.reorder.release(upto, &mut self.batch);
             let events = std::mem::take(&mut self.batch);
+            any = !events.is_empty();
             if self.place.shards == Shards::ONE {
                 self.batch = self.shard.pass_all(events, upto, &mut self.out);
                 self.time.passed.fill(upto);
@@ -306,10 +310,12 @@ impl Worker {
                 self.pass_level(level, Vec::new(), upto);
             }
         }
+        any |= !self.out.is_empty();
         if moved {
             self.rows.write(&mut self.out, self.time.of_rows());
         }
-        moved
+        // Time alone is no work: it moves all day, and may do so a millisecond later.
+        any
     }
 
     fn pass_level(&mut self, level: usize, events: Vec<Judged>, upto: Watermark) {
@@ -424,3 +430,6 @@ impl Time {
         self.passed.iter().all(|upto| *upto == Watermark::FINAL)
     }
 }
+
+#[cfg(test)]
+mod tests;
