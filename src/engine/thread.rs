@@ -17,8 +17,17 @@ use crate::sink::{self, Drain, Outputs};
 use crate::source;
 use crate::time::Timestamp;
 
-/// How long a thread sleeps when there is nothing to do: at first, and at most.
-const REST: (Duration, Duration) = (Duration::from_micros(50), Duration::from_millis(1));
+/// How long a thread sleeps at first when there is nothing to do; each time twice as long.
+const REST_FIRST: Duration = Duration::from_micros(50);
+
+/// How long it sleeps at most: a part of what an alert may take.
+const REST_MAX: Duration = Duration::from_millis(1);
+
+/// How long it sleeps at most once nothing has come for [`QUIET`].
+const REST_QUIET: Duration = Duration::from_millis(4);
+
+/// After this much sleep nothing is expected soon.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// How long a sink's thread waits for rows before it looks around.
 const SINK_REST: Duration = Duration::from_millis(100);
@@ -218,6 +227,32 @@ impl Shared {
     }
 }
 
+/// Sleep between turns that had nothing to do: short at first, longer the longer nothing comes.
+struct Rest {
+    next: Duration,
+    slept: Duration,
+}
+
+impl Rest {
+    fn new() -> Rest {
+        Rest {
+            next: REST_FIRST,
+            slept: Duration::ZERO,
+        }
+    }
+
+    fn sleep(&mut self) {
+        thread::sleep(self.next);
+        self.slept += self.next;
+        let most = if self.slept < QUIET {
+            REST_MAX
+        } else {
+            REST_QUIET
+        };
+        self.next = (self.next * 2).min(most);
+    }
+}
+
 /// What a thread's body has at hand.
 struct Thread {
     name: String,
@@ -242,7 +277,7 @@ impl Thread {
     fn work(&self, number: usize, setup: WorkerSetup) -> Result<(), RunError> {
         let mut worker = setup.build();
         let meter = Arc::clone(self.watch.meter(number));
-        let mut rest = REST.0;
+        let mut rest = Rest::new();
         let mut before = self.shared.micros();
         loop {
             let turn = worker.turn(self.shared.now(), self.watch.order());
@@ -266,13 +301,12 @@ impl Thread {
                     meter.seen(u64::MAX);
                     return Ok(());
                 }
-                Turn::Busy => rest = REST.0,
+                Turn::Busy => rest = Rest::new(),
                 Turn::Blocked | Turn::Idle => {
                     if self.watch.is_stopping() && self.shared.lock().is_some() {
                         return Ok(());
                     }
-                    thread::sleep(rest);
-                    rest = (rest * 2).min(REST.1);
+                    rest.sleep();
                     let after = self.shared.micros();
                     let on = match turn {
                         Turn::Blocked => Spent::Blocked,
@@ -286,17 +320,16 @@ impl Thread {
     }
 
     fn collect(&self, mut collector: Collector) -> Result<(), RunError> {
-        let mut rest = REST.0;
+        let mut rest = Rest::new();
         loop {
             match collector.turn().map_err(RunError::Sink)? {
                 Turn::Done => return Ok(()),
-                Turn::Busy => rest = REST.0,
+                Turn::Busy => rest = Rest::new(),
                 Turn::Blocked | Turn::Idle => {
                     if self.shared.lock().is_some() {
                         return Ok(());
                     }
-                    thread::sleep(rest);
-                    rest = (rest * 2).min(REST.1);
+                    rest.sleep();
                 }
             }
         }
