@@ -8,7 +8,7 @@ use crate::engine::plan::{Judged, Plan};
 use crate::engine::snapshot::Activity;
 use crate::engine::watermark::{Arrival, LEAP, PartitionTime, combined};
 use crate::event::formats::{Decoded, Decoder, Malformed, shown};
-use crate::event::{Event, Position};
+use crate::event::{Event, Position, Value};
 use crate::source::{Extent, Record, Rejected, Rejection};
 use crate::time::{Span, Timestamp, Watermark};
 
@@ -27,6 +27,8 @@ pub(crate) struct Lane {
     entry: usize,
     counts: Counts,
     ended: bool,
+    /// The values of the last event that no pattern could use.
+    unwanted: Option<Box<[Value]>>,
 }
 
 /// A record that was decoded.
@@ -103,6 +105,7 @@ impl Lane {
             entry,
             counts: Counts::default(),
             ended: false,
+            unwanted: None,
         }
     }
 
@@ -163,6 +166,9 @@ impl Lane {
             decoded: decoder.decode_at(record.bytes, position, stamp),
         };
         self.put(arriving, now, plan, take, reject);
+        if let Some(values) = self.unwanted.take() {
+            decoder.take_back(values);
+        }
     }
 
     /// Puts a decoded record where it belongs.
@@ -270,6 +276,7 @@ impl Lane {
         };
         let concerns = plan.judge(&event);
         if concerns.is_empty() {
+            self.unwanted = Some(event.values);
             self.counts.filtered += 1;
             return Fate::Filtered;
         }

@@ -42,7 +42,7 @@ impl fmt::Display for HeaderError {
 
 impl std::error::Error for HeaderError {}
 
-/// Turns records of one source partition into events. Allocates once per event (its values), and for strings over 24 bytes.
+/// Turns records of one source partition into events. Allocates once per event that somebody wants (its values), and for strings over 24 bytes.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     shapes: Vec<Shape>,
@@ -52,6 +52,8 @@ pub struct Decoder {
     slots: Vec<Token>,
     /// Times are given from outside.
     stamped: bool,
+    /// The values of an event that nobody wanted, for the next one.
+    spare: Vec<Value>,
 }
 
 /// The scanner of the format.
@@ -170,6 +172,7 @@ impl Decoder {
             form,
             slots,
             stamped: false,
+            spare: Vec::new(),
         }
     }
 
@@ -247,6 +250,11 @@ impl Decoder {
         self.decode_at(record, position, None)
     }
 
+    /// Takes the values of an event back that nobody wanted: the next event is made of them, without an allocation.
+    pub(crate) fn take_back(&mut self, values: Box<[Value]>) {
+        self.spare = values.into_vec();
+    }
+
     /// Reads a record. With a `stamp`, that is the event's time, whatever the record says, and a missing time field has it too.
     ///
     /// # Errors
@@ -273,7 +281,7 @@ impl Decoder {
         };
         match shape {
             None => Ok(Decoded::Filtered(None)),
-            Some(shape) => shape.build(&self.slots, text, position, stamp),
+            Some(shape) => shape.build(&self.slots, text, position, stamp, &mut self.spare),
         }
     }
 }
@@ -348,6 +356,7 @@ impl Shape {
         text: &str,
         position: Position,
         stamp: Option<Timestamp>,
+        spare: &mut Vec<Value>,
     ) -> Result<Decoded, Malformed> {
         let stated = match stamp {
             Some(stamp) if slots[self.time_slot as usize] == Token::Absent => stamp,
@@ -357,7 +366,9 @@ impl Shape {
         if !self.wanted {
             return Ok(Decoded::Filtered(Some(time)));
         }
-        let mut values = Vec::with_capacity(self.fields.len());
+        let mut values = std::mem::take(spare);
+        values.clear();
+        values.reserve_exact(self.fields.len());
         for (at, (field, slot)) in self.fields.iter().zip(&self.slots).enumerate() {
             values.push(match slot {
                 None => Value::Null,
@@ -369,6 +380,7 @@ impl Shape {
             ty: self.ty,
             time,
             position,
+            // Reserved for just as many: no allocation.
             values: values.into_boxed_slice(),
         }))
     }
