@@ -70,15 +70,7 @@ impl<S> Directory<S> {
 
     /// The hash of the event's key; `None` if a part is null: such an event belongs to no key.
     pub(super) fn hash(&self, event: &Event, fields: &[FieldId]) -> Option<u64> {
-        let mut hasher = self.hasher.build_hasher();
-        for field in fields {
-            let value = event.get(*field);
-            if value.is_null() {
-                return None;
-            }
-            scalar::hash_into(value, &mut hasher);
-        }
-        Some(hasher.finish())
+        hash_key(event, fields, self.hasher.build_hasher())
     }
 
     /// The slot of the event's key.
@@ -171,6 +163,18 @@ impl<S> Directory<S> {
             });
         }
     }
+}
+
+/// What a hasher makes of the event's key; `None` if a part is null: such an event belongs to no key.
+pub(super) fn hash_key(event: &Event, fields: &[FieldId], mut hasher: impl Hasher) -> Option<u64> {
+    for field in fields {
+        let value = event.get(*field);
+        if value.is_null() {
+            return None;
+        }
+        scalar::hash_into(value, &mut hasher);
+    }
+    Some(hasher.finish())
 }
 
 fn same_key(key: &[Value], event: &Event, fields: &[FieldId]) -> bool {

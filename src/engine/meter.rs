@@ -98,10 +98,14 @@ impl ShardMeter {
         self.lock().clone()
     }
 
-    /// As it is seen from outside.
-    pub(crate) fn snapshot(&self) -> ShardSnapshot {
+    /// How far the shard's sources have been read, by the newest report.
+    pub(crate) fn progress(&self) -> Option<Progress> {
+        self.lock().progress
+    }
+
+    /// The shard as it is seen from outside, given its newest report.
+    pub(crate) fn snapshot(&self, report: &ShardReport) -> ShardSnapshot {
         let seconds = |micros: &AtomicU64| micros.load(Ordering::Relaxed) as f64 / 1e6;
-        let report = self.lock();
         ShardSnapshot {
             busy_seconds: seconds(&self.busy_micros),
             blocked_seconds: seconds(&self.blocked_micros),

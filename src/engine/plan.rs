@@ -12,11 +12,12 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::Error;
+use super::directory::hash_key;
 use crate::automaton::{Family, Fits, Interest, Nfa, Readers, SharedConditions, Tables};
 use crate::event::{Event, EventTypeId, FieldId};
 use crate::key::{KeyGroup, ShardId, Shards};
 use crate::lang::pattern::{PatternId, Program};
-use crate::lang::scalar::{self, StableHasher};
+use crate::lang::scalar::StableHasher;
 use std::hash::Hasher as _;
 
 /// The automata of a program and what leads events to them. Shared by all shards.
@@ -216,14 +217,7 @@ fn key_hash(event: &Event, fields: &[FieldId], pattern: PatternId) -> Option<u64
     if fields.is_empty() {
         hasher.write_u32(pattern.0);
     }
-    for field in fields {
-        let value = event.get(*field);
-        if value.is_null() {
-            return None;
-        }
-        scalar::hash_into(value, &mut hasher);
-    }
-    Some(hasher.finish())
+    hash_key(event, fields, hasher)
 }
 
 #[cfg(test)]

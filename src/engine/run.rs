@@ -217,7 +217,7 @@ impl Watch {
     pub fn progress(&self) -> Option<Progress> {
         let mut sum = Progress::default();
         for meter in &self.0.meters {
-            let progress = meter.read().progress?;
+            let progress = meter.progress()?;
             sum.done += progress.done;
             sum.total += progress.total;
         }
@@ -227,6 +227,14 @@ impl Watch {
     /// What became of everything so far; at most a moment old, exact once the run has ended.
     #[must_use]
     pub fn account(&self) -> Account {
+        self.account_of(&self.reports())
+    }
+
+    fn reports(&self) -> Vec<ShardReport> {
+        self.0.meters.iter().map(|meter| meter.read()).collect()
+    }
+
+    fn account_of(&self, reports: &[ShardReport]) -> Account {
         let watched = &*self.0;
         let mut account = Account {
             sources: (watched.sources.iter())
@@ -237,7 +245,7 @@ impl Watch {
             latency: latency(&watched.feeds),
             ..Account::default()
         };
-        for report in watched.meters.iter().map(|meter| meter.read()) {
+        for report in reports {
             for (source, counts) in &report.counts {
                 account.sources[usize::from(*source)].1.add(*counts);
             }
@@ -253,8 +261,8 @@ impl Watch {
     #[must_use]
     pub(crate) fn snapshot(&self, uptime_seconds: f64) -> Snapshot {
         let watched = &*self.0;
-        let account = self.account();
-        let reports: Vec<ShardReport> = watched.meters.iter().map(|meter| meter.read()).collect();
+        let reports = self.reports();
+        let account = self.account_of(&reports);
         let sources = watched.sources.iter().zip(&account.sources);
         let patterns = watched.plan.program().patterns.iter().zip(&account.tallies);
         Snapshot {
@@ -263,10 +271,8 @@ impl Watch {
             sources: sources
                 .map(|(source, (_, counts))| self.source(source, *counts))
                 .collect(),
-            shards: watched
-                .meters
-                .iter()
-                .map(|meter| meter.snapshot())
+            shards: (watched.meters.iter().zip(&reports))
+                .map(|(meter, report)| meter.snapshot(report))
                 .collect(),
             patterns: (0..)
                 .zip(patterns)

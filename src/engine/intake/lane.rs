@@ -159,7 +159,7 @@ impl Lane {
             partition: record.partition,
             offset: record.offset,
         };
-        let stamp = self.stamp(self.place(record.partition), record, now);
+        let stamp = self.stamp(record, now);
         let arriving = Arriving {
             record,
             stamp,
@@ -243,9 +243,12 @@ impl Lane {
     }
 
     /// The time that a record is given from outside; `None` when it tells its own.
-    fn stamp(&self, at: usize, record: Record<'_>, now: Now) -> Option<Timestamp> {
+    fn stamp(&self, record: Record<'_>, now: Now) -> Option<Timestamp> {
         // The wall clock may be set back; what was promised stays promised.
-        let read = || now.wall.max(self.partitions[at].time.watermark().0);
+        let read = || {
+            let partition = &self.partitions[self.place(record.partition)];
+            now.wall.max(partition.time.watermark().0)
+        };
         match self.timing.time {
             TimeBasis::Event => None,
             TimeBasis::Ingestion => Some(record.arrived.unwrap_or_else(read)),
