@@ -25,7 +25,8 @@ pattern guessed {
 }
 "#;
 
-/// Records that another thread sends.
+/// Records that another thread sends. They are gone once they are taken, so a run with state that is started anew reads what comes then. A source that can be read
+/// again says where it goes on, with `positions` and `seek`: the documentation of [`Source`] shows one.
 struct Channel {
     records: Receiver<String>,
     taken: u64,

@@ -28,14 +28,25 @@ use crate::sink::OutputSpec;
 use crate::source::{Extent, SourceSpec};
 use crate::time::Span;
 
-pub use crate::engine::TimeBasis;
+pub use crate::engine::{OnChange, TimeBasis};
 pub use crate::key::Shards;
 pub use environment::Environment;
 pub use mistake::{Error, Mistake};
-pub use setting::{Http, Idle, LogFormat, LogLevel};
+pub use setting::{
+    Bytes, CheckpointInterval, CheckpointKeep, Http, Idle, LogFormat, LogLevel, State,
+};
 
 /// How long an unbounded source may be silent before time goes on without it, unless told otherwise.
 pub const IDLE_DEFAULT: Span = Span(10_000);
+
+/// How often a checkpoint is made, unless told otherwise.
+pub const CHECKPOINT_DEFAULT: Span = Span(10_000);
+
+/// How many checkpoints are kept, unless told otherwise.
+pub const CHECKPOINT_KEEP_DEFAULT: usize = 3;
+
+/// How many bytes of memory durable state may use, unless told otherwise: 1 GiB.
+pub const STATE_MEMORY_DEFAULT: u64 = 1 << 30;
 
 /// The field that tells event types apart, unless told otherwise.
 pub const TYPE_FIELD_DEFAULT: &str = "type";
@@ -55,6 +66,23 @@ pub struct Config {
     pub http: Option<SocketAddr>,
     /// What is logged.
     pub log: LogConfig,
+    /// How state is kept; `None` when it ends with the process.
+    pub state: Option<StateConfig>,
+}
+
+/// How durable state is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateConfig {
+    /// Where.
+    pub folder: PathBuf,
+    /// How often a checkpoint is made.
+    pub checkpoint: Span,
+    /// How many checkpoints are kept.
+    pub keep: usize,
+    /// How many bytes of memory it may use.
+    pub memory_bytes: u64,
+    /// What becomes of the state of patterns that have changed.
+    pub on_change: OnChange,
 }
 
 /// Which patterns run.
@@ -147,6 +175,16 @@ pub struct Overrides {
     pub log: Option<LogLevel>,
     /// How it is logged.
     pub log_format: Option<LogFormat>,
+    /// Where state is kept.
+    pub state: Option<State>,
+    /// How often a checkpoint is made.
+    pub checkpoint: Option<CheckpointInterval>,
+    /// How many checkpoints are kept.
+    pub checkpoint_keep: Option<CheckpointKeep>,
+    /// How much memory durable state may use.
+    pub state_memory: Option<Bytes>,
+    /// What becomes of the state of patterns that have changed.
+    pub on_change: Option<OnChange>,
 }
 
 /// A source as one place names it.
@@ -203,6 +241,11 @@ impl RawConfig {
             http,
             log,
             log_format,
+            state,
+            checkpoint,
+            checkpoint_keep,
+            state_memory,
+            on_change,
         } = self.overrides;
         let mut input = InputConfig {
             sources: Vec::new(),
@@ -232,6 +275,16 @@ impl RawConfig {
             log: LogConfig {
                 level: log.unwrap_or_default(),
                 format: log_format.unwrap_or_default(),
+            },
+            state: match state {
+                Some(State::Folder(folder)) => Some(StateConfig {
+                    folder,
+                    checkpoint: checkpoint.map_or(CHECKPOINT_DEFAULT, |every| every.0),
+                    keep: checkpoint_keep.map_or(CHECKPOINT_KEEP_DEFAULT, |keep| keep.0),
+                    memory_bytes: state_memory.map_or(STATE_MEMORY_DEFAULT, |bytes| bytes.0),
+                    on_change: on_change.unwrap_or_default(),
+                }),
+                Some(State::Memory) | None => None,
             },
         }
     }
@@ -277,6 +330,11 @@ impl Overrides {
             http: self.http.or(lower.http),
             log: self.log.or(lower.log),
             log_format: self.log_format.or(lower.log_format),
+            state: self.state.or(lower.state),
+            checkpoint: self.checkpoint.or(lower.checkpoint),
+            checkpoint_keep: self.checkpoint_keep.or(lower.checkpoint_keep),
+            state_memory: self.state_memory.or(lower.state_memory),
+            on_change: self.on_change.or(lower.on_change),
         }
     }
 }

@@ -27,7 +27,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::{StatusCode, header};
 use tokio::runtime::{Builder, Handle};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 pub use axum::body::Body;
 /// What was asked.
@@ -102,6 +102,17 @@ pub struct Mounted {
     path: String,
 }
 
+/// A place among the requests that are answered at a time: an extension of each request. It is left when the answer is there, or before, by whoever waits long
+/// and holds little.
+#[derive(Clone, Debug)]
+pub(crate) struct Place(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
+
+impl Place {
+    pub(crate) fn leave(&self) {
+        lock(&self.0).take();
+    }
+}
+
 /// Somebody else answers this path.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Taken;
@@ -152,13 +163,17 @@ impl Listener {
         let (stop, stopped) = oneshot::channel::<()>();
         let answering = Arc::clone(&routes);
         let places = Arc::new(Semaphore::new(REQUESTS_MAX));
-        let router = Router::new().fallback(move |request: Request| {
+        let router = Router::new().fallback(move |mut request: Request| {
             let (routes, places) = (Arc::clone(&answering), Arc::clone(&places));
             async move {
-                match places.try_acquire() {
-                    Ok(_place) => {
+                match places.try_acquire_owned() {
+                    Ok(permit) => {
+                        let place = Place(Arc::new(Mutex::new(Some(permit))));
+                        request.extensions_mut().insert(place.clone());
                         let answer = lock(&routes).answer(request);
-                        answer.await
+                        let response = answer.await;
+                        place.leave();
+                        response
                     }
                     Err(_) => unavailable("too many requests at once"),
                 }

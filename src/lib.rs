@@ -140,14 +140,17 @@
 //!
 //! The root of the crate is for programs and changes with care. The modules are public for the command, tests and tools that need more of the inside, such as the
 //! checked program ([`lang::pattern`]) or what a running engine shows ([`engine::snapshot`]); they move as the engine does. Each uses only those
-//! before it: [`time`], [`event`], [`key`], [`lang`], [`automaton`], [`source`], [`sink`], [`engine`], [`config`], [`embed`].
+//! before it: [`time`], [`epoch`], [`wire`], [`disk`], [`event`], [`key`], [`lang`], [`automaton`], [`store`], [`source`], [`sink`], [`checkpoint`], [`engine`], [`config`], [`embed`].
 
 #![deny(missing_docs)]
 
 pub mod automaton;
+pub mod checkpoint;
 pub mod config;
+pub mod disk;
 pub mod embed;
 pub mod engine;
+pub mod epoch;
 pub mod event;
 #[cfg(feature = "http")]
 pub mod http;
@@ -155,16 +158,19 @@ pub mod key;
 pub mod lang;
 pub mod sink;
 pub mod source;
+pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod time;
+pub mod wire;
 
 pub use embed::{
-    Builder, Engine, Error, ErrorKind, Finished, Input, Match, MatchId, Pushed, Running,
+    Builder, Engine, Error, ErrorKind, Finished, Input, Keeping, Match, MatchId, Pushed, Running,
 };
+pub use epoch::Epoch;
 pub use event::formats::EventBuilder;
 pub use event::value::Decimal;
 pub use event::{Event, Value};
 pub use sink::Sink;
-pub use source::{Extent, Polled, Progress, Record, Source};
+pub use source::{Extent, Polled, Progress, Record, Source, SourcePosition};
 pub use time::{Span, Timestamp, Watermark};

@@ -147,3 +147,37 @@ fn generated_patterns_give_the_same_rows_on_any_number_of_shards() {
     assert!(judged * 3 > cases, "{judged} of {cases} files were judged");
     eprintln!("{judged} files, {rows} rows");
 }
+
+/// Random patterns over random events, with state on a disk that loses what was not synced: however often the machine goes down, and whatever number of
+/// shards goes on, the output is that of a run to which nothing happened.
+#[test]
+fn a_run_that_is_killed_again_and_again_leaves_what_an_undisturbed_one_leaves() {
+    let cases = number("LEITMOTIF_CRASH_CASES", 300);
+    let first = number("LEITMOTIF_SIM_SEED", 1);
+    let all = SHARDS.map(|count| Shards::new(count).expect("in range"));
+    let mut deaths = 0;
+    for seed in first..first + cases {
+        let mut choices = Choices::from_seed(seed);
+        let text = generate::program_text(&mut choices);
+        let Some(plan) = plan(&text) else { continue };
+        let mut events = generate::events(&mut choices, plan.program());
+        events.iter_mut().for_each(later);
+        let scripts = world::scripts(plan.program(), &mut events, DELAY, &mut choices);
+        let undisturbed = alone(&plan, &events);
+        let crashing = world::Crashing {
+            plan: &plan,
+            scripts: &scripts,
+            delay: DELAY,
+            seed,
+        };
+        let some = match seed % 3 {
+            0 => &all[..1],
+            1 => &all[1..3],
+            _ => &all[..],
+        };
+        let (left, died) = crashing.run(some);
+        deaths += died;
+        assert_eq!(left.rows, undisturbed, "seed {seed}\n{text}");
+    }
+    assert!(deaths > 0, "nobody was killed");
+}

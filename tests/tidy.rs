@@ -4,8 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules of the library, each of which may import only from its left.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 17] = [
     "time",
+    "epoch",
+    "wire",
+    "disk",
     "event",
     "key",
     "lang",

@@ -54,9 +54,10 @@ impl std::ops::AddAssign for Tally {
 /// Matches let through lately: values of `by`, and when.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Admitted {
-    groups: Vec<(Box<[Value]>, VecDeque<Timestamp>)>,
+    /// No group is without times.
+    pub(super) groups: Vec<(Box<[Value]>, VecDeque<Timestamp>)>,
     /// When the newest of them stops counting.
-    forgotten: Timestamp,
+    pub(super) forgotten: Timestamp,
 }
 
 impl Admitted {

@@ -4,6 +4,7 @@ use super::expression::{Compiled, StepMask, StepPlan};
 use super::nfa::{Emit, Input, Limit, Mindfulness, Nfa, Skip, Target};
 use super::register::RegisterSet;
 use super::run::mix;
+use super::structure::Layout;
 use super::tables::Tables;
 use super::walk::{TooComplex, Walks, walks};
 use super::window::WindowPlan;
@@ -96,7 +97,8 @@ impl Nfa {
         });
         let local = steps.iter().all(|step| step.correlated.is_none());
         let window = WindowPlan::of(pattern, local);
-        Ok(Nfa {
+        let mut nfa = Nfa {
+            layout: Layout::default(),
             window,
             pattern: id,
             name: pattern.name.clone(),
@@ -123,7 +125,9 @@ impl Nfa {
             starters,
             ambiguous,
             positions,
-        })
+        };
+        nfa.layout = Layout::of(&nfa, program);
+        Ok(nfa)
     }
 }
 

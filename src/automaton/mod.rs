@@ -3,6 +3,7 @@
 mod calendar;
 mod chain;
 mod choice;
+mod codec;
 mod compile;
 mod conditions;
 mod constants;
@@ -19,6 +20,7 @@ mod run;
 mod shape;
 mod shared;
 mod state;
+mod structure;
 mod tables;
 mod variant;
 mod variants;

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use super::expression::{Compiled, StepMask, StepPlan};
 use super::register::RegisterSet;
+use super::structure::Layout;
 use crate::event::{EventTypeId, FieldId};
 use crate::lang::pattern::{AfterMatch, Bound, Contiguity, PatternId, StepId};
 use crate::time::Span;
@@ -41,6 +42,8 @@ pub struct Nfa {
     pub(crate) window: Option<super::window::WindowPlan>,
     /// True if two ways on can bind the same step: then equal paths are looked for.
     pub(crate) ambiguous: bool,
+    /// How states are laid out in bytes.
+    pub(crate) layout: Layout,
 }
 
 /// An event type that the pattern reads, and the fields of its key.

@@ -25,30 +25,30 @@ pub(crate) type Registers = SmallVec<[Accumulator; 2]>;
 /// The plan of a pattern's registers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RegisterSet {
-    specs: Vec<RegisterSpec>,
+    pub(super) specs: Vec<RegisterSpec>,
     /// Registers that some step's events change, by step.
     by_step: Vec<Vec<u16>>,
 }
 
 #[derive(Clone, Debug)]
-struct RegisterSpec {
+pub(super) struct RegisterSpec {
     /// Steps whose events count.
-    steps: StepMask,
-    kind: RegisterKind,
+    pub steps: StepMask,
+    pub kind: RegisterKind,
     /// Read from each event.
     argument: Compiled,
     /// What was asked for, to share equal registers.
-    asked: Asked,
+    pub asked: Asked,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Asked {
+pub(super) enum Asked {
     Value(AggregateFunction, VariableId, Expr),
     Rows,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum RegisterKind {
+pub(super) enum RegisterKind {
     Function(AggregateFunction, FieldType),
     /// All bound events, for `emit each`.
     Rows,
@@ -73,7 +73,7 @@ pub(crate) enum Accumulator {
 
 /// A value in the total order of values.
 #[derive(Clone, Debug)]
-pub(crate) struct Ordered(Value);
+pub(crate) struct Ordered(pub(super) Value);
 
 impl PartialEq for Ordered {
     fn eq(&self, other: &Ordered) -> bool {
@@ -348,12 +348,12 @@ impl Accumulator {
     /// All but minimum, maximum and last, which need their plan.
     fn merge(&mut self, later: &Accumulator) {
         match (self, later) {
-            (Accumulator::Count(a), Accumulator::Count(b)) => *a += b,
+            (Accumulator::Count(a), Accumulator::Count(b)) => *a = a.saturating_add(*b),
             (Accumulator::First(a), Accumulator::First(b)) if a.is_none() => a.clone_from(b),
             (Accumulator::Sum(a), Accumulator::Sum(b)) => *a = scalar::binary(BinaryOp::Add, a, b),
             (Accumulator::Avg(a, n), Accumulator::Avg(b, m)) => {
                 *a = scalar::binary(BinaryOp::Add, a, b);
-                *n += m;
+                *n = n.saturating_add(*m);
             }
             (Accumulator::Distinct(a), Accumulator::Distinct(b)) => {
                 Arc::make_mut(a).extend(b.iter().cloned())

@@ -34,8 +34,10 @@ impl Nfa {
             starters,
             window,
             ambiguous,
+            layout: _,
         } = self;
-        *inputs == other.inputs
+        self.structure() == other.structure()
+            && *inputs == other.inputs
             && pairwise(steps, &other.steps, |a, b| {
                 // Names of steps go out as values: `reached()`, and the step of what was evicted.
                 a.name == b.name && same_option(a.correlated.as_ref(), b.correlated.as_ref())

@@ -22,14 +22,14 @@ use crate::time::{Span, Timestamp};
 /// When windows open and close.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct WindowPlan {
-    step: StepId,
+    pub(super) step: StepId,
     /// The fewest events of a match.
     min: u64,
-    kind: WindowKind,
+    pub(super) kind: WindowKind,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum WindowKind {
+pub(super) enum WindowKind {
     Session {
         close: SessionClose,
         until: Option<StepId>,
@@ -46,14 +46,14 @@ enum WindowKind {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum SessionClose {
+pub(super) enum SessionClose {
     AfterLast(Span),
     AfterFirst(Span),
 }
 
 /// Whether overlapping windows can share panes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Sharing {
+pub(super) enum Sharing {
     Panes,
     /// The condition reads what the window holds.
     Apart,
@@ -63,22 +63,22 @@ enum Sharing {
 #[derive(Clone, Debug, Default)]
 pub struct Windows {
     /// Sessions, panes or windows, oldest first. None is empty.
-    panes: VecDeque<Pane>,
+    pub(super) panes: VecDeque<Pane>,
     /// Time: the number of the next window to end. Count: how many events were taken.
-    next: i64,
-    admitted: Option<Box<Admitted>>,
+    pub(super) next: i64,
+    pub(super) admitted: Option<Box<Admitted>>,
 }
 
 /// What a stretch holds.
 #[derive(Clone, Debug)]
-struct Pane {
+pub(super) struct Pane {
     /// Time: its number, or with windows apart the window's.
-    number: i64,
-    count: u64,
-    first_time: Timestamp,
-    last_time: Timestamp,
-    path: u64,
-    registers: Registers,
+    pub number: i64,
+    pub count: u64,
+    pub first_time: Timestamp,
+    pub last_time: Timestamp,
+    pub path: u64,
+    pub registers: Registers,
 }
 
 impl WindowPlan {
@@ -273,7 +273,7 @@ impl Pane {
 
     fn absorb(&mut self, nfa: &Nfa, later: &Pane) {
         nfa.registers.merge(&mut self.registers, &later.registers);
-        self.count += later.count;
+        self.count = self.count.saturating_add(later.count);
         self.last_time = later.last_time;
         self.path = mix(self.path, later.path);
     }

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use leitmotif::config::{Http, Idle, LogFormat, LogLevel, Shards};
+use leitmotif::config::{
+    Bytes, CheckpointInterval, CheckpointKeep, Http, Idle, LogFormat, LogLevel, OnChange, Shards,
+    State,
+};
 use leitmotif::time::Span;
 
 /// Finds patterns in streams of events.
@@ -28,7 +31,7 @@ pub struct CommandLine {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run patterns over events and write what they emit
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Find mistakes in pattern files
     Check(CheckArgs),
     /// Lay out pattern files
@@ -98,6 +101,24 @@ pub struct RunArgs {
     /// How it is logged: text or json [default: text]
     #[arg(long, value_name = "FORMAT", value_parser = read::<LogFormat>)]
     pub log_format: Option<LogFormat>,
+    /// Keep state in this folder, so that a run that was stopped or killed goes on where it was; memory keeps none [default: memory]
+    #[arg(long, value_name = "FOLDER", value_parser = read::<State>)]
+    pub state: Option<State>,
+    /// How often a checkpoint is made: after a crash as much is done again [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = read::<CheckpointInterval>)]
+    pub checkpoint: Option<CheckpointInterval>,
+    /// How many checkpoints are kept [default: 3]
+    #[arg(long, value_name = "N", value_parser = read::<CheckpointKeep>)]
+    pub checkpoint_keep: Option<CheckpointKeep>,
+    /// How much memory state may use before it is left on disk [default: 1GiB]
+    #[arg(long, value_name = "BYTES", value_parser = read::<Bytes>)]
+    pub state_memory: Option<Bytes>,
+    /// What becomes of the state of patterns that have changed: keep what can be kept, restart, or refuse to lose any [default: keep]
+    #[arg(long, value_name = "CHOICE", value_parser = read::<OnChange>)]
+    pub on_change: Option<OnChange>,
+    /// The folder of a checkpoint or savepoint to begin from, when the state folder holds none
+    #[arg(long, value_name = "FOLDER")]
+    pub from: Option<PathBuf>,
     /// How the closing summary is written to stderr
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub summary: SummaryFormat,

@@ -1,11 +1,12 @@
 //! The single values of a configuration: which there are, and how each is read.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::Overrides;
 use super::mistake::unknown;
-use crate::engine::TimeBasis;
+use crate::engine::{OnChange, TimeBasis};
 use crate::key::Shards;
 use crate::time::Span;
 
@@ -58,8 +59,29 @@ pub enum LogFormat {
     Json,
 }
 
+/// Where state is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// In memory alone: it ends with the process.
+    Memory,
+    /// In this folder.
+    Folder(PathBuf),
+}
+
+/// How often a checkpoint is made; never zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckpointInterval(pub Span);
+
+/// How many checkpoints are kept; at least one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckpointKeep(pub usize);
+
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bytes(pub u64);
+
 /// Keys of the single values, as a file writes them.
-pub(super) const SETTINGS: [&str; 8] = [
+pub(super) const SETTINGS: [&str; 13] = [
     "shards",
     "delay",
     "idle",
@@ -68,6 +90,11 @@ pub(super) const SETTINGS: [&str; 8] = [
     "http",
     "log",
     "log-format",
+    "state",
+    "checkpoint",
+    "checkpoint-keep",
+    "state-memory",
+    "on-change",
 ];
 
 /// A value as it was written.
@@ -102,6 +129,11 @@ impl Overrides {
             "http" => self.http = Some(value.read(Kind::Text)?),
             "log" => self.log = Some(value.read(Kind::Text)?),
             "log-format" => self.log_format = Some(value.read(Kind::Text)?),
+            "state" => self.state = Some(value.read(Kind::Text)?),
+            "checkpoint" => self.checkpoint = Some(value.read(Kind::Text)?),
+            "checkpoint-keep" => self.checkpoint_keep = Some(value.read(Kind::Whole)?),
+            "state-memory" => self.state_memory = Some(value.read(Kind::Text)?),
+            "on-change" => self.on_change = Some(value.read(Kind::Text)?),
             _ => return Err(unknown("key", key, &SETTINGS)),
         }
         Ok(())
@@ -188,6 +220,67 @@ impl FromStr for Idle {
     }
 }
 
+impl FromStr for State {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<State, String> {
+        match text {
+            "" => Err("an empty text names no folder; write its path, or memory".to_owned()),
+            "memory" => Ok(State::Memory),
+            path => Ok(State::Folder(path.into())),
+        }
+    }
+}
+
+impl FromStr for CheckpointInterval {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<CheckpointInterval, String> {
+        match text.parse() {
+            Ok(span) if span < CHECKPOINT_MIN => Err(format!(
+                "a checkpoint every {span} leaves no time for anything else; write {CHECKPOINT_MIN} or more"
+            )),
+            Ok(span) => Ok(CheckpointInterval(span)),
+            Err(reason) => Err(format!("\"{text}\" is no duration; {reason}")),
+        }
+    }
+}
+
+impl FromStr for CheckpointKeep {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<CheckpointKeep, String> {
+        match text.parse() {
+            Ok(count @ 1..=1_000) => Ok(CheckpointKeep(count)),
+            _ => Err(format!(
+                "{text} is no number of checkpoints; write a whole number from 1 to 1000"
+            )),
+        }
+    }
+}
+
+impl FromStr for Bytes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Bytes, String> {
+        let digits = text
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let shift = match unit.trim_start() {
+            "" | "B" => Some(0),
+            "KiB" => Some(10),
+            "MiB" => Some(20),
+            "GiB" => Some(30),
+            _ => None,
+        };
+        let bytes = shift.and_then(|shift| number.parse::<u64>().ok()?.checked_mul(1 << shift));
+        bytes.map(Bytes).ok_or_else(|| {
+            format!("\"{text}\" is no number of bytes; write such as 512MiB or 2GiB")
+        })
+    }
+}
+
 impl FromStr for Http {
     type Err = String;
 
@@ -207,6 +300,9 @@ impl FromStr for Http {
     }
 }
 
+/// A checkpoint takes some milliseconds at least.
+const CHECKPOINT_MIN: Span = Span(100);
+
 /// Reads one of a few words.
 macro_rules! words {
     ($type:ident, $what:literal, $($word:literal => $variant:ident),+) => {
@@ -223,6 +319,7 @@ macro_rules! words {
     };
 }
 
+words!(OnChange, "choice", "keep" => Keep, "restart" => Restart, "refuse" => Refuse);
 words!(TimeBasis, "time", "event" => Event, "ingestion" => Ingestion, "processing" => Processing);
 words!(LogLevel, "log level", "off" => Off, "error" => Error, "warn" => Warn, "info" => Info, "debug" => Debug, "trace" => Trace);
 words!(LogFormat, "log format", "text" => Text, "json" => Json);

@@ -36,6 +36,11 @@ follow = true
 http = "127.0.0.1:9464"
 log = "debug"
 log-format = "json"
+state = "/var/lib/leitmotif"
+checkpoint = "1s"
+checkpoint-keep = 5
+state-memory = "2GiB"
+on-change = "refuse"
 [sources.zebra]
 event = "Txn"
 url = "cards.ndjson"
@@ -64,7 +69,16 @@ since = 2024-01-01T00:00:00Z
         shards,
         http,
         log,
+        state,
     } = config;
+    let want = StateConfig {
+        folder: "/var/lib/leitmotif".into(),
+        checkpoint: Span(1_000),
+        keep: 5,
+        memory_bytes: 2 << 30,
+        on_change: OnChange::Refuse,
+    };
+    assert_eq!(state, Some(want));
     assert_eq!(
         program.patterns,
         [PathBuf::from("patterns/fraud"), PathBuf::from("door.motif")]

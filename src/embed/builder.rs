@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::input::Reading;
+use super::keeping::Keeping;
 use super::matches::{Names, Sender};
 use super::running::{Running, Taker};
 use super::{Engine, Error, ErrorKind, Input, Match, files, tables};
 use crate::automaton::Tables;
-use crate::engine::{self, Plan};
+use crate::engine::{self, Parts, Plan};
 use crate::key::Shards;
 use crate::lang::diagnostic::render::{Style, render};
 use crate::lang::pattern::Program;
@@ -55,6 +56,7 @@ pub struct Builder {
     sources: Vec<(String, Input)>,
     writing: Writing,
     shards: u16,
+    keeping: Option<Keeping>,
 }
 
 /// What is run.
@@ -89,6 +91,7 @@ impl Default for Builder {
             sources: Vec::new(),
             writing: Writing::default(),
             shards: 1,
+            keeping: None,
         }
     }
 }
@@ -142,6 +145,19 @@ impl Builder {
 
 /// What only an engine on threads of its own has.
 impl Builder {
+    /// Keeps state in a folder, so that a run that was stopped or killed goes on from its last checkpoint, with the rows that it would have written if it had not
+    /// been. Without it nothing is kept.
+    pub fn state(mut self, folder: impl Into<PathBuf>) -> Builder {
+        self.keeping = Some(Keeping::new(folder.into()));
+        self
+    }
+
+    /// How durable state is kept, if [`Builder::state`] was said before.
+    pub fn keeping(mut self, change: impl FnOnce(Keeping) -> Keeping) -> Builder {
+        self.keeping = self.keeping.map(change);
+        self
+    }
+
     /// Over how many threads keys are dealt, from 1 to 256; one if nothing is said. Rows and their order are the same for any number. With several, and cores
     /// enough, each is bound to a core.
     pub fn shards(mut self, count: u16) -> Builder {
@@ -207,6 +223,7 @@ impl Builder {
             ("sources", !self.sources.is_empty()),
             ("outputs", !self.writing.is_empty()),
             ("more than one shard", self.shards != 1),
+            ("durable state", self.keeping.is_some()),
         ];
         if let Some((what, _)) = threads.iter().find(|(_, wanted)| *wanted) {
             return Err(Error::configuration(format!(
@@ -254,7 +271,12 @@ impl Builder {
                 taker = Some(Taker::start(receiver, take).map_err(no_thread)?);
             }
         }
-        let inner = engine::Running::start(plan, shards, sources, outputs, drains);
+        let durable = self
+            .keeping
+            .map(|keeping| keeping.open(shards))
+            .transpose()?;
+        let parts = Parts::new(plan, shards, sources, outputs, drains, durable)?;
+        let inner = engine::Running::start(parts);
         Ok(Running::new(inner.map_err(no_thread)?, taker))
     }
 }

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::checkpoint;
 use crate::engine::{self, RunError};
 use crate::{sink, source};
 
@@ -38,6 +39,8 @@ pub enum ErrorKind {
     Source,
     /// An output cannot be opened or written.
     Output,
+    /// Durable state cannot be written, read, or used by these patterns.
+    State,
     /// Nobody takes rows any more: the reader of standard output has gone, or the receiver of matches was dropped.
     Closed,
     /// A mistake of the engine, or a panic in a source, sink or callback of the program.
@@ -118,6 +121,12 @@ impl From<sink::Error> for Error {
     }
 }
 
+impl From<checkpoint::Error> for Error {
+    fn from(error: checkpoint::Error) -> Error {
+        Error::new(ErrorKind::State, error.to_string())
+    }
+}
+
 impl From<engine::Error> for Error {
     fn from(error: engine::Error) -> Error {
         Error::new(ErrorKind::Patterns, error.to_string())
@@ -129,6 +138,7 @@ impl From<RunError> for Error {
         match error {
             RunError::Source(error) => error.into(),
             RunError::Sink(error) => error.into(),
+            RunError::State(error) => error.into(),
             RunError::Panicked(_) => Error::new(ErrorKind::Panicked, error.to_string()),
         }
     }

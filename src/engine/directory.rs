@@ -32,9 +32,18 @@ pub(super) struct Slot<S> {
     wakes: Timestamp,
     /// `None` while the slot is free.
     state: Option<S>,
+    /// The epoch in which it changed since it was last saved, counted within the process; 0 for none.
+    pub changed: u32,
+    /// The store may hold something under this key.
+    pub stored: bool,
 }
 
 impl<S> Slot<S> {
+    /// True if the slot holds a key.
+    pub(super) fn is_occupied(&self) -> bool {
+        self.state.is_some()
+    }
+
     /// Key and state of an occupied slot.
     pub(super) fn parts(&mut self) -> (&[Value], &mut S) {
         let state = self
@@ -68,6 +77,12 @@ impl<S> Directory<S> {
         self.slots.iter().filter_map(|slot| slot.state.as_ref())
     }
 
+    /// The same, to be changed.
+    #[cfg(feature = "testing")]
+    pub(super) fn states_mut(&mut self) -> impl Iterator<Item = &mut S> {
+        self.slots.iter_mut().filter_map(|slot| slot.state.as_mut())
+    }
+
     /// The hash of the event's key; `None` if a part is null: such an event belongs to no key.
     pub(super) fn hash(&self, event: &Event, fields: &[FieldId]) -> Option<u64> {
         hash_key(event, fields, self.hasher.build_hasher())
@@ -85,12 +100,30 @@ impl<S> Directory<S> {
             .iter()
             .map(|field| event.get(*field).clone())
             .collect();
+        self.insert(hash, key, state)
+    }
+
+    /// The slot of a key.
+    pub(super) fn find_key(&self, key: &[Value]) -> (u64, Option<u32>) {
+        let mut hasher = self.hasher.build_hasher();
+        key.iter()
+            .for_each(|part| scalar::hash_into(part, &mut hasher));
+        let hash = hasher.finish();
+        let same =
+            |slot: &u32| scalar::total_order_of(&self.slots[*slot as usize].key, key).is_eq();
+        (hash, self.index.find(hash, same).copied())
+    }
+
+    /// Gives a key a slot.
+    pub(super) fn insert(&mut self, hash: u64, key: SmallVec<[Value; 1]>, state: S) -> u32 {
         let slot = |generation| Slot {
             key,
             hash,
             generation,
             wakes: Timestamp::MAX,
             state: Some(state),
+            changed: 0,
+            stored: false,
         };
         let at = match self.free.pop() {
             Some(at) => {

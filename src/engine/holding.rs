@@ -7,9 +7,11 @@ use crate::automaton::{
 use crate::event::{Event, Value};
 use crate::lang::scalar;
 use crate::time::Timestamp;
+use crate::wire::{Damaged, Reader, put_bytes, put_uint};
+use smallvec::SmallVec;
 
 /// What one key has in one family.
-pub(super) trait Holding: Sized {
+pub(crate) trait Holding: Sized {
     /// What a key without state has.
     fn fresh(family: &Family) -> Self;
 
@@ -27,11 +29,52 @@ pub(super) trait Holding: Sized {
 
     /// Each state with the variants that have it.
     fn states(&self, family: &Family, to: impl FnMut(&State, &mut dyn Iterator<Item = usize>));
+
+    /// Goes on with what is read from the bytes of each state.
+    #[cfg(feature = "testing")]
+    fn recode(&mut self, family: &Family);
+
+    /// Adds a state that these variants have, which have none yet.
+    fn add_state(&mut self, variants: Variants, state: State);
+}
+
+/// Appends what a key has: a count of states, and each as a count and the rising numbers of its variants, and its bytes with their length.
+pub(super) fn put_states<S: Holding>(held: &S, family: &Family, out: &mut Vec<u8>) {
+    let mut states = 0;
+    held.states(family, |_, _| states += 1);
+    put_uint(out, states);
+    let mut bytes = Vec::new();
+    held.states(family, |state, variants| {
+        let variants: SmallVec<[usize; 4]> = variants.collect();
+        put_uint(out, variants.len() as u64);
+        for variant in &variants {
+            put_uint(out, *variant as u64);
+        }
+        bytes.clear();
+        family.nfa.encode(state, &mut bytes);
+        put_bytes(out, &bytes);
+    });
+}
+
+/// States as they lie in the store: numbers of variants, and bytes.
+pub(crate) type StoredStates<'a> = Vec<(Vec<usize>, &'a [u8])>;
+
+/// Reads what [`put_states`] wrote.
+pub(crate) fn states<'a>(reader: &mut Reader<'a>) -> Result<StoredStates<'a>, Damaged> {
+    let count = reader.count()?;
+    let mut states = Vec::with_capacity(count.min(64));
+    for _ in 0..count {
+        let variants = reader.count()?;
+        let variants: Result<Vec<usize>, Damaged> =
+            (0..variants).map(|_| reader.narrow()).collect();
+        states.push((variants?, reader.bytes()?));
+    }
+    Ok(states)
 }
 
 /// An event as a family sees it.
 #[derive(Clone, Copy)]
-pub(super) struct Shown<'a> {
+pub(crate) struct Shown<'a> {
     pub event: &'a Event,
     /// Its place in the order of the family's events, from 1.
     pub number: u64,
@@ -40,14 +83,14 @@ pub(super) struct Shown<'a> {
 
 /// A key and the family in which it has state.
 #[derive(Clone, Copy)]
-pub(super) struct Key<'a> {
+pub(crate) struct Key<'a> {
     pub family: &'a Family,
     pub parts: &'a [Value],
 }
 
 /// Memory that calls reuse, and what the variants did so far.
 #[derive(Debug)]
-pub(super) struct Work {
+pub(crate) struct Work {
     outcome: Outcome,
     reuse: Reuse,
     /// By variant.
@@ -148,11 +191,20 @@ impl Holding for State {
     fn states(&self, _: &Family, mut to: impl FnMut(&State, &mut dyn Iterator<Item = usize>)) {
         to(self, &mut std::iter::once(0));
     }
+
+    fn add_state(&mut self, _: Variants, state: State) {
+        *self = state;
+    }
+
+    #[cfg(feature = "testing")]
+    fn recode(&mut self, family: &Family) {
+        family.nfa.recode(self);
+    }
 }
 
 /// States of a key in a family of several: each with the variants that have it. Variants without state are in none.
 #[derive(Debug)]
-pub(super) struct Blocks(Vec<Block>);
+pub(crate) struct Blocks(Vec<Block>);
 
 /// Variants with the same state.
 #[derive(Debug)]
@@ -272,6 +324,17 @@ impl Holding for Blocks {
     fn states(&self, _: &Family, mut to: impl FnMut(&State, &mut dyn Iterator<Item = usize>)) {
         for block in &self.0 {
             to(&block.state, &mut block.variants.numbers());
+        }
+    }
+
+    fn add_state(&mut self, variants: Variants, state: State) {
+        self.0.push(Block { variants, state });
+    }
+
+    #[cfg(feature = "testing")]
+    fn recode(&mut self, family: &Family) {
+        for block in &mut self.0 {
+            family.nfa.recode(&mut block.state);
         }
     }
 }

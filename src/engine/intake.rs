@@ -9,11 +9,15 @@ mod lane;
 use std::sync::Arc;
 
 use super::board::Board;
+use super::flow::Names;
 use super::plan::{Judged, Plan};
 use super::watermark::combined;
+use crate::checkpoint::SourceNote;
+use crate::epoch::Epoch;
 use crate::event::formats::Decoder;
 use crate::source::{Error, Polled, Progress, Rejected, Source};
 use crate::time::{Span, Timestamp, Watermark};
+use crate::wire::Damaged;
 pub(crate) use lane::{Arriving, Fate, Lane};
 
 /// Takes records that take no part.
@@ -223,6 +227,59 @@ impl Intake {
         self.inputs
             .iter()
             .map(|input| (input.lane.source(), input.lane.counts()))
+    }
+
+    /// Goes on from where partitions stood in an earlier process: by number of the source and partition. `floor`: up to where time had passed.
+    ///
+    /// # Errors
+    /// When a note is damaged.
+    pub(crate) fn resume(
+        &mut self,
+        notes: &[(u16, u32, Vec<u8>)],
+        names: &Names,
+        floor: Watermark,
+    ) -> Result<(), Damaged> {
+        for input in &mut self.inputs {
+            for (source, partition, note) in notes {
+                if *source == input.lane.source() {
+                    input.lane.go_on(*partition, note, names, floor)?;
+                }
+            }
+            input.lane.post(&self.board);
+        }
+        Ok(())
+    }
+
+    /// Where each partition stands, between two polls.
+    pub(crate) fn notes(&self) -> Vec<SourceNote> {
+        let mut notes = Vec::new();
+        for input in &self.inputs {
+            let positions = input.reader.positions();
+            for (partition, time) in input.lane.notes() {
+                let found = positions
+                    .iter()
+                    .flatten()
+                    .find(|(number, _)| *number == partition);
+                notes.push(SourceNote {
+                    source: input.lane.source(),
+                    partition,
+                    position: found.map(|(_, position)| position.clone()),
+                    time,
+                });
+            }
+        }
+        notes
+    }
+
+    /// The epoch is committed.
+    ///
+    /// # Errors
+    /// When a source cannot go on.
+    pub(crate) fn committed(&mut self, epoch: Epoch) -> Result<(), Error> {
+        for input in &mut self.inputs {
+            input.reader.committed(epoch)?;
+        }
+        Ok(())
     }
 
     /// How far all sources together have been read; `None` when that is not known of one of them.

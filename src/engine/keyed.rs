@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use super::directory::Directory;
-use super::holding::{Blocks, Holding, Key, Shown, Work};
+use super::holding::{Blocks, Holding, Key, Shown, StoredStates, Work};
 use super::order::Moment;
 use super::plan::{Concern, Judged};
-use crate::automaton::{Family, Interest, Row, State, Tally};
+use super::saving::Saving;
+use crate::automaton::{Family, Interest, Row, State, Tally, Variants};
+use crate::event::Value;
 use crate::lang::pattern::PatternId;
+use crate::store::Batch;
 use crate::time::{Timestamp, Watermark};
+use crate::wire::{Damaged, Reader};
 
 /// One family with the state of all its keys.
 #[derive(Debug)]
@@ -65,6 +69,15 @@ impl Keyed {
         }
     }
 
+    /// Goes on with what is read from the bytes of each state.
+    #[cfg(feature = "testing")]
+    pub(crate) fn recode(&mut self) {
+        match self {
+            Keyed::One(keys) => keys.recode(),
+            Keyed::Many(keys) => keys.recode(),
+        }
+    }
+
     /// Shows events in order; then lets time pass up to the watermark.
     pub(crate) fn advance(
         &mut self,
@@ -90,6 +103,8 @@ pub(crate) struct Keys<S> {
     work: Work,
     /// Slots due at one instant; empty between calls.
     due: Vec<u32>,
+    /// What checkpoints have to know; `None` without durable state.
+    saving: Option<Saving>,
 }
 
 impl<S: Holding> Keys<S> {
@@ -100,6 +115,7 @@ impl<S: Holding> Keys<S> {
             work: Work::new(&family),
             due: Vec::new(),
             family,
+            saving: None,
         }
     }
 
@@ -111,6 +127,12 @@ impl<S: Holding> Keys<S> {
             });
         }
         (self.directory.len(), partials)
+    }
+
+    #[cfg(feature = "testing")]
+    fn recode(&mut self) {
+        let states = self.directory.states_mut();
+        states.for_each(|held| held.recode(&self.family));
     }
 
     fn partials(&self, into: &mut [Vec<(String, u64)>]) {
@@ -179,6 +201,7 @@ impl<S: Holding> Keys<S> {
                 self.directory.occupy(hash, event, fields, fresh)
             }
         };
+        self.save_before_change(slot);
         let (parts, held) = self.directory.slot(slot).parts();
         let shown = Shown {
             event,
@@ -196,10 +219,18 @@ impl<S: Holding> Keys<S> {
 
     /// Forgets a key that has nothing left, or sees to it that it is looked at in time.
     fn settle(&mut self, at: u32) {
-        let (_, held) = self.directory.slot(at).parts();
+        let slot = self.directory.slot(at);
+        let (_, held) = slot.parts();
         if held.is_empty() {
+            if let Some(saving) = &mut self.saving {
+                saving.forget(slot, &self.family);
+            }
             self.directory.forget(at);
         } else {
+            if let Some(saving) = &mut self.saving {
+                saving.change(at, &mut slot.changed);
+            }
+            let (_, held) = self.directory.slot(at).parts();
             let next = held.next_instant(&self.family);
             self.directory.wake(at, next);
         }
@@ -215,6 +246,7 @@ impl<S: Holding> Keys<S> {
             let mut due = std::mem::take(&mut self.due);
             self.directory.take_due(instant, &mut due);
             for at in due.drain(..) {
+                self.save_before_change(at);
                 let (parts, held) = self.directory.slot(at).parts();
                 let on = Key {
                     family: &self.family,
@@ -232,6 +264,155 @@ impl<S: Holding> Keys<S> {
                 self.settle(at);
             }
             self.due = due;
+        }
+    }
+}
+
+/// Checkpoints.
+impl<S: Holding> Keys<S> {
+    /// A key that the open epoch is to save as it is gets saved before it changes.
+    fn save_before_change(&mut self, at: u32) {
+        let Some(saving) = &mut self.saving else {
+            return;
+        };
+        let slot = self.directory.slot(at);
+        if saving.owes(slot.changed) {
+            saving.save(slot, &self.family);
+        }
+    }
+
+    /// Saves some of what the open epoch is to hold; true once that is all.
+    fn save_some(&mut self, keys_max: usize) -> bool {
+        let Some(saving) = &mut self.saving else {
+            return true;
+        };
+        for _ in 0..keys_max {
+            let Some(at) = saving.owed.pop() else {
+                return true;
+            };
+            let slot = self.directory.slot(at);
+            if slot.is_occupied() && saving.owes(slot.changed) {
+                saving.save(slot, &self.family);
+            }
+        }
+        saving.owed.is_empty()
+    }
+
+    /// Takes in what a key had. `stored`: the store holds just this.
+    fn take_in(&mut self, key: &[Value], states: Vec<(Variants, State)>, stored: Stored) {
+        let (hash, found) = self.directory.find_key(key);
+        let at = found.unwrap_or_else(|| {
+            let fresh = S::fresh(&self.family);
+            self.directory.insert(hash, key.into(), fresh)
+        });
+        let slot = self.directory.slot(at);
+        slot.stored = stored == Stored::Same;
+        let (_, held) = slot.parts();
+        for (variants, state) in states {
+            held.add_state(variants, state);
+        }
+        let next = held.next_instant(&self.family);
+        self.directory.wake(at, next);
+        if stored == Stored::Other
+            && let Some(saving) = &mut self.saving
+        {
+            saving.change(at, &mut self.directory.slot(at).changed);
+        }
+    }
+}
+
+/// What the store holds of a key that is taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stored {
+    /// Just this.
+    Same,
+    /// Nothing, or something else.
+    Other,
+}
+
+impl Keyed {
+    /// From now on it is noted what changes. `number`: that of its states in the store.
+    pub(crate) fn keep(&mut self, number: u32) {
+        match self {
+            Keyed::One(keys) => keys.saving = Some(Saving::new(number)),
+            Keyed::Many(keys) => keys.saving = Some(Saving::new(number)),
+        }
+    }
+
+    fn saving(&mut self) -> Option<&mut Saving> {
+        match self {
+            Keyed::One(keys) => keys.saving.as_mut(),
+            Keyed::Many(keys) => keys.saving.as_mut(),
+        }
+    }
+
+    /// An epoch ends here: what has changed until now is owed to it. Appends what it is to remove. Costs nothing per key.
+    pub(crate) fn end_epoch(&mut self, into: &mut Batch) {
+        if let Some(saving) = self.saving() {
+            saving.end_epoch(into);
+        }
+    }
+
+    /// Saves some of what the open epoch is to hold, and appends what was saved; true once that is all.
+    pub(crate) fn save_some(&mut self, keys_max: usize, into: &mut Batch) -> bool {
+        let all = match self {
+            Keyed::One(keys) => keys.save_some(keys_max),
+            Keyed::Many(keys) => keys.save_some(keys_max),
+        };
+        if let Some(saving) = self.saving() {
+            into.append(&mut saving.batch);
+        }
+        all
+    }
+
+    /// Takes in what a key had in these variants.
+    ///
+    /// # Errors
+    /// When bytes are no state of this family.
+    pub(crate) fn take_in(
+        &mut self,
+        key: &[Value],
+        states: &StoredStates<'_>,
+        stored: Stored,
+    ) -> Result<(), Damaged> {
+        let family = Arc::clone(match self {
+            Keyed::One(keys) => &keys.family,
+            Keyed::Many(keys) => &keys.family,
+        });
+        let mut read = Vec::with_capacity(states.len());
+        for (numbers, bytes) in states {
+            let mut variants = Variants::none(family.variants.len());
+            let mut reader = Reader::new(bytes);
+            for number in numbers {
+                if *number >= family.variants.len() {
+                    return Err(reader.damaged("variant of the family"));
+                }
+                variants.add(*number);
+            }
+            let state = family.nfa.decode(&mut reader)?;
+            reader.end()?;
+            read.push((variants, state));
+        }
+        match self {
+            Keyed::One(keys) => keys.take_in(key, read, stored),
+            Keyed::Many(keys) => keys.take_in(key, read, stored),
+        }
+        Ok(())
+    }
+
+    /// More than the number of any event seen.
+    pub(crate) fn number(&self) -> u64 {
+        match self {
+            Keyed::One(keys) => keys.number,
+            Keyed::Many(keys) => keys.number,
+        }
+    }
+
+    /// Goes on counting events from here.
+    pub(crate) fn set_number(&mut self, number: u64) {
+        match self {
+            Keyed::One(keys) => keys.number = number,
+            Keyed::Many(keys) => keys.number = number,
         }
     }
 }

@@ -4,11 +4,14 @@
 //! packet's worth is staged, [`Links::flush`] says so, and the writer reads no more input until it has left: that is how back-pressure reaches the sources. Promises stand
 //! behind the events that they speak of.
 
-use rtrb::{Consumer, Producer, RingBuffer};
+use std::collections::VecDeque;
+
+use rtrb::{Consumer, Producer, PushError, RingBuffer};
 use smallvec::SmallVec;
 
 use super::plan::Judged;
 use super::shard::Derived;
+use crate::epoch::Epoch;
 use crate::key::{ShardId, Shards};
 use crate::time::Watermark;
 
@@ -28,6 +31,15 @@ pub(crate) struct Packet {
     /// Nothing before these follows from the sender, by level: on level 0 of sources, above of the streams of the level below. They hold once the events
     /// of the packet are taken.
     pub promises: SmallVec<[(usize, Watermark); 2]>,
+    /// Ends the packet.
+    pub barrier: Option<Barrier>,
+}
+
+/// What comes before it belongs to an epoch, what comes after it does not: on each level of patterns one, since what a level makes of the epoch's events comes last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Barrier {
+    pub epoch: Epoch,
+    pub level: usize,
 }
 
 /// The rings of one shard.
@@ -35,7 +47,7 @@ pub(crate) struct Packet {
 pub(crate) struct Links {
     /// By shard; `None` at its own place.
     to: Vec<Option<Outgoing>>,
-    from: Vec<Option<Consumer<Packet>>>,
+    from: Vec<Option<Incoming>>,
     /// Events sent so far.
     routed: u64,
 }
@@ -43,7 +55,16 @@ pub(crate) struct Links {
 #[derive(Debug)]
 struct Outgoing {
     ring: Producer<Packet>,
+    /// Packets that end with a barrier and found no room yet, before what is staged.
+    sealed: VecDeque<Packet>,
     staged: Packet,
+}
+
+#[derive(Debug)]
+struct Incoming {
+    ring: Consumer<Packet>,
+    /// A barrier was met: nothing more is taken before those of all have been.
+    at: Option<Barrier>,
 }
 
 /// Joins every two shards.
@@ -60,9 +81,13 @@ pub(crate) fn mesh(shards: Shards) -> Vec<Links> {
             let (producer, consumer) = RingBuffer::new(RING_PACKETS);
             all[a].to[b] = Some(Outgoing {
                 ring: producer,
+                sealed: VecDeque::new(),
                 staged: Packet::default(),
             });
-            all[b].from[a] = Some(consumer);
+            all[b].from[a] = Some(Incoming {
+                ring: consumer,
+                at: None,
+            });
         }
     }
     all
@@ -92,6 +117,30 @@ impl Links {
         }
     }
 
+    /// Sends a barrier to all, behind everything sent before.
+    pub(crate) fn barrier(&mut self, barrier: Barrier) {
+        for outgoing in self.to.iter_mut().flatten() {
+            outgoing.staged.barrier = Some(barrier);
+            let packet = std::mem::take(&mut outgoing.staged);
+            outgoing.sealed.push_back(packet);
+        }
+    }
+
+    /// True if the barrier has come from all others.
+    pub(crate) fn has_met(&self, barrier: Barrier) -> bool {
+        self.from
+            .iter()
+            .flatten()
+            .all(|from| from.at == Some(barrier))
+    }
+
+    /// Goes on behind the barriers that were met.
+    pub(crate) fn pass_barrier(&mut self) {
+        for from in self.from.iter_mut().flatten() {
+            from.at = None;
+        }
+    }
+
     /// Moves what is staged into the rings; true if next to nothing is left.
     pub(crate) fn flush(&mut self) -> bool {
         let mut room = true;
@@ -106,17 +155,23 @@ impl Links {
         self.to
             .iter()
             .flatten()
-            .all(|outgoing| outgoing.staged.is_empty())
+            .all(|outgoing| outgoing.staged.is_empty() && outgoing.sealed.is_empty())
     }
 
-    /// Takes what lies in the rings now; true if there was anything.
+    /// Takes what lies in the rings now, up to the next barrier of each; true if there was anything.
     pub(crate) fn receive(&mut self, mut take: impl FnMut(ShardId, Packet)) -> bool {
         let mut any = false;
-        for (from, ring) in (0..).zip(&mut self.from) {
-            let Some(ring) = ring else { continue };
+        for (from, incoming) in (0..).zip(&mut self.from) {
+            let Some(Incoming { ring, at }) = incoming else {
+                continue;
+            };
             for _ in 0..ring.slots() {
+                if at.is_some() {
+                    break;
+                }
                 let Ok(packet) = ring.pop() else { break };
                 any = true;
+                *at = packet.barrier;
                 take(ShardId(from), packet);
             }
         }
@@ -143,12 +198,22 @@ impl Links {
 
 impl Outgoing {
     fn flush(&mut self) -> bool {
-        if self.staged.is_empty() {
+        if self.staged.is_empty() && self.sealed.is_empty() {
             return true;
         }
         if self.ring.is_abandoned() {
             // The run was stopped, and the receiver has ended before.
             self.staged = Packet::default();
+            self.sealed.clear();
+            return true;
+        }
+        while let Some(packet) = self.sealed.pop_front() {
+            if let Err(PushError::Full(packet)) = self.ring.push(packet) {
+                self.sealed.push_front(packet);
+                return false;
+            }
+        }
+        if self.staged.is_empty() {
             return true;
         }
         if self.ring.is_full() {

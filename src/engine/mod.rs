@@ -5,9 +5,15 @@
 //! workers, the collector of rows and the sinks. Only `thread` reads clocks. `solo` is one shard with its intake, driven by a program in its own thread.
 
 mod board;
+mod control;
+mod coordination;
 mod directory;
+mod durable;
+mod flow;
 mod holding;
 mod intake;
+mod keeper;
+mod keeping;
 mod keyed;
 mod link;
 mod meter;
@@ -17,8 +23,10 @@ mod pump;
 pub mod reads;
 mod reasons;
 mod reorder;
+mod resume;
 mod rows;
 mod run;
+mod saving;
 mod shard;
 pub mod snapshot;
 mod solo;
@@ -30,20 +38,25 @@ mod worker;
 use crate::automaton::TooComplex;
 use crate::time::{Timestamp, Watermark};
 
+#[cfg(feature = "testing")]
+pub(crate) use coordination::Coordination;
+pub use coordination::Seen as Checkpoints;
+pub(crate) use durable::Durable;
 pub(crate) use intake::Fate;
 #[cfg(feature = "testing")]
 pub(crate) use intake::Now;
 pub use intake::{Counts, TimeBasis, Timing};
+#[cfg(feature = "testing")]
+pub(crate) use keeper::Writer;
 pub use plan::Plan;
 #[cfg(feature = "testing")]
 pub(crate) use pump::Pump;
 pub use reasons::Reasons;
+pub use resume::{Change, OnChange};
 #[cfg(feature = "testing")]
 pub(crate) use rows::Collector;
-#[cfg(feature = "testing")]
-pub(crate) use run::Parts;
-pub(crate) use run::SourceSetup;
 pub use run::{Account, Watch};
+pub(crate) use run::{Parts, SourceSetup};
 pub use shard::Shard;
 pub(crate) use solo::Solo;
 pub(crate) use thread::{RunError, Running};

@@ -1,9 +1,13 @@
 //! What feeds one sink: takes chunks of rows from its queue and writes them, on a thread of its own, so that a slow sink holds up nothing but its queue.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::time::Duration;
 
+use super::control::Control;
 use super::worker::Turn;
+use crate::checkpoint::Ack;
+use crate::epoch::Epoch;
 use crate::sink::{Chunk, Error, Feed, Sink};
 
 /// A sink with the queue that leads to it.
@@ -11,9 +15,22 @@ pub(crate) struct Pump {
     queue: Receiver<Chunk>,
     sink: Box<dyn Sink>,
     feed: Feed,
-    /// Something was written since the last flush.
+    /// Something was written since the last flush, or there was none yet: a file that is to be emptied is emptied then, however long no row comes.
     unflushed: bool,
+    keeping: Option<Keeping>,
 }
+
+/// What a sink has to do with checkpoints.
+pub(crate) struct Keeping {
+    pub number: usize,
+    pub control: Arc<Control>,
+    pub acks: Sender<Ack>,
+    /// Prepared and not committed.
+    pub open: Option<Epoch>,
+}
+
+/// How long a sink with an open epoch waits for rows before it looks whether that is committed.
+const OPEN_REST: Duration = Duration::from_millis(5);
 
 impl Pump {
     pub(crate) fn new(queue: Receiver<Chunk>, sink: Box<dyn Sink>, feed: Feed) -> Pump {
@@ -22,7 +39,16 @@ impl Pump {
             queue,
             sink,
             feed,
-            unflushed: false,
+            unflushed: true,
+            keeping: None,
+        }
+    }
+
+    /// Takes part in checkpoints.
+    pub(crate) fn keeping(self, keeping: Keeping) -> Pump {
+        Pump {
+            keeping: Some(keeping),
+            ..self
         }
     }
 
@@ -36,6 +62,11 @@ impl Pump {
         patience: Option<Duration>,
         micros: impl FnOnce() -> u64,
     ) -> Result<Turn, Error> {
+        self.commit()?;
+        let patience = match &self.keeping {
+            Some(Keeping { open: Some(_), .. }) => patience.map(|wait| wait.min(OPEN_REST)),
+            _ => patience,
+        };
         let chunk = match (patience, self.unflushed) {
             (Some(wait), false) => self.queue.recv_timeout(wait).map_err(|error| match error {
                 RecvTimeoutError::Timeout => TryRecvError::Empty,
@@ -45,9 +76,14 @@ impl Pump {
         };
         match chunk {
             Ok(chunk) => {
-                self.sink.write(&chunk.bytes)?;
-                self.unflushed = true;
+                if chunk.rows > 0 || chunk.barrier.is_none() {
+                    self.sink.write(&chunk.bytes)?;
+                    self.unflushed = true;
+                }
                 self.feed.written(&chunk, micros());
+                if let Some(epoch) = chunk.barrier {
+                    self.prepare(epoch)?;
+                }
                 Ok(Turn::Busy)
             }
             Err(TryRecvError::Empty) if self.unflushed => {
@@ -56,6 +92,8 @@ impl Pump {
             }
             Err(TryRecvError::Empty) => Ok(Turn::Idle),
             Err(TryRecvError::Disconnected) => {
+                // Whoever sent the last row has seen the last epoch committed, unless the run has failed.
+                self.commit()?;
                 self.sink.close()?;
                 Ok(Turn::Done)
             }
@@ -66,11 +104,37 @@ impl Pump {
         self.unflushed = false;
         self.sink.flush()
     }
+
+    fn prepare(&mut self, epoch: Epoch) -> Result<(), Error> {
+        let Some(keeping) = &mut self.keeping else {
+            return Ok(());
+        };
+        let prepared = self.sink.prepare(epoch)?;
+        self.unflushed = false;
+        keeping.open = Some(epoch);
+        // The coordinator is gone only when the run has failed.
+        let _ = keeping
+            .acks
+            .send(Ack::Sink(keeping.number, epoch, prepared));
+        Ok(())
+    }
+
+    /// Shows what was prepared, if that counts by now.
+    fn commit(&mut self) -> Result<(), Error> {
+        let Some(keeping) = &mut self.keeping else {
+            return Ok(());
+        };
+        let committed = keeping.control.committed();
+        if let Some(epoch) = keeping.open.take_if(|open| *open <= committed) {
+            self.sink.commit(epoch)?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::{self, Sender};
+    use std::sync::mpsc;
 
     use super::*;
     use crate::sink::Retries;

@@ -41,6 +41,12 @@ impl Reorder {
         self.fresh.push(Some(judged));
     }
 
+    /// All events that wait, in no order, between a release and the next arrival.
+    pub(crate) fn waiting(&self) -> &[Judged] {
+        debug_assert!(self.fresh.is_empty(), "released just now");
+        &self.held
+    }
+
     /// How many events a release would move besides new ones.
     pub(crate) fn held(&self) -> usize {
         self.held.len()

@@ -4,15 +4,20 @@
 //! shard has passed its time, so the order does not depend on how keys are dealt.
 
 use std::collections::VecDeque;
+use std::sync::mpsc;
 
 use rtrb::{Consumer, Producer, RingBuffer};
 
+use super::flow;
 use super::order::Ordered;
 use super::worker::Turn;
+use crate::checkpoint::Ack;
+use crate::epoch::Epoch;
 use crate::key::Shards;
 use crate::sink::{self, Handed, Outputs};
 use crate::source::{Rejected, Rejection};
 use crate::time::Watermark;
+use crate::wire::put_uint;
 
 /// How many packets of rows the ring between a shard and the collector holds. Few: one may hold all rows of a long batch.
 const RING_PACKETS: usize = 8;
@@ -27,6 +32,8 @@ pub(crate) enum RowPacket {
     Rows(Vec<Ordered>, Watermark),
     /// The text of a record for a side output.
     Side(Rejection, Vec<u8>),
+    /// An epoch ends.
+    Barrier(Epoch),
     /// Nothing follows.
     End,
 }
@@ -57,6 +64,8 @@ pub(crate) struct Collector {
     /// Up to where rows have left.
     left: Watermark,
     leaving: Vec<Ordered>,
+    /// Who is told which rows had not left at a barrier.
+    acks: Option<mpsc::Sender<Ack>>,
 }
 
 /// What came from one shard.
@@ -65,11 +74,24 @@ struct Lane {
     rows: Vec<Ordered>,
     upto: Watermark,
     ended: bool,
+    /// A barrier was met: nothing more is taken before those of all have been.
+    at: Option<Epoch>,
 }
 
 /// The ways of rows: from one shard straight into the outputs, from several to a collector.
-pub(crate) fn ways(shards: Shards, outputs: Outputs) -> (Vec<RowsOut>, Option<Collector>) {
+///
+/// `waiting`: rows of an earlier process that have not left, in order. `acks`: of a run with durable state.
+pub(crate) fn ways(
+    shards: Shards,
+    mut outputs: Outputs,
+    waiting: Vec<Ordered>,
+    acks: Option<mpsc::Sender<Ack>>,
+) -> (Vec<RowsOut>, Option<Collector>) {
     if shards == Shards::ONE {
+        // They were decided at the very instant up to which time had passed: nothing comes before them.
+        for ordered in waiting {
+            outputs.write(&ordered.row, ordered.arrived);
+        }
         return (vec![RowsOut::Own(outputs)], None);
     }
     let (late, malformed) = (
@@ -90,15 +112,18 @@ pub(crate) fn ways(shards: Shards, outputs: Outputs) -> (Vec<RowsOut>, Option<Co
             rows: Vec::new(),
             upto: Watermark::NONE,
             ended: false,
+            at: None,
         };
         (RowsOut::Sent(sender), lane)
     };
-    let (senders, lanes) = shards.ids().map(pair).unzip();
+    let (senders, mut lanes): (Vec<RowsOut>, Vec<Lane>) = shards.ids().map(pair).unzip();
+    lanes[0].rows = waiting;
     let collector = Collector {
         lanes,
         outputs,
         left: Watermark::NONE,
         leaving: Vec::new(),
+        acks,
     };
     (senders, Some(collector))
 }
@@ -141,6 +166,14 @@ impl RowsOut {
                         .push_back(RowPacket::Side(rejected.rejection, text));
                 }
             }
+        }
+    }
+
+    /// An epoch ends behind the rows taken so far.
+    pub(crate) fn barrier(&mut self, epoch: Epoch) {
+        match self {
+            RowsOut::Own(outputs) => outputs.barrier(epoch),
+            RowsOut::Sent(sender) => sender.waiting.push_back(RowPacket::Barrier(epoch)),
         }
     }
 
@@ -191,6 +224,9 @@ impl Collector {
         let mut any = false;
         for lane in &mut self.lanes {
             for _ in 0..lane.ring.slots() {
+                if lane.at.is_some() {
+                    break;
+                }
                 let Ok(packet) = lane.ring.pop() else { break };
                 any |= !matches!(&packet, RowPacket::Rows(rows, _) if rows.is_empty());
                 match packet {
@@ -199,6 +235,7 @@ impl Collector {
                         lane.upto = upto;
                     }
                     RowPacket::Side(rejection, text) => self.outputs.side(rejection, &text),
+                    RowPacket::Barrier(epoch) => lane.at = Some(epoch),
                     RowPacket::End => lane.ended = true,
                 }
             }
@@ -213,6 +250,7 @@ impl Collector {
         if upto > self.left {
             self.leave(upto);
         }
+        self.pass_barrier();
         let all = self.outputs.hand_over()? == Handed::All;
         Ok(match (ended && all, any) {
             (true, _) => Turn::Done,
@@ -220,6 +258,28 @@ impl Collector {
             _ if all => Turn::Idle,
             _ => Turn::Blocked,
         })
+    }
+
+    /// An epoch ends once it has in all shards, whose times have passed alike.
+    fn pass_barrier(&mut self) {
+        let Some(epoch) = self.lanes[0].at else {
+            return;
+        };
+        if self.lanes.iter().any(|lane| lane.at != Some(epoch)) {
+            return;
+        }
+        let mut stay: Vec<&Ordered> = self.lanes.iter().flat_map(|lane| &lane.rows).collect();
+        stay.sort_by(|a, b| a.order(b));
+        let mut encoded = Vec::new();
+        put_uint(&mut encoded, stay.len() as u64);
+        stay.iter()
+            .for_each(|ordered| flow::put_row(&mut encoded, ordered));
+        if let Some(acks) = &self.acks {
+            // The coordinator is gone only when the run has failed.
+            let _ = acks.send(Ack::Rows(epoch, encoded));
+        }
+        self.outputs.barrier(epoch);
+        self.lanes.iter_mut().for_each(|lane| lane.at = None);
     }
 
     fn leave(&mut self, upto: Watermark) {

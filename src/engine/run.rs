@@ -4,7 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use super::board::Board;
+use super::coordination::{Coordination, Meter, Seen};
+use super::durable::Durable;
 use super::intake::{Counts, Reading, Timing};
+use super::keeper::Writer;
+use super::keeping::Kept;
 use super::link;
 use super::meter::{ShardMeter, ShardReport, told};
 use super::plan::Plan;
@@ -15,6 +19,7 @@ use super::snapshot::{
     Activity, Histogram, OutputSnapshot, PartitionSnapshot, PatternSnapshot, Phase, Snapshot,
     SourceSnapshot,
 };
+use super::thread::RunError;
 use super::worker::{Order, WorkerSetup};
 use crate::automaton::Tally;
 use crate::event::formats::Decoder;
@@ -41,7 +46,12 @@ pub(crate) struct Parts {
     /// With more than one shard.
     pub collector: Option<Collector>,
     pub pumps: Vec<Pump>,
+    /// Of a run with durable state: a writer per shard, and the coordinator.
+    pub writers: Vec<Writer>,
+    pub coordination: Option<Coordination>,
     pub watch: Watch,
+    /// Held for as long as the run lasts.
+    pub lock: Option<std::fs::File>,
 }
 
 /// Looks at a run, and may stop it. Cheap to clone; does not keep anything from ending.
@@ -56,6 +66,9 @@ struct Watched {
     meters: Vec<Arc<ShardMeter>>,
     feeds: Vec<Feed>,
     stop: AtomicBool,
+    /// Of a run with durable state.
+    state: Option<Arc<Meter>>,
+    failed: AtomicBool,
     phase: AtomicU8,
 }
 
@@ -82,14 +95,26 @@ pub struct Account {
 }
 
 impl Parts {
-    /// Puts a run together.
+    /// Puts a run together. With durable state it goes on from where that was left.
+    ///
+    /// # Errors
+    /// When that is impossible.
     pub(crate) fn new(
         plan: Arc<Plan>,
         shards: Shards,
-        sources: Vec<SourceSetup>,
+        mut sources: Vec<SourceSetup>,
         outputs: Outputs,
-        drains: Vec<Drain>,
-    ) -> Parts {
+        mut drains: Vec<Drain>,
+        durable: Option<Durable>,
+    ) -> Result<Parts, RunError> {
+        let kept = durable
+            .map(|durable| Kept::begin(durable, &plan, shards, &mut sources, &mut drains))
+            .transpose()?;
+        let (mut kept, rows) = match kept {
+            Some((kept, rows)) => (Some(kept), rows),
+            None => (None, Vec::new()),
+        };
+        let acks = kept.as_ref().map(|kept| kept.acks.clone());
         let partitions = sources.iter().flat_map(|source| &source.readers);
         let partitions = partitions
             .map(|(reader, _)| reader.partitions().len())
@@ -98,7 +123,7 @@ impl Parts {
         let meters: Vec<Arc<ShardMeter>> = shards.ids().map(|_| Arc::default()).collect();
         let feeds = drains.iter().map(|drain| drain.feed.clone());
         let feeds = feeds.chain(outputs.typed_feed()).collect();
-        let (ways, collector) = rows::ways(shards, outputs);
+        let (ways, collector) = rows::ways(shards, outputs, rows, acks);
         let mut workers: Vec<WorkerSetup> = shards
             .ids()
             .zip(link::mesh(shards))
@@ -113,16 +138,32 @@ impl Parts {
                 rows,
                 meter: Arc::clone(meter),
                 readings: Vec::new(),
+                keeping: kept.as_mut().map(|kept| kept.shard(id)),
             })
             .collect();
         let watched = deal(sources, &mut workers);
-        let pumps = drains
-            .into_iter()
-            .map(|drain| Pump::new(drain.queue, drain.sink, drain.feed));
-        Parts {
+        let pumps = drains.into_iter().enumerate().map(|(number, drain)| {
+            let pump = Pump::new(drain.queue, drain.sink, drain.feed);
+            match &kept {
+                Some(kept) => pump.keeping(kept.sink(number)),
+                None => pump,
+            }
+        });
+        let pumps = pumps.collect();
+        let state = kept
+            .as_ref()
+            .map(|kept| Arc::clone(&kept.coordination.meter));
+        let (writers, coordination, lock) = match kept {
+            Some(kept) => (kept.writers, Some(kept.coordination), kept.lock),
+            None => (Vec::new(), None, None),
+        };
+        Ok(Parts {
             workers,
             collector,
-            pumps: pumps.collect(),
+            pumps,
+            writers,
+            coordination,
+            lock,
             watch: Watch(Arc::new(Watched {
                 plan,
                 sources: watched,
@@ -130,9 +171,11 @@ impl Parts {
                 meters,
                 feeds,
                 stop: AtomicBool::new(false),
+                state,
+                failed: AtomicBool::new(false),
                 phase: AtomicU8::new(Phase::Starting as u8),
             })),
-        }
+        })
     }
 }
 
@@ -175,12 +218,33 @@ impl Watch {
         self.enter(Phase::Stopping);
     }
 
-    /// What workers are to do.
+    /// What workers are to do. With durable state they end behind a last checkpoint, unless a part has failed.
     pub(crate) fn order(&self) -> Order {
-        match self.0.stop.load(Ordering::Relaxed) {
+        let stopping = match self.0.state {
+            Some(_) => self.has_failed(),
+            None => self.is_stopping(),
+        };
+        match stopping {
             true => Order::Stop,
             false => Order::GoOn,
         }
+    }
+
+    /// A part cannot go on: all are to end.
+    pub(crate) fn fail(&self) {
+        self.0.failed.store(true, Ordering::Relaxed);
+        self.stop();
+    }
+
+    /// True if a part cannot go on.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.0.failed.load(Ordering::Relaxed)
+    }
+
+    /// What became of checkpoints; `None` without durable state.
+    #[must_use]
+    pub fn checkpoints(&self) -> Option<Seen> {
+        self.0.state.as_ref().map(|meter| meter.seen())
     }
 
     /// True if the run was asked to end.

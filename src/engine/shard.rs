@@ -16,6 +16,7 @@ use crate::automaton::{Row, Stream, Tables, Tally};
 use crate::event::{Event, EventTypeId, Position, Value};
 use crate::lang::pattern::{PatternId, Program};
 use crate::lang::scalar;
+use crate::store::Batch;
 use crate::time::Watermark;
 
 /// One shard of a running program.
@@ -49,9 +50,9 @@ pub(crate) struct Derived {
 /// The row that became an event: what orders it among events of its time.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
-    from: PatternId,
-    moment: Moment,
-    key: Box<[Value]>,
+    pub from: PatternId,
+    pub moment: Moment,
+    pub key: Box<[Value]>,
 }
 
 impl Shard {
@@ -269,6 +270,15 @@ impl Shard {
             .fold((0, 0), |(keys, partials), (k, p)| (keys + k, partials + p))
     }
 
+    /// Goes on with what is read from the bytes of each state, as after a restart.
+    ///
+    /// # Panics
+    /// If some state is not read as it was written.
+    #[cfg(feature = "testing")]
+    pub(crate) fn recode(&mut self) {
+        self.keyed.iter_mut().for_each(Keyed::recode);
+    }
+
     /// The partial matches of each pattern, in order of declaration, by the name of the step bound last; windows under `window`. What there are none
     /// of is left out. Looks at all state: for reports, not per event.
     pub(crate) fn partials(&self) -> Vec<Vec<(String, u64)>> {
@@ -277,6 +287,49 @@ impl Shard {
             keyed.partials(&mut into);
         }
         into
+    }
+}
+
+/// Checkpoints.
+impl Shard {
+    /// From now on it is noted what changes. `numbers`: by member, that of its states in the store.
+    pub(crate) fn keep(&mut self, numbers: &[u32]) {
+        for (keyed, number) in self.keyed.iter_mut().zip(numbers) {
+            keyed.keep(*number);
+        }
+    }
+
+    /// By member: its keys' states and more.
+    pub(crate) fn members(&mut self) -> &mut [Keyed] {
+        &mut self.keyed
+    }
+
+    /// An epoch ends here. Appends what it is to remove; what it is to save comes from [`Shard::save_some`].
+    pub(crate) fn end_epoch(&mut self, into: &mut Batch) {
+        for keyed in &mut self.keyed {
+            keyed.end_epoch(into);
+        }
+    }
+
+    /// Saves some of the keys of the open epoch as they were at its end; true once those are all.
+    pub(crate) fn save_some(&mut self, keys_max: usize, into: &mut Batch) -> bool {
+        let mut all = true;
+        for keyed in &mut self.keyed {
+            let left = keys_max.saturating_sub(into.len());
+            all &= left > 0 && keyed.save_some(left, into);
+        }
+        all
+    }
+
+    /// Events of streams that wait for time to pass. Those of sources have passed all levels when an epoch ends.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Derived> {
+        debug_assert!(self.levels.iter().all(|level| level.held.is_empty()));
+        self.levels.iter().flat_map(|level| &level.inbox)
+    }
+
+    /// By member: more than the number of any event seen.
+    pub(crate) fn numbers(&self) -> Vec<u64> {
+        self.keyed.iter().map(Keyed::number).collect()
     }
 }
 

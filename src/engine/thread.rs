@@ -4,16 +4,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::coordination::Coordination;
 use super::intake::Now;
+use super::keeper::Writer;
 use super::meter::Spent;
-use super::plan::Plan;
 use super::pump::Pump;
 use super::rows::Collector;
-use super::run::{Account, Parts, SourceSetup, Watch};
+use super::run::{Account, Parts, Watch};
 use super::snapshot::{Phase, Snapshot};
 use super::worker::{Failure, Turn, WorkerSetup};
-use crate::key::Shards;
-use crate::sink::{self, Drain, Outputs};
+use crate::checkpoint;
+use crate::sink;
 use crate::source;
 use crate::time::Timestamp;
 
@@ -32,12 +33,17 @@ const QUIET: Duration = Duration::from_secs(1);
 /// How long a sink's thread waits for rows before it looks around.
 const SINK_REST: Duration = Duration::from_millis(100);
 
+/// How long the coordinator of checkpoints waits for a word before it looks at the clock.
+const COORDINATOR_REST: Duration = Duration::from_millis(2);
+
 /// Threads at work.
 #[derive(Debug)]
 pub(crate) struct Running {
     threads: Vec<JoinHandle<()>>,
     watch: Watch,
     shared: Arc<Shared>,
+    /// Of the state folder.
+    _lock: Option<std::fs::File>,
 }
 
 /// What all threads of a run have.
@@ -55,6 +61,8 @@ pub(crate) enum RunError {
     Source(source::Error),
     /// A sink could not be written.
     Sink(sink::Error),
+    /// State could not be read or written.
+    State(checkpoint::Error),
     /// A thread ended by a panic: a mistake of ours.
     Panicked(String),
 }
@@ -64,6 +72,7 @@ impl std::fmt::Display for RunError {
         match self {
             RunError::Source(error) => error.fmt(f),
             RunError::Sink(error) => error.fmt(f),
+            RunError::State(error) => error.fmt(f),
             RunError::Panicked(thread) => write!(
                 f,
                 "thread {thread} panicked; this is a mistake in leitmotif, please report it with the message above"
@@ -79,14 +88,8 @@ impl Running {
     ///
     /// # Errors
     /// When the system has no more threads.
-    pub fn start(
-        plan: Arc<Plan>,
-        shards: Shards,
-        sources: Vec<SourceSetup>,
-        outputs: Outputs,
-        drains: Vec<Drain>,
-    ) -> std::io::Result<Running> {
-        Running::drive(Parts::new(plan, shards, sources, outputs, drains))
+    pub fn start(parts: Parts) -> std::io::Result<Running> {
+        Running::drive(parts)
     }
 
     /// Starts the threads. Each shard is bound to a core of its own, when there are several shards and cores enough.
@@ -95,7 +98,10 @@ impl Running {
             workers,
             collector,
             pumps,
+            writers,
+            coordination,
             watch,
+            lock,
         } = parts;
         let shared = Arc::new(Shared {
             began: Instant::now(),
@@ -105,12 +111,22 @@ impl Running {
             threads: Vec::new(),
             watch,
             shared,
+            _lock: lock,
         };
         for (number, pump) in pumps.into_iter().enumerate() {
             running.spawn(format!("sink-{number}"), move |thread| thread.pump(pump))?;
         }
         if let Some(collector) = collector {
             running.spawn("rows".to_owned(), |thread| thread.collect(collector))?;
+        }
+        for writer in writers {
+            let number = writer.number;
+            running.spawn(format!("state-{number}"), |thread| thread.write(writer))?;
+        }
+        if let Some(coordination) = coordination {
+            running.spawn("checkpoints".to_owned(), |thread| {
+                thread.coordinate(coordination)
+            })?;
         }
         let cores = cores_for(workers.len());
         for (number, setup) in workers.into_iter().enumerate() {
@@ -198,6 +214,14 @@ impl Running {
     }
 }
 
+fn failed(failure: Failure) -> RunError {
+    match failure {
+        Failure::Source(error) => RunError::Source(error),
+        Failure::Sink(error) => RunError::Sink(error),
+        Failure::State(error) => RunError::State(error),
+    }
+}
+
 /// Cores to pin shards to: none unless there are several shards and a core for each.
 fn cores_for(shards: usize) -> Vec<core_affinity::CoreId> {
     let cores = core_affinity::get_core_ids().unwrap_or_default();
@@ -271,20 +295,17 @@ impl Drop for Guard<'_> {
 impl Thread {
     fn fail(&self, error: RunError) {
         self.shared.lock().get_or_insert(error);
-        self.watch.stop();
+        self.watch.fail();
     }
 
     fn work(&self, number: usize, setup: WorkerSetup) -> Result<(), RunError> {
-        let mut worker = setup.build();
+        let mut worker = setup.build().map_err(failed)?;
         let meter = Arc::clone(self.watch.meter(number));
         let mut rest = Rest::new();
         let mut before = self.shared.micros();
         loop {
             let turn = worker.turn(self.shared.now(), self.watch.order());
-            let turn = turn.map_err(|failure| match failure {
-                Failure::Source(error) => RunError::Source(error),
-                Failure::Sink(error) => RunError::Sink(error),
-            })?;
+            let turn = turn.map_err(failed)?;
             let after = self.shared.micros();
             meter.spend(
                 match turn {
@@ -331,6 +352,36 @@ impl Thread {
                     }
                     rest.sleep();
                 }
+            }
+        }
+    }
+
+    /// Writes states of one shard until the shard has ended.
+    fn write(&self, mut writer: Writer) -> Result<(), RunError> {
+        loop {
+            let turn = writer.turn(Some(SINK_REST));
+            if turn.map_err(RunError::State)? == Turn::Done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Makes checkpoints until the last one is committed, or the run has failed.
+    fn coordinate(&self, mut coordination: Coordination) -> Result<(), RunError> {
+        loop {
+            if self.watch.has_failed() {
+                return Ok(());
+            }
+            if self.watch.is_stopping() {
+                coordination.coordinator.stop();
+            }
+            let turn = coordination.turn(
+                Some(COORDINATOR_REST),
+                || self.shared.micros(),
+                || self.shared.now().wall,
+            );
+            if turn.map_err(RunError::State)? == Turn::Done {
+                return Ok(());
             }
         }
     }

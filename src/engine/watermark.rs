@@ -69,6 +69,19 @@ impl PartitionTime {
         }
     }
 
+    /// How far it has come: the newest time, what was promised without events, and whether it has ended.
+    #[must_use]
+    pub fn parts(&self) -> (Option<Timestamp>, Watermark, bool) {
+        (self.newest, self.floor, self.ended)
+    }
+
+    /// Goes on from where another had come, which may have had another delay: what was promised stays promised.
+    pub fn go_on(&mut self, newest: Option<Timestamp>, promised: Watermark, ended: bool) {
+        self.newest = newest;
+        self.floor = promised;
+        self.ended = ended;
+    }
+
     /// Promises at least this, without an event.
     pub fn raise(&mut self, promise: Watermark) {
         self.floor = self.floor.max(promise);

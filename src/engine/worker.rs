@@ -7,18 +7,24 @@
 use std::sync::Arc;
 
 use super::board::Board;
+use super::flow;
 use super::intake::{Intake, Now, Reading};
-use super::link::{Links, Packet};
+use super::keeper::{Handed, KEYS_PER_TURN, Keeper, Stage};
+use super::link::{Barrier, Links, Packet};
 use super::meter::{ShardMeter, ShardReport};
 use super::order::Ordered;
 use super::plan::{Judged, Plan};
 use super::reasons::Reasons;
 use super::reorder::Reorder;
+use super::resume::Resumed;
 use super::rows::RowsOut;
 use super::shard::{Derived, Shard};
+use crate::checkpoint::{self, ShardNote};
+use crate::epoch::Epoch;
 use crate::key::{ShardId, Shards};
 use crate::sink;
 use crate::source::{self, Polled};
+use crate::store::Batch;
 use crate::time::Watermark;
 
 /// How many events may wait for the watermark in a shard before sources that are ahead of it are left alone.
@@ -68,6 +74,8 @@ pub(crate) struct Worker {
     time: Time,
     rows: RowsOut,
     reports: Reports,
+    /// Of a run with durable state.
+    keeper: Option<Keeper>,
     /// Empty between turns; kept for its memory.
     batch: Vec<Judged>,
     out: Vec<Ordered>,
@@ -115,11 +123,25 @@ pub(crate) struct WorkerSetup {
     pub meter: Arc<ShardMeter>,
     /// Each with the board's entry of its first partition.
     pub readings: Vec<(Reading, usize)>,
+    /// Of a run with durable state.
+    pub keeping: Option<Kept>,
+}
+
+/// What a worker of a run with durable state is made of.
+pub(crate) struct Kept {
+    pub keeper: Keeper,
+    /// By member of the plan: the number of its states in the store.
+    pub numbers: Vec<u32>,
+    /// What an earlier process left to this shard.
+    pub resumed: Option<Resumed>,
 }
 
 impl WorkerSetup {
     /// Makes the worker.
-    pub(crate) fn build(self) -> Worker {
+    ///
+    /// # Errors
+    /// When what an earlier process left is damaged.
+    pub(crate) fn build(self) -> Result<Worker, Failure> {
         let WorkerSetup {
             id,
             shards,
@@ -129,18 +151,40 @@ impl WorkerSetup {
             rows,
             meter,
             readings,
+            keeping,
         } = self;
         let mut intake = Intake::new(Arc::clone(&plan), Arc::clone(&board));
         for (reading, entry) in readings {
             intake.add(reading, entry);
         }
-        Worker {
+        let mut reorder = Reorder::new();
+        let mut shard = Shard::new(Arc::clone(&plan));
+        let mut time = Time::new(plan.levels(), shards);
+        let mut keeper = None;
+        if let Some(kept) = keeping {
+            shard.keep(&kept.numbers);
+            if let Some(resumed) = kept.resumed {
+                time.go_on(resumed.floor);
+                let notes = intake.resume(&resumed.notes, &resumed.names, resumed.floor);
+                notes.map_err(|damaged| {
+                    Failure::State(checkpoint::Error::new(format!(
+                        "how far a source had come is damaged in the checkpoint: {damaged}"
+                    )))
+                })?;
+                resumed
+                    .fill(&mut shard, &mut reorder)
+                    .map_err(Failure::State)?;
+            }
+            keeper = Some(kept.keeper);
+        }
+        Ok(Worker {
             intake,
             links,
-            reorder: Reorder::new(),
-            shard: Shard::new(Arc::clone(&plan)),
-            time: Time::new(plan.levels(), shards),
+            reorder,
+            shard,
+            time,
             rows,
+            keeper,
             reports: Reports {
                 meter,
                 reasons: Reasons::default(),
@@ -155,7 +199,7 @@ impl WorkerSetup {
                 plan,
                 board,
             },
-        }
+        })
     }
 }
 
@@ -164,6 +208,13 @@ impl WorkerSetup {
 pub(crate) enum Failure {
     Source(source::Error),
     Sink(sink::Error),
+    State(checkpoint::Error),
+}
+
+impl From<source::Error> for Failure {
+    fn from(error: source::Error) -> Failure {
+        Failure::Source(error)
+    }
 }
 
 impl Worker {
@@ -180,13 +231,27 @@ impl Worker {
             self.report_at_times(now);
             return Ok(if received { Turn::Busy } else { Turn::Blocked });
         }
-        let read = match order {
-            Order::GoOn => self.read(now)?,
-            Order::Stop => Polled::End,
+        let flows = order == Order::GoOn && self.keep()?;
+        let read = match (order, flows) {
+            (Order::GoOn, true) => self.read(now)?,
+            // What others still send of the epoch comes soon.
+            (Order::GoOn, false) => Polled::Waiting,
+            (Order::Stop, _) => Polled::End,
         };
-        let passed = order == Order::GoOn && self.pass(now, read);
+        let passed = order == Order::GoOn && flows && self.pass(now, read);
         let room = self.hand_on()?;
-        let done = room && self.links.is_empty() && (order == Order::Stop || self.time.is_over());
+        let empty = room && self.links.is_empty();
+        let over = self.time.is_over();
+        let done = empty
+            && match &mut self.keeper {
+                Some(keeper) if order == Order::GoOn => {
+                    if over {
+                        keeper.finish();
+                    }
+                    keeper.control.is_over()
+                }
+                _ => order == Order::Stop || over,
+            };
         if done {
             self.report(now);
             return Ok(match self.rows.finish() {
@@ -195,7 +260,8 @@ impl Worker {
             });
         }
         self.report_at_times(now);
-        Ok(if received || passed || read == Polled::More {
+        let saves = self.keeper.as_ref().is_some_and(Keeper::is_saving);
+        Ok(if received || passed || saves || read == Polled::More {
             Turn::Busy
         } else if room {
             Turn::Idle
@@ -219,6 +285,7 @@ impl Worker {
                 events,
                 derived,
                 promises,
+                barrier: _,
             } = packet;
             any |= !events.is_empty() || !derived.is_empty();
             events.into_iter().for_each(|judged| reorder.push(judged));
@@ -230,6 +297,126 @@ impl Worker {
             }
         });
         any
+    }
+
+    /// Does what checkpoints ask for; false while a barrier is being met, when nothing may be read.
+    fn keep(&mut self) -> Result<bool, Failure> {
+        let Some(keeper) = &mut self.keeper else {
+            return Ok(true);
+        };
+        let committed = keeper.control.committed();
+        if committed > keeper.told {
+            keeper.told = committed;
+            self.intake.committed(committed)?;
+        }
+        if let Some(epoch) = keeper.wanted() {
+            keeper.epoch = epoch;
+            let note = ShardNote {
+                sources: self.intake.notes(),
+                ..ShardNote::default()
+            };
+            keeper.stage = Stage::Meeting {
+                level: 0,
+                note: Box::new(note),
+            };
+            self.links.barrier(Barrier { epoch, level: 0 });
+        }
+        while let Some(Keeper {
+            epoch,
+            stage: Stage::Meeting { level, .. },
+            ..
+        }) = self.keeper
+        {
+            if !self.links.has_met(Barrier { epoch, level }) {
+                return Ok(false);
+            }
+            self.meet(epoch, level);
+        }
+        self.save();
+        Ok(true)
+    }
+
+    /// All have sent the barrier of a level: what was promised of it is the same for all shards, and passes.
+    fn meet(&mut self, epoch: Epoch, level: usize) {
+        let upto = self.time.least(level);
+        if level == 0 && upto > self.time.passed[0] {
+            self.reorder.release(upto, &mut self.batch);
+        } else if level == 0 {
+            // Events that came since the last release are put in order.
+            self.reorder.release(self.time.passed[0], &mut self.batch);
+        }
+        let upto = upto.max(self.time.passed[level]);
+        let events = std::mem::take(&mut self.batch);
+        let last = match self.place.shards {
+            Shards::ONE => {
+                self.batch = self.shard.pass_all(events, upto, &mut self.out);
+                self.time.passed.fill(upto);
+                true
+            }
+            _ => {
+                self.pass_level(level, events, upto);
+                level + 1 == self.time.passed.len()
+            }
+        };
+        self.links.pass_barrier();
+        self.rows.write(&mut self.out, self.time.of_rows());
+        let Some(keeper) = &mut self.keeper else {
+            return;
+        };
+        let Stage::Meeting { note, .. } = std::mem::replace(&mut keeper.stage, Stage::Flowing)
+        else {
+            return;
+        };
+        if !last {
+            let level = level + 1;
+            keeper.stage = Stage::Meeting { level, note };
+            self.links.barrier(Barrier { epoch, level });
+            return;
+        }
+        self.end_epoch(epoch, *note);
+    }
+
+    /// The epoch ends here: what is under way is noted, and states are owed.
+    fn end_epoch(&mut self, epoch: Epoch, mut note: ShardNote) {
+        let Some(keeper) = &mut self.keeper else {
+            return;
+        };
+        let waiting = self.reorder.waiting();
+        flow::put_flow(&mut note.flow, waiting.iter(), self.shard.waiting());
+        note.numbers = self.shard.numbers();
+        note.watermark_ms = self.time.of_rows().0.0;
+        let mut gone = Batch::default();
+        self.shard.end_epoch(&mut gone);
+        if !gone.is_empty() {
+            keeper.waiting.push_back(Handed::Changes(gone));
+        }
+        keeper.stage = Stage::Saving {
+            note: Box::new(note),
+        };
+        self.rows.barrier(epoch);
+    }
+
+    /// Saves some states of the epoch that has ended, as they were then.
+    fn save(&mut self) {
+        let Some(keeper) = &mut self.keeper else {
+            return;
+        };
+        if !keeper.hand_on() {
+            return;
+        }
+        let Stage::Saving { .. } = keeper.stage else {
+            return;
+        };
+        let mut changes = Batch::default();
+        let all = self.shard.save_some(KEYS_PER_TURN, &mut changes);
+        if !changes.is_empty() {
+            keeper.waiting.push_back(Handed::Changes(changes));
+        }
+        if all && let Stage::Saving { note } = std::mem::replace(&mut keeper.stage, Stage::Flowing)
+        {
+            keeper.waiting.push_back(Handed::End(keeper.epoch, note));
+        }
+        keeper.hand_on();
     }
 
     /// Moves what is finished on its way; true if next to all found room.
@@ -419,6 +606,14 @@ impl Time {
     fn least(&self, level: usize) -> Watermark {
         let promises = self.promises[level].iter().copied();
         promises.min().unwrap_or(Watermark::FINAL)
+    }
+
+    /// Goes on from where time had passed, for all.
+    fn go_on(&mut self, floor: Watermark) {
+        self.passed.fill(floor);
+        self.promises
+            .iter_mut()
+            .for_each(|of_level| of_level.fill(floor));
     }
 
     /// Up to where all rows are made.

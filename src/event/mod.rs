@@ -1,5 +1,6 @@
 //! Typed, timed events and the schema they follow.
 
+pub mod codec;
 pub mod formats;
 pub mod schema;
 pub mod value;

@@ -23,6 +23,7 @@ pub(crate) mod tree_eq;
 
 pub use check::Params;
 pub(crate) use check::suggest;
+pub(crate) use check::visit::operands;
 
 use diagnostic::Diagnostic;
 use pattern::Program;

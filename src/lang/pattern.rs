@@ -457,6 +457,39 @@ pub enum Function {
     InCidr,
 }
 
+impl Function {
+    /// Its name in patterns.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Function::Abs => "abs",
+            Function::Round => "round",
+            Function::Floor => "floor",
+            Function::Ceil => "ceil",
+            Function::Least => "least",
+            Function::Greatest => "greatest",
+            Function::Lower => "lower",
+            Function::Upper => "upper",
+            Function::Length => "length",
+            Function::Contains => "contains",
+            Function::StartsWith => "starts_with",
+            Function::EndsWith => "ends_with",
+            Function::Year => "year",
+            Function::Month => "month",
+            Function::Day => "day",
+            Function::Hour => "hour",
+            Function::Minute => "minute",
+            Function::Weekday => "weekday",
+            Function::Seconds => "seconds",
+            Function::Minutes => "minutes",
+            Function::Hours => "hours",
+            Function::Days => "days",
+            Function::DistanceKm => "distance_km",
+            Function::InCidr => "in_cidr",
+        }
+    }
+}
+
 /// A compiled regular expression; equal when its text is.
 #[derive(Clone, Debug)]
 pub struct Regex(pub Arc<regex::Regex>);

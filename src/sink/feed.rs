@@ -6,6 +6,7 @@ use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::sync::{Arc, OnceLock};
 
 use super::Error;
+use crate::epoch::Epoch;
 
 /// How many chunks wait for a sink at most.
 const QUEUE_CHUNKS: u64 = 32;
@@ -27,6 +28,8 @@ pub(crate) struct Chunk {
     pub rows: u64,
     /// When the events that completed them arrived, in microseconds of the run's clock.
     pub arrived: Vec<u64>,
+    /// An epoch ends behind the rows.
+    pub barrier: Option<Epoch>,
 }
 
 /// What is counted of a sink. Shared by whoever fills its queue, the sink's thread and whoever looks.
@@ -183,6 +186,12 @@ impl Pipe {
         if self.filling.bytes.len() >= CHUNK_BYTES {
             self.seal();
         }
+    }
+
+    /// An epoch ends behind the rows added so far.
+    pub(super) fn barrier(&mut self, epoch: Epoch) {
+        self.filling.barrier = Some(epoch);
+        self.seal();
     }
 
     /// Moves chunks into the queue as far as there is room.

@@ -5,11 +5,14 @@ use std::fmt;
 use std::hash::Hash;
 use std::sync::mpsc::Receiver;
 
+#[cfg(any(test, feature = "testing"))]
+use super::Sending;
 use super::feed::{Chunk, Feed, Handed, Pipe};
 use super::json_row::{JsonRows, append_rejected};
 use super::typed::{RowQueue, Typed};
 use super::{Error, Sink, Target};
 use crate::automaton::{Row, Stream};
+use crate::epoch::Epoch;
 use crate::event::EventTypeId;
 use crate::lang::pattern::Program;
 use crate::source::{Rejected, Rejection};
@@ -35,8 +38,8 @@ pub(crate) struct Outputs {
     /// How rows on standard output are written, if not as JSON.
     pretty: Option<Box<dyn RowText>>,
     pipes: Vec<Pipe>,
-    /// The pipe to standard output.
-    stdout: Option<usize>,
+    /// The pipes to standard output: rows may go there at once and after commits.
+    stdout: Vec<usize>,
     /// By event type: its place in `pipes`. `None` for types that no pattern emits.
     streams: Vec<Option<usize>>,
     late: Option<usize>,
@@ -72,6 +75,13 @@ struct Wired<T> {
     outputs: Outputs,
     drains: Vec<Drain>,
     opened: HashMap<T, usize>,
+}
+
+impl<T> Wired<T> {
+    fn pipes_to(&self, place: impl Fn(&T) -> bool) -> Vec<usize> {
+        let opened = self.opened.iter().filter(|(target, _)| place(target));
+        opened.map(|(_, at)| *at).collect()
+    }
 }
 
 /// A sink with the queue that leads to it.
@@ -141,8 +151,9 @@ impl Outputs {
             .iter()
             .map(|spec| (spec.name.as_deref(), spec.target.clone()));
         let bindings = bindings(program, specs)?;
-        let wired = Outputs::wire(program, &bindings, Some(&Target::Stdout), &mut open)?;
-        let stdout = wired.opened.get(&Target::Stdout).copied();
+        let stdout = Target::Stdout(Sending::AtOnce);
+        let wired = Outputs::wire(program, &bindings, Some(&stdout), &mut open)?;
+        let stdout = wired.pipes_to(Target::is_stdout);
         let outputs = Outputs {
             stdout,
             ..wired.outputs
@@ -182,7 +193,10 @@ impl Outputs {
             Place::Own(at, _) => Ok(own[*at].take().expect("a place is opened once")),
         };
         let wired = Outputs::wire(program, &bindings, None, &mut open)?;
-        let stdout = wired.opened.get(&Place::Target(Target::Stdout)).copied();
+        let stdout = wired.pipes_to(|place| match place {
+            Place::Target(target) => target.is_stdout(),
+            Place::Own(..) => false,
+        });
         let outputs = Outputs {
             stdout,
             ..wired.outputs
@@ -224,7 +238,7 @@ impl Outputs {
         let outputs = Outputs {
             rows: JsonRows::new(program),
             pretty: None,
-            stdout: None,
+            stdout: Vec::new(),
             pipes,
             streams,
             late,
@@ -279,7 +293,7 @@ impl Outputs {
         };
         let Some(at) = at else { return };
         let text: &dyn RowText = match &self.pretty {
-            Some(pretty) if self.stdout == Some(at) => &**pretty,
+            Some(pretty) if self.stdout.contains(&at) => &**pretty,
             _ => &self.rows,
         };
         self.pipes[at].add(arrived, |out| text.append(row, out));
@@ -297,6 +311,11 @@ impl Outputs {
         if let Some(at) = self.side_of(rejection) {
             self.pipes[at].add(None, |out| out.extend_from_slice(text));
         }
+    }
+
+    /// An epoch ends, in every sink, behind the rows written so far.
+    pub(crate) fn barrier(&mut self, epoch: Epoch) {
+        self.pipes.iter_mut().for_each(|pipe| pipe.barrier(epoch));
     }
 
     /// Moves rows into the queues of their sinks as far as there is room.

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::Sending;
 use crate::source::options::Options;
 use crate::time::Span;
 
@@ -22,6 +23,8 @@ pub struct Receiver {
     pub retry: Option<Duration>,
     /// The environment variable whose value is sent as bearer token.
     pub bearer: Option<String>,
+    /// When rows are sent.
+    pub sending: Sending,
 }
 
 /// What a request holds.
@@ -65,12 +68,14 @@ impl Receiver {
         };
         let retry = options.span("retry", Span(0)..=Span(i64::MAX))?;
         let bearer = options.text("bearer").map(str::to_owned);
+        let sending = Sending::parse(&mut options)?;
         options.end()?;
         Ok(Receiver {
             url: url.to_owned(),
             body,
             retry: retry.map(|span| Duration::from_millis(span.0.unsigned_abs())),
             bearer,
+            sending,
         })
     }
 }
@@ -100,11 +105,19 @@ mod tests {
             body: Body::Lines { rows_max: 5 },
             retry: Some(Duration::from_secs(600)),
             bearer: Some("T".to_owned()),
+            sending: Sending::AtOnce,
         };
         assert_eq!(receiver, want);
         let body = |text: &str| Receiver::parse(text).unwrap().body;
         assert_eq!(body("http://a"), Body::Lines { rows_max: 100 });
         assert_eq!(body("http://a#format=json"), Body::Object);
+        let sending = |text: &str| Receiver::parse(text).unwrap().sending;
+        let keep_bytes = |keep_bytes| Sending::AfterCommit { keep_bytes };
+        let after = sending("http://a#delivery=after-commit");
+        assert_eq!(after, keep_bytes(64 << 20));
+        let after = sending("http://a#keep=1GiB&delivery=after-commit");
+        assert_eq!(after, keep_bytes(1 << 30));
+        assert_eq!(sending("http://a#delivery=at-least-once"), Sending::AtOnce);
     }
 
     #[test]
@@ -115,9 +128,15 @@ mod tests {
         }
         assert_eq!(
             error("http://a#size=1"),
-            "no option \"size\"; options are batch, bearer, format, retry"
+            "no option \"size\"; options are batch, bearer, delivery, format, keep, retry"
         );
         assert!(error("http://a#format=xml").ends_with("write format=ndjson or format=json"));
         assert!(error("http://a#format=json&batch=2").contains("one JSON object is one row"));
+        assert_eq!(
+            error("http://a#delivery=once"),
+            "delivery=once is not known; write delivery=at-least-once or delivery=after-commit"
+        );
+        assert!(error("http://a#keep=1MiB").starts_with("keep is for delivery=after-commit"));
+        assert!(error("http://a#delivery=after-commit&keep=2GiB").contains("1GiB at most"));
     }
 }

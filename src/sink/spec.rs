@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Error, File, Folder, Receiver, Roll, Sink, Stdout};
+use super::{AfterCommit, Error, File, Folder, Receiver, Roll, Sending, Sink, Stdout};
+use crate::disk::{SharedDisk, SystemDisk};
 use crate::source::options::Options;
 use crate::source::spec::is_name;
 use crate::time::Span;
@@ -22,7 +23,7 @@ pub struct OutputSpec {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     /// Standard output.
-    Stdout,
+    Stdout(Sending),
     /// A file.
     File(PathBuf),
     /// A folder of files.
@@ -75,12 +76,36 @@ impl Target {
     /// # Errors
     /// When it cannot be created, or what it needs is not in this build.
     pub fn open(&self) -> Result<Box<dyn Sink>, Error> {
+        self.open_on(SystemDisk::shared())
+    }
+
+    /// Opens it; files and folders are on this disk.
+    ///
+    /// # Errors
+    /// As [`Target::open`].
+    pub fn open_on(&self, disk: SharedDisk) -> Result<Box<dyn Sink>, Error> {
         Ok(match self {
-            Target::Stdout => Box::new(Stdout::new()),
-            Target::File(path) => Box::new(File::create(path)?),
-            Target::Folder { path, roll } => Box::new(Folder::open(path, *roll)?),
-            Target::Webhook(receiver) => webhook(receiver)?,
+            Target::Stdout(sending) => sent(self, *sending, Stdout::new()),
+            Target::File(path) => Box::new(File::create_on(disk, path)?),
+            Target::Folder { path, roll } => Box::new(Folder::open_on(disk, path, *roll)?),
+            Target::Webhook(receiver) => webhook(self, receiver)?,
         })
+    }
+
+    /// True for standard output, whenever rows go there.
+    #[must_use]
+    pub fn is_stdout(&self) -> bool {
+        matches!(self, Target::Stdout(_))
+    }
+}
+
+/// A sink that cannot take anything back, at once or after commits.
+fn sent(target: &Target, sending: Sending, sink: impl Sink + 'static) -> Box<dyn Sink> {
+    match sending {
+        Sending::AtOnce => Box::new(sink),
+        Sending::AfterCommit { keep_bytes } => {
+            Box::new(AfterCommit::new(target.to_string(), sink).keep_bytes(keep_bytes))
+        }
     }
 }
 
@@ -88,7 +113,7 @@ impl Target {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Target::Stdout => f.write_str("-"),
+            Target::Stdout(_) => f.write_str("-"),
             Target::File(path) | Target::Folder { path, .. } => write!(f, "{}", path.display()),
             Target::Webhook(receiver) => write!(f, "{receiver}"),
         }
@@ -96,12 +121,13 @@ impl fmt::Display for Target {
 }
 
 #[cfg(feature = "http")]
-fn webhook(receiver: &Receiver) -> Result<Box<dyn Sink>, Error> {
-    Ok(Box::new(super::Webhook::new(receiver)?))
+fn webhook(target: &Target, receiver: &Receiver) -> Result<Box<dyn Sink>, Error> {
+    let sink = super::Webhook::new(receiver)?;
+    Ok(sent(target, receiver.sending, sink))
 }
 
 #[cfg(not(feature = "http"))]
-fn webhook(receiver: &Receiver) -> Result<Box<dyn Sink>, Error> {
+fn webhook(_: &Target, receiver: &Receiver) -> Result<Box<dyn Sink>, Error> {
     Err(Error::usage(format!(
         "output \"{receiver}\": this build lacks http; build it with the feature http, or give a file"
     )))
@@ -131,7 +157,8 @@ fn target(text: &str, place: &str) -> Result<Target, Error> {
         "" => Err(Error::usage(format!(
             "output \"{text}\" names no file; write NAME=path, or - for standard output"
         ))),
-        "-" => Ok(Target::Stdout),
+        "-" => Ok(Target::Stdout(Sending::AtOnce)),
+        _ if path.starts_with("-#") => stdout(&path[2..]).map_err(wrong),
         _ if path.contains("/?") || path.ends_with('/') || Path::new(path).is_dir() => {
             let roll = roll(options).map_err(wrong)?;
             // Of `/` nothing would be left.
@@ -143,6 +170,13 @@ fn target(text: &str, place: &str) -> Result<Target, Error> {
         }
         path => Ok(Target::File(PathBuf::from(path))),
     }
+}
+
+fn stdout(options: &str) -> Result<Target, String> {
+    let mut options = Options::parse(options)?;
+    let sending = Sending::parse(&mut options)?;
+    options.end()?;
+    Ok(Target::Stdout(sending))
 }
 
 /// When files of a folder are finished.
@@ -176,8 +210,16 @@ mod tests {
         check("fraud=alerts.ndjson", Some("fraud"), file("alerts.ndjson"));
         check("out/a=b.ndjson", None, file("out/a=b.ndjson"));
         check("late=file:late.ndjson", Some("late"), file("late.ndjson"));
-        check("-", None, Target::Stdout);
-        check("malformed=-", Some("malformed"), Target::Stdout);
+        let stdout = Target::Stdout(Sending::AtOnce);
+        check("-", None, stdout.clone());
+        check("malformed=-", Some("malformed"), stdout.clone());
+        check("-#delivery=at-least-once", None, stdout);
+        let keep_bytes = 1 << 20;
+        check(
+            "fraud=-#delivery=after-commit&keep=1MiB",
+            Some("fraud"),
+            Target::Stdout(Sending::AfterCommit { keep_bytes }),
+        );
         let folder = |roll| Target::Folder {
             path: "alerts".into(),
             roll,
@@ -219,6 +261,10 @@ mod tests {
         assert_eq!(
             error("a/?size=1"),
             "output \"a/?size=1\": no option \"size\"; options are every, max"
+        );
+        assert_eq!(
+            error("-#batch=1"),
+            "output \"-#batch=1\": no option \"batch\"; options are delivery, keep"
         );
         assert_eq!(
             error("http://"),

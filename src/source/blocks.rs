@@ -1,8 +1,12 @@
 //! Cuts a stream of bytes into records, block by block, without copying a record that lies in one block.
+//!
+//! Where a record ends does not depend on how the bytes arrive, and a [`Mark`] tells where the next one begins: another process cuts the rest of the
+//! stream just as this one would have.
 
 use std::io::{self, Read};
 
 use super::Record;
+use super::place::{Behind, Mark};
 use crate::event::formats::split::{record_end, trim_end};
 use crate::event::formats::{Format, RECORD_BYTES_MAX};
 
@@ -21,14 +25,19 @@ pub(super) struct Blocks<R> {
     /// What was read and not given out: `buffer[start..end]` begins with a record.
     start: usize,
     end: usize,
-    /// The number of the line at `start`.
-    line: u64,
-    /// The rest of a record that was too large is being dropped.
-    dropping: bool,
+    /// Where the byte at `start` lies in the input.
+    mark: Mark,
     /// The beginning of the input has not been looked at.
     fresh: bool,
-    /// No record of this input was given out.
-    untouched: bool,
+    /// The record that names the columns, to be given out once more.
+    header: Option<Header>,
+}
+
+/// The first record of a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    line: u64,
+    bytes: Box<[u8]>,
 }
 
 /// What one read brought.
@@ -56,10 +65,9 @@ impl<R: Read> Blocks<R> {
             buffer: vec![0; bytes],
             start: 0,
             end: 0,
-            line: 1,
-            dropping: false,
+            mark: Mark::beginning(1),
             fresh: true,
-            untouched: true,
+            header: None,
         }
     }
 
@@ -71,19 +79,60 @@ impl<R: Read> Blocks<R> {
         &mut self.input
     }
 
+    pub(super) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Where the record begins that follows the last one that was given out.
+    pub(super) fn mark(&self) -> Mark {
+        self.mark
+    }
+
     /// Goes on with the beginning of another input, or of the same one. Numbers of lines go on; gives back how many bytes of a record that was not
     /// complete are dropped.
     pub(super) fn restart(&mut self) -> usize {
         let dropped = self.end - self.start;
-        (self.start, self.end) = (0, 0);
-        self.dropping = false;
-        self.fresh = true;
-        self.untouched = true;
+        self.go_on(Mark::beginning(self.mark.line), None);
         dropped
+    }
+
+    /// Goes on at a mark, where the input stands already. A header is given out before everything else.
+    pub(super) fn go_on(&mut self, mark: Mark, header: Option<Header>) {
+        (self.start, self.end) = (0, 0);
+        self.fresh = mark.bytes == 0;
+        self.mark = mark;
+        self.header = header;
+    }
+
+    /// Reads the first record, if there is one, and no more than it takes. The input has ended or not; it must not wait.
+    pub(super) fn first(input: R, format: Format, line: u64) -> io::Result<Option<Header>> {
+        let mut blocks = Blocks::new(input, format);
+        blocks.mark = Mark::beginning(line);
+        let mut first = None;
+        loop {
+            let block = blocks.poll(&mut |record| {
+                first.get_or_insert_with(|| Header {
+                    line: record.offset,
+                    bytes: record.bytes.into(),
+                });
+            })?;
+            if first.is_some() || block == Block::End {
+                return Ok(first);
+            }
+        }
     }
 
     /// Reads once and hands out the records that are complete. An input that would have to wait has nothing at hand.
     pub(super) fn poll(&mut self, take: &mut dyn FnMut(Record<'_>)) -> io::Result<Block> {
+        if let Some(header) = self.header.take() {
+            take(Record {
+                bytes: &header.bytes,
+                partition: 0,
+                offset: header.line,
+                arrived: None,
+                heads_file: true,
+            });
+        }
         self.make_room();
         let room = self.buffer.len() - self.end;
         let read = match self.input.read(&mut self.buffer[self.end..]) {
@@ -93,33 +142,15 @@ impl<R: Read> Blocks<R> {
             read => read?,
         };
         self.end += read;
-        if self.fresh {
-            let bytes = &self.buffer[self.start..self.end];
-            if read > 0 && bytes.len() < BYTE_ORDER_MARK.len() && BYTE_ORDER_MARK.starts_with(bytes)
-            {
-                return Ok(Block::Part);
-            }
-            if bytes.starts_with(BYTE_ORDER_MARK) {
-                self.start += BYTE_ORDER_MARK.len();
-            }
-            self.fresh = false;
+        if read > 0 && self.awaits_more() {
+            return Ok(Block::Part);
         }
-        if self.dropping {
-            self.drop_line();
-        }
-        while let Some(length) = record_end(self.format, &self.buffer[self.start..self.end]) {
-            self.give(self.start + length, take);
-            self.start += length + 1;
-        }
-        if self.end - self.start > RECORD_BYTES_MAX {
-            self.give(self.start + RECORD_BYTES_MAX + 1, take);
-            self.dropping = true;
-            self.drop_line();
-        }
+        self.cut(take);
         if read == 0 {
-            if self.start < self.end {
-                self.give(self.end, take);
-                self.start = self.end;
+            // A carriage return behind the last record begins no line.
+            if self.start < self.end && self.mark.behind != Behind::End {
+                self.give(self.end - self.start, take);
+                self.mark.behind = Behind::End;
             }
             return Ok(Block::End);
         }
@@ -130,11 +161,56 @@ impl<R: Read> Blocks<R> {
         })
     }
 
-    /// Hands out the record that begins at `start`. Empty lines are none.
-    fn give(&mut self, end: usize, take: &mut dyn FnMut(Record<'_>)) {
-        let bytes = &self.buffer[self.start..end];
-        let offset = self.line;
-        self.line += match self.format {
+    /// Passes over what may stand before the first record: a byte order mark, and the line break that the last record lacked when it was given out.
+    /// True when more has to be read to tell.
+    fn awaits_more(&mut self) -> bool {
+        let bytes = &self.buffer[self.start..self.end];
+        if self.fresh {
+            if bytes.len() < BYTE_ORDER_MARK.len() && BYTE_ORDER_MARK.starts_with(bytes) {
+                return true;
+            }
+            self.fresh = false;
+            if bytes.starts_with(BYTE_ORDER_MARK) {
+                self.pass(BYTE_ORDER_MARK.len());
+            }
+        } else if self.mark.behind == Behind::End {
+            match bytes {
+                b"\r" => return true,
+                [b'\r', b'\n', ..] => self.pass(2),
+                [b'\n', ..] => self.pass(1),
+                _ => {}
+            }
+            self.mark.behind = Behind::Record;
+        }
+        false
+    }
+
+    /// Hands out the records that are complete.
+    fn cut(&mut self, take: &mut dyn FnMut(Record<'_>)) {
+        loop {
+            if self.mark.behind == Behind::Rest && !self.drop_line() {
+                return;
+            }
+            let rest = &self.buffer[self.start..self.end];
+            match record_end(self.format, rest) {
+                Some(length) if is_small(&rest[..length]) => {
+                    self.give(length, take);
+                    self.pass(1);
+                }
+                // Whether its end has been read or not: the same is dropped.
+                Some(_) => self.give_first(take),
+                // With room for a carriage return.
+                None if rest.len() > RECORD_BYTES_MAX + 1 => self.give_first(take),
+                None => return,
+            }
+        }
+    }
+
+    /// Hands out the record of so many bytes at `start`. Empty lines are none.
+    fn give(&mut self, length: usize, take: &mut dyn FnMut(Record<'_>)) {
+        let bytes = &self.buffer[self.start..self.start + length];
+        let offset = self.mark.line;
+        self.mark.line += match self.format {
             Format::Json => 1,
             Format::Csv => 1 + memchr::memchr_iter(b'\n', bytes).count() as u64,
         };
@@ -145,21 +221,48 @@ impl<R: Read> Blocks<R> {
                 partition: 0,
                 offset,
                 arrived: None,
-                heads_file: self.untouched,
+                heads_file: self.mark.untouched,
             });
-            self.untouched = false;
+            self.mark.untouched = false;
+        }
+        self.pass(length);
+    }
+
+    /// Hands out the beginning of a record that is too large. Its first line is dropped: behind a quote that is never closed, what follows is whole again.
+    #[cold]
+    fn give_first(&mut self, take: &mut dyn FnMut(Record<'_>)) {
+        take(Record {
+            bytes: &self.buffer[self.start..=self.start + RECORD_BYTES_MAX],
+            partition: 0,
+            offset: self.mark.line,
+            arrived: None,
+            heads_file: self.mark.untouched,
+        });
+        self.mark.line += 1;
+        self.mark.untouched = false;
+        self.mark.behind = Behind::Rest;
+    }
+
+    /// Drops what is left of a line; true when its end was there.
+    fn drop_line(&mut self) -> bool {
+        let rest = &self.buffer[self.start..self.end];
+        match memchr::memchr(b'\n', rest) {
+            Some(length) => {
+                self.pass(length + 1);
+                self.mark.behind = Behind::Record;
+                true
+            }
+            None => {
+                self.pass(self.end - self.start);
+                false
+            }
         }
     }
 
-    /// Drops what is left of a line.
-    fn drop_line(&mut self) {
-        match memchr::memchr(b'\n', &self.buffer[self.start..self.end]) {
-            Some(length) => {
-                self.start += length + 1;
-                self.dropping = false;
-            }
-            None => self.start = self.end,
-        }
+    /// So many bytes are done with.
+    fn pass(&mut self, bytes: usize) {
+        self.start += bytes;
+        self.mark.bytes += bytes as u64;
     }
 
     /// Moves what is left to the front; makes the buffer larger when it holds the beginning of one record and nothing else. A record that is too
@@ -174,6 +277,11 @@ impl<R: Read> Blocks<R> {
             self.buffer.resize(self.buffer.len() * 2, 0);
         }
     }
+}
+
+/// Whether a record may be handed out whole.
+fn is_small(record: &[u8]) -> bool {
+    record.len() <= RECORD_BYTES_MAX || trim_end(record).len() <= RECORD_BYTES_MAX
 }
 
 #[cfg(test)]
@@ -194,6 +302,14 @@ mod tests {
             buffer[..count].copy_from_slice(&self.0[..count]);
             self.0 = &self.0[count..];
             Ok(count)
+        }
+    }
+
+    impl<R> Blocks<R> {
+        /// Reads less at a time. For tests of whoever has blocks, before the first poll.
+        pub(in crate::source) fn shrink(&mut self, bytes: usize) {
+            assert_eq!(self.end, 0);
+            self.buffer = vec![0; bytes];
         }
     }
 
@@ -242,9 +358,7 @@ mod tests {
                 .iter()
                 .map(|(line, bytes)| (*line, bytes.len()))
                 .collect();
-            // In a block that holds all of it nothing need be cut.
-            assert!(shown[0].1 > RECORD_BYTES_MAX, "{shown:?}");
-            assert_eq!(shown[1..], [(2, 5)]);
+            assert_eq!(shown, [(1, RECORD_BYTES_MAX + 1), (2, 5)]);
         }
     }
 
@@ -276,7 +390,98 @@ mod tests {
         );
     }
 
+    /// Line, bytes, heads its file.
+    type Seen = (u64, Vec<u8>, bool);
+
+    /// Reads with pauses after so many polls each; after a pause somebody else goes on.
+    fn resumed(
+        bytes: &[u8],
+        format: Format,
+        block: usize,
+        drops: usize,
+        polls: &[usize],
+    ) -> Vec<Seen> {
+        let (mut mark, mut seen, mut polls) = (Mark::beginning(1), Vec::new(), polls.iter());
+        loop {
+            let rest = Drops(&bytes[mark.bytes as usize..], drops, false);
+            let mut blocks = Blocks::sized(rest, format, block);
+            blocks.go_on(mark, None);
+            let mut left = polls.next().copied().unwrap_or(usize::MAX);
+            while left > 0 {
+                let mut take = |record: Record<'_>| {
+                    seen.push((record.offset, record.bytes.to_vec(), record.heads_file));
+                };
+                if blocks.poll(&mut take).expect("no error") == Block::End {
+                    return seen;
+                }
+                left -= 1;
+            }
+            mark = blocks.mark();
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_too_large_is_the_same_wherever_somebody_else_goes_on() {
+        let large = "x".repeat(RECORD_BYTES_MAX);
+        // One that just fits, two that don't, and one whose end looks like that of a line.
+        let text = format!("{large}\r\n{large}y\n{large}{large}\n{large}\rz\nafter\n");
+        let quoted = format!("h\n\"{large}\n,\n{large}\nafter\n");
+        for (text, format, lengths) in [
+            (&text, Format::Json, vec![0, 1, 1, 1, 5]),
+            (&quoted, Format::Csv, vec![1, 1, 1, 0, 5]),
+        ] {
+            let whole = resumed(text.as_bytes(), format, BLOCK_BYTES, usize::MAX, &[]);
+            let beyond = |length: usize| {
+                if length > 5 {
+                    length - RECORD_BYTES_MAX
+                } else {
+                    length
+                }
+            };
+            let seen: Vec<usize> = whole
+                .iter()
+                .map(|(_, bytes, _)| beyond(bytes.len()))
+                .collect();
+            assert_eq!(seen, lengths);
+            for (block, drops, polls) in [
+                (1_000, 300_001, [3, 5, 1, 40]),
+                (BLOCK_BYTES, usize::MAX, [9, 4, 5, 1]),
+                (8 * RECORD_BYTES_MAX, usize::MAX, [1, 1, 1, 1]),
+                (BLOCK_BYTES, 100_000, [50, 3, 1, 1]),
+            ] {
+                let again = resumed(text.as_bytes(), format, block, drops, &polls);
+                assert!(again == whole, "{block} {drops}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_line_break_that_a_last_record_lacked_begins_no_line() {
+        for grown in ["\nnext\n", "\r\nnext\n"] {
+            for drops in [1, 2, 100] {
+                let mut blocks = Blocks::sized(Drops(b"a\nlast", drops, false), Format::Json, 4);
+                let mut seen = Vec::new();
+                let mut take =
+                    |record: Record<'_>| seen.push((record.offset, record.bytes.to_vec()));
+                while blocks.poll(&mut take).unwrap() != Block::End {}
+                let mark = blocks.mark();
+                let mut grown =
+                    Blocks::sized(Drops(grown.as_bytes(), drops, false), Format::Json, 4);
+                grown.go_on(mark, None);
+                while grown.poll(&mut take).unwrap() != Block::End {}
+                assert_eq!(seen, owned(&[(1, "a"), (2, "last"), (3, "next")]));
+            }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn somebody_else_goes_on_with_the_very_next_record(text in "\u{feff}?[ab\"\r\n,]{0,60}", block in 1_usize..20, drops in 1_usize..20, csv: bool, polls in prop::collection::vec(0_usize..20, 0..5)) {
+            let format = if csv { Format::Csv } else { Format::Json };
+            let whole = resumed(text.as_bytes(), format, 1_000, 1_000, &[]);
+            prop_assert_eq!(resumed(text.as_bytes(), format, block, drops, &polls), whole);
+        }
+
         #[test]
         fn records_do_not_depend_on_how_the_bytes_arrive(text in "[ab\"\r\n,]{0,60}", block in 1_usize..20, drops in 1_usize..20, csv: bool) {
             let format = if csv { Format::Csv } else { Format::Json };

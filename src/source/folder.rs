@@ -2,7 +2,8 @@
 //!
 //! Lines are counted over all files, so that offsets rise; messages about the folder name the file. When the folder is followed, its last file is, until one
 //! with a later name appears. A packed file is read once: it should be moved into the folder when it is whole. Hidden files are left alone, and so is
-//! whatever has another ending.
+//! whatever has another ending. A run that goes on after a restart needs the file that it was reading, and those with later names; which ones it had read to
+//! their ends before is told by the order of names.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fs;
@@ -10,9 +11,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::file::Reading;
+use super::file::{Lost, Missed, Reading};
+use super::place::{self, FolderPlace, PARTITION};
 use super::spec::ending;
-use super::{Error, Extent, Follow, Polled, Progress, Record, Source};
+use super::{Error, Extent, Follow, Packing, Polled, Progress, Record, Source, SourcePosition};
 use crate::event::formats::Format;
 
 /// How often it is looked whether there are new files.
@@ -33,6 +35,9 @@ pub struct Folder {
     ahead: VecDeque<String>,
     /// The name that was read last; empty before any.
     last: String,
+    /// Where it is to go on, until a file is opened.
+    stood: Option<FolderPlace>,
+    lost: Lost,
     /// Names that were seen.
     known: BTreeSet<String>,
     list_at: Instant,
@@ -55,6 +60,8 @@ impl Folder {
             between: true,
             ahead: VecDeque::new(),
             last: String::new(),
+            stood: None,
+            lost: Lost::default(),
             known: BTreeSet::new(),
             list_at: Instant::now(),
             done_bytes: 0,
@@ -69,6 +76,13 @@ impl Folder {
         }
         folder.advance()?;
         Ok(folder)
+    }
+
+    /// What to do when the file in which it is to go on is not there any more; it is refused if nothing is said.
+    #[must_use]
+    pub fn lost(mut self, lost: Lost) -> Folder {
+        self.lost = lost;
+        self
     }
 
     /// Looks for new files.
@@ -87,8 +101,7 @@ impl Folder {
                 let (folder, last) = (self.path.display(), &self.last);
                 tracing::warn!(%folder, %name, %last, "file is not read: its name comes before that of a file that was read");
             } else {
-                let about = fs::metadata(self.path.join(&name));
-                self.total_bytes += about.map_or(0, |about| about.len());
+                self.total_bytes += self.length(&name);
                 let at = self.ahead.partition_point(|other| *other < name);
                 self.ahead.insert(at, name.clone());
             }
@@ -105,6 +118,12 @@ impl Folder {
                 Follow::Yes => Polled::Waiting,
             });
         };
+        self.open_file(name)?;
+        Ok(Polled::More)
+    }
+
+    /// Opens a file; those ahead have later names.
+    fn open_file(&mut self, name: String) -> Result<(), Error> {
         let path = self.path.join(&name);
         let (_, packing) = ending(&name).expect("only known endings are listed");
         // A file that is not the last one is whole.
@@ -112,15 +131,83 @@ impl Folder {
             true => self.follow,
             false => Follow::No,
         };
+        let line = self.stood.as_ref().map(|place| place.file.mark.line);
         let opened = match &mut self.reading {
             Some(reading) => reading.next(&path, packing, follow),
-            none => Reading::open(&path, self.format, packing, follow, LIST_EVERY)
-                .map(|reading| *none = Some(reading)),
+            none => Reading::open(&path, self.format, packing, follow, LIST_EVERY).and_then(
+                |mut reading| {
+                    if let Some(line) = line {
+                        reading.anew(line)?;
+                    }
+                    *none = Some(reading);
+                    Ok(())
+                },
+            ),
         };
         opened.map_err(|error| self.failed(&name, "opened", &error))?;
+        self.stood = None;
         self.last = name;
         self.between = false;
-        Ok(Polled::More)
+        Ok(())
+    }
+
+    /// Goes on in a file, if it is there and the one that was read.
+    fn seek_file(&mut self, place: &FolderPlace) -> Result<(), Error> {
+        let (line, name) = (place.file.mark.line, place.name.as_str());
+        if !self.known.contains(name) {
+            self.between = true;
+            return match (place.ended, self.lost) {
+                (true, _) => Ok(()),
+                (false, Lost::Skip) => {
+                    let (folder, line) = (self.path.display(), line.saturating_sub(1));
+                    tracing::warn!(%folder, %name, line, "file is gone before it was read to its end; what followed that line is lost (lost=skip)");
+                    Ok(())
+                }
+                (false, Lost::Refuse) => Err(self.gone(
+                    name,
+                    &format!(
+                        "is gone, and was read up to line {}: whatever followed in it is lost",
+                        line.saturating_sub(1)
+                    ),
+                    "files with later names",
+                )),
+            };
+        }
+        if place.ended && ending(name).is_some_and(|(_, packing)| packing != Packing::Plain) {
+            // It does not grow, and need not be unpacked to see so.
+            self.between = true;
+            self.done_bytes = self.length(name);
+            return Ok(());
+        }
+        self.open_file(name.to_owned())?;
+        let reading = self.reading.as_mut().expect("a file was opened");
+        let missed = match reading.seek(&place.file) {
+            Ok(()) => return Ok(()),
+            Err(missed) => missed,
+        };
+        match missed {
+            Missed::Unreadable(error) => Err(self.failed(name, "read", &error)),
+            // What is there now has not been read.
+            missed if self.lost == Lost::Skip => {
+                let folder = self.path.display();
+                tracing::warn!(%folder, %name, "file {missed}; what is there now is read from its beginning (lost=skip)");
+                let anew = reading.anew(line);
+                anew.map_err(|error| self.failed(name, "read", &error))
+            }
+            missed => Err(self.gone(name, &missed.to_string(), "what is there now")),
+        }
+    }
+
+    fn length(&self, name: &str) -> u64 {
+        fs::metadata(self.path.join(name)).map_or(0, |about| about.len())
+    }
+
+    fn gone(&self, name: &str, why: &str, rest: &str) -> Error {
+        let shown = self.path.display().to_string();
+        let folder = shown.trim_end_matches('/');
+        Error(format!(
+            "source \"{shown}\": \"{name}\" {why}; put it back, or name the folder \"{folder}/?lost=skip\" to go on with {rest}"
+        ))
     }
 
     fn failed(&self, name: &str, doing: &str, error: &io::Error) -> Error {
@@ -172,7 +259,7 @@ impl Source for Folder {
     }
 
     fn partitions(&self) -> Vec<u32> {
-        vec![0]
+        vec![PARTITION]
     }
 
     fn extent(&self) -> Extent {
@@ -188,6 +275,45 @@ impl Source for Folder {
             done: self.done_bytes + current.map_or(0, |reading| reading.input().read_bytes()),
             total: self.total_bytes,
         })
+    }
+
+    fn positions(&self) -> Option<Vec<(u32, SourcePosition)>> {
+        let place = match &self.reading {
+            Some(reading) => Some(FolderPlace {
+                name: self.last.clone(),
+                ended: self.between,
+                file: reading.place(),
+            }),
+            None => self.stood.clone(),
+        };
+        let position = place.map(|place| (PARTITION, place.position()));
+        // Before there is a file it goes on at its beginning.
+        Some(position.into_iter().collect())
+    }
+
+    fn seek(&mut self, positions: &[(u32, SourcePosition)]) -> Result<(), Error> {
+        let Some(position) = place::of_partition(positions, PARTITION) else {
+            return Ok(());
+        };
+        let place = FolderPlace::read(&self.path.display().to_string(), position)?;
+        if ending(&place.name).is_none_or(|(format, _)| format != self.format) {
+            let (folder, name) = (self.path.display(), &place.name);
+            return Err(Error(format!(
+                "source \"{folder}\" was read up to \"{name}\" before, which is of another format than its files now; give the source another name to read it from its beginning"
+            )));
+        }
+        self.reading = None;
+        self.last.clone_from(&place.name);
+        self.ahead = self
+            .known
+            .iter()
+            .filter(|name| **name > place.name)
+            .cloned()
+            .collect();
+        let left = self.known.iter().filter(|name| **name >= place.name);
+        self.total_bytes = left.map(|name| self.length(name)).sum();
+        self.stood = Some(place.clone());
+        self.seek_file(&place)
     }
 }
 

@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
 use super::Packing;
+use super::place::{HEAD_BYTES, Head, Identity, Mark};
 
-/// A file being read from its beginning.
+/// A file being read.
 pub(super) enum Input {
     Plain(Counted),
     Gzip(Box<MultiGzDecoder<Counted>>),
@@ -20,7 +21,11 @@ pub(super) enum Input {
 pub(super) struct Counted {
     file: fs::File,
     read: u64,
+    /// Its first bytes, as far as they were read: at most [`HEAD_BYTES`].
+    head: Vec<u8>,
     length: u64,
+    device: u64,
+    inode: u64,
     at_end: AtEnd,
 }
 
@@ -54,14 +59,25 @@ impl Input {
         let counted = Counted {
             file,
             read: 0,
+            head: Vec::new(),
             length: about.len(),
+            device: about.dev(),
+            inode: about.ino(),
             at_end,
         };
+        Input::unpacking(counted, packing)
+    }
+
+    fn unpacking(counted: Counted, packing: Packing) -> io::Result<Input> {
         Ok(match packing {
             Packing::Plain => Input::Plain(counted),
             Packing::Gzip => Input::Gzip(Box::new(MultiGzDecoder::new(counted))),
             Packing::Zstd => Input::Zstd(Box::new(zstd::stream::read::Decoder::new(counted)?)),
         })
+    }
+
+    pub(super) fn is_packed(&self) -> bool {
+        !matches!(self, Input::Plain(_))
     }
 
     /// How many bytes were read, before unpacking.
@@ -82,6 +98,84 @@ impl Input {
         }
     }
 
+    /// What tells this file from another one, once it was read up to a mark. Of a plain file what lies behind the mark tells nothing: the beginning of
+    /// a record may yet be taken back.
+    pub(super) fn identity(&self, mark: Mark) -> Identity {
+        let counted = self.counted();
+        let most = match self.is_packed() {
+            true => counted.head.len(),
+            false => usize::try_from(mark.bytes).unwrap_or(usize::MAX),
+        };
+        Identity {
+            device: counted.device,
+            inode: counted.inode,
+            head: Head::of(&counted.head[..most.min(counted.head.len())]),
+        }
+    }
+
+    /// The number of the file, by which it is found when it has another name.
+    pub(super) fn inode(&self) -> u64 {
+        self.counted().inode
+    }
+
+    /// How long it is now.
+    pub(super) fn length_now(&self) -> io::Result<u64> {
+        Ok(self.counted().file.metadata()?.len())
+    }
+
+    /// Its first bytes as they lie there, at most so many. Reads on where it was.
+    pub(super) fn head(&self, most: u64) -> io::Result<Head> {
+        let mut head = [0; HEAD_BYTES];
+        let most = usize::try_from(most).unwrap_or(HEAD_BYTES).min(HEAD_BYTES);
+        let mut length = 0;
+        while length < most {
+            let file = &self.counted().file;
+            match file.read_at(&mut head[length..most], length as u64) {
+                Ok(0) => break,
+                Ok(read) => length += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Head::of(&head[..length]))
+    }
+
+    /// Passes over so many bytes from the beginning, where it stands; gives back how many there were. What is packed has to be unpacked for it.
+    pub(super) fn pass(&mut self, bytes: u64) -> io::Result<u64> {
+        let read_on = |error: io::Error| match error.kind() {
+            // No more is there, for now.
+            io::ErrorKind::WouldBlock => Ok(0),
+            _ => Err(error),
+        };
+        let through = match self {
+            // Later places are told apart by its first bytes.
+            Input::Plain(_) => bytes.min(HEAD_BYTES as u64),
+            Input::Gzip(_) | Input::Zstd(_) => bytes,
+        };
+        let (mut passed, mut buffer) = (0, vec![0; 64 * 1024]);
+        while passed < through {
+            let most = buffer
+                .len()
+                .min(usize::try_from(through - passed).unwrap_or(usize::MAX));
+            match self.read(&mut buffer[..most]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => match read.or_else(read_on)? {
+                    0 => return Ok(passed),
+                    read => passed += read as u64,
+                },
+            }
+        }
+        if let Input::Plain(counted) = self
+            && bytes > passed
+        {
+            let bytes = bytes.min(counted.file.metadata()?.len());
+            counted.file.seek(SeekFrom::Start(bytes))?;
+            counted.read = bytes;
+            return Ok(bytes);
+        }
+        Ok(passed)
+    }
+
     /// What became of the file that was opened by this path.
     pub(super) fn fate(&self, path: &Path) -> io::Result<Fate> {
         let counted = self.counted();
@@ -100,17 +194,33 @@ impl Input {
 
     /// Nothing is appended any more. Of no use to packed files, which end anyway.
     pub(super) fn finish(&mut self) {
+        self.at_end(AtEnd::End);
+    }
+
+    /// What the end of a plain file means from now on.
+    pub(super) fn at_end(&mut self, at_end: AtEnd) {
         if let Input::Plain(counted) = self {
-            counted.at_end = AtEnd::End;
+            counted.at_end = at_end;
         }
     }
 
-    /// Goes back to the beginning of a plain file.
+    /// Goes back to the beginning.
     pub(super) fn rewind(&mut self) -> io::Result<()> {
-        if let Input::Plain(counted) = self {
-            counted.file.seek(SeekFrom::Start(0))?;
-            counted.read = 0;
-        }
+        let counted = self.counted();
+        let mut file = counted.file.try_clone()?;
+        file.seek(SeekFrom::Start(0))?;
+        let counted = Counted {
+            file,
+            read: 0,
+            head: Vec::new(),
+            ..*counted
+        };
+        let packing = match self {
+            Input::Plain(_) => Packing::Plain,
+            Input::Gzip(_) => Packing::Gzip,
+            Input::Zstd(_) => Packing::Zstd,
+        };
+        *self = Input::unpacking(counted, packing)?;
         Ok(())
     }
 }
@@ -118,6 +228,10 @@ impl Input {
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read(buffer)?;
+        if self.read < HEAD_BYTES as u64 {
+            let room = HEAD_BYTES - self.head.len();
+            self.head.extend_from_slice(&buffer[..read.min(room)]);
+        }
         self.read += read as u64;
         if read == 0 && !buffer.is_empty() && self.at_end == AtEnd::Wait {
             return Err(io::ErrorKind::WouldBlock.into());

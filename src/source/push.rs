@@ -1,6 +1,8 @@
 //! Where records are pushed to: an address that is listened at, and a path below it.
 
 #[cfg(feature = "http")]
+mod commit;
+#[cfg(feature = "http")]
 mod received;
 
 use std::fmt;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::generate::Workload;
 use super::options::Options;
 use super::push::{self, Address};
-use super::{Error, File, Folder, Follow, Generator, Packing, Source, Stdin, folder};
+use super::{Error, File, Folder, Follow, Generator, Lost, Packing, Source, Stdin, folder};
 use crate::event::formats::Format;
 
 /// A source as it was named.
@@ -30,9 +30,16 @@ pub enum Place {
         path: PathBuf,
         /// How it is packed.
         packing: Packing,
+        /// What to do when a run cannot go on in it.
+        lost: Lost,
     },
     /// A folder of files.
-    Folder(PathBuf),
+    Folder {
+        /// Its path.
+        path: PathBuf,
+        /// What to do when a run cannot go on in it.
+        lost: Lost,
+    },
     /// Nowhere: they are made up.
     Generate(Workload),
     /// Whoever posts them.
@@ -66,7 +73,7 @@ impl SourceSpec {
     pub fn name(&self) -> String {
         match &self.place {
             Place::Stdin => "-".to_owned(),
-            Place::File { path, .. } | Place::Folder(path) => path.display().to_string(),
+            Place::File { path, .. } | Place::Folder { path, .. } => path.display().to_string(),
             Place::Generate(workload) => format!("generate:{}", workload.text),
             Place::Http(address) => address.to_string(),
         }
@@ -79,10 +86,14 @@ impl SourceSpec {
     pub fn open(&self, readers: usize, follow: Follow) -> Result<Vec<Box<dyn Source>>, Error> {
         let one: Box<dyn Source> = match &self.place {
             Place::Stdin => Box::new(Stdin::open(self.format)?),
-            Place::File { path, packing } => {
-                Box::new(File::open(path, self.format, *packing, follow)?)
+            Place::File {
+                path,
+                packing,
+                lost,
+            } => Box::new(File::open(path, self.format, *packing, follow)?.lost(*lost)),
+            Place::Folder { path, lost } => {
+                Box::new(Folder::open(path, self.format, follow)?.lost(*lost))
             }
-            Place::Folder(path) => Box::new(Folder::open(path, self.format, follow)?),
             Place::Http(address) => push::open(address)?,
             Place::Generate(workload) => {
                 let readers = Generator::readers(workload, readers).into_iter();
@@ -132,9 +143,17 @@ fn place_of(text: &str, place: &str) -> Result<(Place, Format), Error> {
         }
         _ => place,
     };
-    if let Some((format, packing)) = ending(path) {
+    if let Some((path, options, (format, packing))) = file(path) {
+        let mut options = Options::parse(options).map_err(wrong)?;
+        let lost = lost(&mut options).map_err(wrong)?;
+        options.end().map_err(wrong)?;
         let path = PathBuf::from(path);
-        return Ok((Place::File { path, packing }, format));
+        let place = Place::File {
+            path,
+            packing,
+            lost,
+        };
+        return Ok((place, format));
     }
     let (path, options) = match path.split_once("/?") {
         Some(parts) => parts,
@@ -146,17 +165,39 @@ fn place_of(text: &str, place: &str) -> Result<(Place, Format), Error> {
         }
     };
     let path = Path::new(if path.is_empty() { "/" } else { path });
+    let mut options = Options::parse(options).map_err(wrong)?;
+    let lost = lost(&mut options).map_err(wrong)?;
     let format = folder_format(path, options, &wrong)?;
-    Ok((Place::Folder(path.to_owned()), format))
+    let path = path.to_owned();
+    Ok((Place::Folder { path, lost }, format))
+}
+
+/// A file's path, its options, and what its ending says. A path may hold question marks.
+fn file(text: &str) -> Option<(&str, &str, (Format, Packing))> {
+    if let Some(ending) = ending(text) {
+        return Some((text, "", ending));
+    }
+    let (path, options) = text.rsplit_once('?')?;
+    Some((path, options, ending(path)?))
+}
+
+/// What to do when a run cannot go on where it was.
+fn lost(options: &mut Options<'_>) -> Result<Lost, String> {
+    match options.text("lost") {
+        None => Ok(Lost::Refuse),
+        Some("skip") => Ok(Lost::Skip),
+        Some(other) => Err(format!(
+            "lost={other} is not known; write lost=skip, or leave it away"
+        )),
+    }
 }
 
 /// What a folder's option says, or else its files.
 fn folder_format(
     path: &Path,
-    options: &str,
+    mut options: Options<'_>,
     wrong: &dyn Fn(String) -> Error,
 ) -> Result<Format, Error> {
-    let mut options = Options::parse(options).map_err(wrong)?;
     let named = match options.text("format") {
         None => None,
         Some("ndjson") => Some(Format::Json),
@@ -214,6 +255,7 @@ mod tests {
             place: Place::File {
                 path: path.into(),
                 packing,
+                lost: Lost::Refuse,
             },
             format,
         };
@@ -300,7 +342,10 @@ mod tests {
             )
         );
         let check = |text: &str, format| {
-            let place = Place::Folder(folder.path().to_owned());
+            let place = Place::Folder {
+                path: folder.path().to_owned(),
+                lost: Lost::Refuse,
+            };
             let want = SourceSpec {
                 event_type: Some("Txn".to_owned()),
                 place,
@@ -318,9 +363,42 @@ mod tests {
             error(&format!("{shown}/?format=xml")).ends_with("write format=ndjson or format=csv")
         );
         assert!(
-            error(&format!("{shown}/?max=1")).ends_with("no option \"max\"; options are format")
+            error(&format!("{shown}/?max=1"))
+                .ends_with("no option \"max\"; options are format, lost")
         );
         assert!(error("nowhere/").contains("cannot be listed"));
+    }
+
+    #[test]
+    fn what_is_lost_may_be_skipped_if_the_option_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let shown = folder.path().display().to_string();
+        let lost = |text: &str| {
+            let spec = SourceSpec::parse(text).unwrap();
+            match &spec.place {
+                Place::File { lost, .. } | Place::Folder { lost, .. } => (*lost, spec.name()),
+                other => panic!("{other:?}"),
+            }
+        };
+        let same = |lost, name: &str| (lost, name.to_owned());
+        assert_eq!(lost("a.csv"), same(Lost::Refuse, "a.csv"));
+        assert_eq!(lost("T=a.csv.gz?lost=skip"), same(Lost::Skip, "a.csv.gz"));
+        assert_eq!(lost("file:a?b.csv?lost=skip"), same(Lost::Skip, "a?b.csv"));
+        assert_eq!(
+            lost("a?lost=skip.csv"),
+            same(Lost::Refuse, "a?lost=skip.csv")
+        );
+        let text = format!("{shown}/?lost=skip&format=csv");
+        assert_eq!(lost(&text), same(Lost::Skip, &shown));
+        let error = |text: &str| SourceSpec::parse(text).unwrap_err().to_string();
+        assert_eq!(
+            error("a.csv?lost=ignore"),
+            "source \"a.csv?lost=ignore\": lost=ignore is not known; write lost=skip, or leave it away"
+        );
+        assert_eq!(
+            error("a.csv?skip=lost"),
+            "source \"a.csv?skip=lost\": no option \"skip\"; options are lost"
+        );
     }
 
     #[test]

@@ -29,6 +29,13 @@ pub enum Verdict {
     Different(String),
 }
 
+/// Where states are between two stretches of input.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Between {
+    Memory,
+    Bytes,
+}
+
 /// A pattern file ready to be judged.
 pub struct Subject {
     program: Arc<Program>,
@@ -99,7 +106,8 @@ impl Subject {
         }
     }
 
-    /// Runs the engine once for each way to cut the input, and compares every run with the rows wanted.
+    /// Runs the engine once for each way to cut the input, and compares every run with the rows wanted. The last way is taken twice: the second time
+    /// all states become bytes at every cut, and the run goes on with what is read from them.
     #[must_use]
     pub fn compare(
         &self,
@@ -109,13 +117,15 @@ impl Subject {
         cuts: &[Vec<Timestamp>],
     ) -> Verdict {
         let mut whole: Option<Vec<Row>> = None;
-        for cut in cuts {
-            let rows = self.run_engine(events, end, cut);
+        let in_memory = cuts.iter().map(|cut| (cut, Between::Memory));
+        let in_bytes = cuts.last().map(|cut| (cut, Between::Bytes));
+        for (cut, between) in in_memory.chain(in_bytes) {
+            let rows = self.run_engine(events, end, cut, between);
             let same = rows.len() == wanted.len()
                 && rows.iter().zip(wanted).all(|(a, b)| same_but_id(a, b));
             let same_as_whole = whole.as_ref().is_none_or(|whole| *whole == rows);
             if !same || !same_as_whole {
-                let mut text = format!("engine, cut at {cut:?}:\n");
+                let mut text = format!("engine, cut at {cut:?}, states in {between:?}:\n");
                 shown_rows(&mut text, &self.program, &rows);
                 text.push_str(if same {
                     "\nuncut, match ids differ:\n"
@@ -164,7 +174,13 @@ impl Subject {
     }
 
     /// The engine's rows when time stops at these times on the way.
-    fn run_engine(&self, events: &[Event], end: Watermark, cuts: &[Timestamp]) -> Vec<Row> {
+    fn run_engine(
+        &self,
+        events: &[Event],
+        end: Watermark,
+        cuts: &[Timestamp],
+        between: Between,
+    ) -> Vec<Row> {
         let mut engine = self.engine.anew();
         let mut rows = Vec::new();
         let mut rest = events;
@@ -176,6 +192,9 @@ impl Subject {
         {
             let (now, later) = rest.split_at(rest.partition_point(|event| event.time < cut));
             engine.advance(now, Watermark(cut), &mut rows);
+            if between == Between::Bytes {
+                engine.recode();
+            }
             rest = later;
         }
         rows

@@ -4,9 +4,11 @@
 
 pub mod choices;
 pub mod differential;
+pub mod disk;
 pub mod fuzz;
 pub mod generate;
 pub mod reference;
+pub mod state;
 pub mod vary;
 pub mod world;
 

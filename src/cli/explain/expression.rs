@@ -4,8 +4,7 @@
 
 use leitmotif::event::{EventTypeId, FieldId};
 use leitmotif::lang::pattern::{
-    Aggregate, AggregateFunction, BinaryOp, Expr, Function, Pattern, Program, TableId, UnaryOp,
-    VariableId,
+    Aggregate, AggregateFunction, BinaryOp, Expr, Pattern, Program, TableId, UnaryOp, VariableId,
 };
 use leitmotif::lang::print::quoted;
 
@@ -134,11 +133,9 @@ impl Names<'_> {
                     format!("{needle} {word} [{}]", self.list(list, prefix)),
                 )
             }
-            Expr::Call(function, args) => atom(format!(
-                "{}({})",
-                function_name(*function),
-                self.list(args, prefix)
-            )),
+            Expr::Call(function, args) => {
+                atom(format!("{}({})", function.name(), self.list(args, prefix)))
+            }
             Expr::Matches(text, regex) => atom(format!(
                 "matches({}, {})",
                 self.at(text, Strength::Or, prefix),
@@ -234,34 +231,5 @@ fn operator(op: BinaryOp) -> (&'static str, Strength) {
         BinaryOp::Mul => ("*", Strength::Multiply),
         BinaryOp::Div => ("/", Strength::Multiply),
         BinaryOp::Rem => ("%", Strength::Multiply),
-    }
-}
-
-fn function_name(function: Function) -> &'static str {
-    match function {
-        Function::Abs => "abs",
-        Function::Round => "round",
-        Function::Floor => "floor",
-        Function::Ceil => "ceil",
-        Function::Least => "least",
-        Function::Greatest => "greatest",
-        Function::Lower => "lower",
-        Function::Upper => "upper",
-        Function::Length => "length",
-        Function::Contains => "contains",
-        Function::StartsWith => "starts_with",
-        Function::EndsWith => "ends_with",
-        Function::Year => "year",
-        Function::Month => "month",
-        Function::Day => "day",
-        Function::Hour => "hour",
-        Function::Minute => "minute",
-        Function::Weekday => "weekday",
-        Function::Seconds => "seconds",
-        Function::Minutes => "minutes",
-        Function::Hours => "hours",
-        Function::Days => "days",
-        Function::DistanceKm => "distance_km",
-        Function::InCidr => "in_cidr",
     }
 }

@@ -61,6 +61,20 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
     }
     builder = sources::add(builder, &config.input, &wanted);
     builder = outputs::add(builder, args, &config.outputs, &program)?;
+    refuse_idle_flags(args, &config)?;
+    if let Some(state) = &config.state {
+        builder = builder.state(&state.folder).keeping(|keeping| {
+            let keeping = keeping
+                .every(state.checkpoint)
+                .checkpoints(state.keep)
+                .memory_bytes(state.memory_bytes)
+                .on_change(state.on_change);
+            match &args.from {
+                Some(from) => keeping.from(from),
+                None => keeping,
+            }
+        });
+    }
     let stop = stop_on_interrupt()?;
     let running = builder.start()?;
     let _server = served(config.http, &running)?;
@@ -88,6 +102,23 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
     } else {
         Outcome::Fine
     })
+}
+
+/// Flags that say how state is kept say nothing without state.
+fn refuse_idle_flags(args: &RunArgs, config: &Config) -> Result<()> {
+    let flags = [
+        ("--checkpoint", args.checkpoint.is_some()),
+        ("--checkpoint-keep", args.checkpoint_keep.is_some()),
+        ("--state-memory", args.state_memory.is_some()),
+        ("--on-change", args.on_change.is_some()),
+        ("--from", args.from.is_some()),
+    ];
+    match flags.iter().find(|(_, given)| *given) {
+        Some((flag, _)) if config.state.is_none() => {
+            bail!("{flag} says how state is kept, and none is; add --state FOLDER")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Looks on until the run has ended, and passes on that it is to.

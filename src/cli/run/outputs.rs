@@ -8,7 +8,7 @@ use leitmotif::Builder;
 use leitmotif::automaton::Row;
 use leitmotif::event::EventTypeId;
 use leitmotif::lang::pattern::Program;
-use leitmotif::sink::{OutputSpec, RowText, SIDE_OUTPUTS, Target};
+use leitmotif::sink::{OutputSpec, RowText, SIDE_OUTPUTS, Sending, Target};
 
 use super::pretty::Layout;
 use crate::cli::args::RunArgs;
@@ -32,7 +32,7 @@ pub fn add(
         };
     }
     if specs.iter().all(|spec| spec.name.is_some()) {
-        builder = builder.outputs(Target::Stdout);
+        builder = builder.outputs(Target::Stdout(Sending::AtOnce));
     }
     if !args.pretty {
         return Ok(builder);
@@ -55,7 +55,7 @@ pub fn keeps(specs: &[OutputSpec], output: &str) -> bool {
 pub fn draws_on_terminal(specs: &[OutputSpec], program: &Program) -> bool {
     let name = |stream| &program.schema.get(stream).name;
     io::stdout().is_terminal()
-        && streams(program).any(|stream| *target(specs, name(stream)) == Target::Stdout)
+        && streams(program).any(|stream| target(specs, name(stream)).is_stdout())
 }
 
 /// With `--pretty`: rows on stdout as lines for people.
@@ -73,7 +73,7 @@ impl RowText for Pretty {
 /// Where rows of a stream go.
 fn target<'a>(specs: &'a [OutputSpec], stream: &str) -> &'a Target {
     let all = || specs.iter().find(|spec| spec.name.is_none());
-    let unnamed = || all().map_or(&Target::Stdout, |spec| &spec.target);
+    let unnamed = || all().map_or(&Target::Stdout(Sending::AtOnce), |spec| &spec.target);
     bound(specs, stream).unwrap_or_else(unnamed)
 }
 

@@ -38,7 +38,7 @@ pub fn wanted(config: &Config) -> Result<Vec<SourceConfig>> {
     let read = sources
         .iter()
         .filter_map(|source| match &source.spec.place {
-            Place::File { path, .. } | Place::Folder(path) => Some(path),
+            Place::File { path, .. } | Place::Folder { path, .. } => Some(path),
             _ => None,
         });
     let read: Vec<_> = read

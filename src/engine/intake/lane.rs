@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use super::{Counts, Now, Reject, TimeBasis, Timing};
 use crate::engine::board::Board;
+use crate::engine::flow::Names;
 use crate::engine::plan::{Judged, Plan};
 use crate::engine::snapshot::Activity;
 use crate::engine::watermark::{Arrival, LEAP, PartitionTime, combined};
+use crate::event::codec::{event, put_event};
 use crate::event::formats::{Decoded, Decoder, Malformed, shown};
 use crate::event::{Event, Position, Value};
 use crate::source::{Extent, Record, Rejected, Rejection};
 use crate::time::{Span, Timestamp, Watermark};
+use crate::wire::{Damaged, Reader, put_bool, put_bytes, put_int, put_uint};
 
 /// When all partitions are silent, time moves on with the wall clock in steps of so many milliseconds.
 const CARRY_MS: u64 = 10;
@@ -396,6 +399,75 @@ impl Lane {
             self.partitions[at].activity = Activity::Ended;
         }
         self.ended = true;
+    }
+
+    /// How far each partition has come, by number, for [`Lane::go_on`].
+    pub(super) fn notes(&self) -> Vec<(u32, Vec<u8>)> {
+        let note = |partition: &Partition| {
+            let mut out = Vec::new();
+            let (newest, _, ended) = partition.time.parts();
+            put_bool(&mut out, newest.is_some());
+            put_int(&mut out, newest.map_or(0, |newest| newest.0));
+            put_int(&mut out, partition.time.watermark().0.0);
+            put_bool(&mut out, ended);
+            put_bool(&mut out, partition.leap.is_some());
+            if let Some(leap) = &partition.leap {
+                put_int(&mut out, leap.time.0);
+                put_uint(&mut out, leap.offset);
+                put_bool(&mut out, leap.event.is_some());
+                if let Some(event) = &leap.event {
+                    put_event(&mut out, event);
+                }
+                put_bytes(&mut out, &leap.record);
+            }
+            (partition.number, out)
+        };
+        self.partitions.iter().map(note).collect()
+    }
+
+    /// Goes on from where a partition had come. One that this lane does not have is left alone.
+    pub(super) fn go_on(
+        &mut self,
+        number: u32,
+        note: &[u8],
+        names: &Names,
+        floor: Watermark,
+    ) -> Result<(), Damaged> {
+        let mut partitions = self.partitions.iter_mut();
+        let Some(partition) = partitions.find(|partition| partition.number == number) else {
+            return Ok(());
+        };
+        let mut reader = Reader::new(note);
+        let known = reader.bool()?;
+        let newest = Timestamp(reader.int()?);
+        let promised = Watermark(Timestamp(reader.int()?));
+        let ended = reader.bool()?;
+        // An end is found again by reading. In a file that has grown since, what lies before the time that has passed is late.
+        let promised = if ended { floor } else { promised };
+        partition
+            .time
+            .go_on(known.then_some(newest), promised, false);
+        if reader.bool()? {
+            let time = Timestamp(reader.int()?);
+            let offset = reader.uint()?;
+            let event = match reader.bool()? {
+                true => {
+                    let event = event(&mut reader)?;
+                    names.event(event, &reader)?
+                }
+                false => None,
+            };
+            // It was read, and nothing has become of it yet.
+            self.counts.read += 1;
+            partition.leap = Some(Box::new(Leap {
+                time,
+                offset,
+                arrived: 0,
+                event,
+                record: reader.bytes()?.to_vec(),
+            }));
+        }
+        reader.end()
     }
 
     /// Sets silent partitions aside, and lets time pass for those that are.

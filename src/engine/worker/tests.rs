@@ -76,7 +76,8 @@ fn two(key: &str) -> Parts {
         timing: Timing::default(),
     };
     let shards = Shards::new(2).expect("two");
-    Parts::new(plan, shards, vec![source], outputs, drains)
+    let parts = Parts::new(plan, shards, vec![source], outputs, drains, None);
+    parts.expect("nothing is gone on from")
 }
 
 #[test]
@@ -85,7 +86,7 @@ fn time_passes_on_a_shard_that_reads_without_a_pause_and_keeps_no_event() {
     let passed = ["a", "b", "c", "d", "e", "f"].map(|key| {
         let parts = two(key);
         let mut workers: Vec<Worker> = (parts.workers.into_iter())
-            .map(WorkerSetup::build)
+            .filter_map(|setup| setup.build().ok())
             .collect();
         let mut collector = parts.collector.expect("there are two shards");
         for turn in 0..400 {

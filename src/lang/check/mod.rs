@@ -38,7 +38,7 @@ pub(crate) mod suggest;
 mod test_case;
 mod ty;
 mod variable;
-mod visit;
+pub(crate) mod visit;
 mod whole;
 
 #[cfg(test)]

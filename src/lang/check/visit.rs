@@ -3,7 +3,7 @@
 use crate::lang::pattern::Expr;
 
 /// The direct operands of an expression; an aggregate's argument counts as one.
-pub(super) fn operands(expr: &Expr) -> Vec<&Expr> {
+pub(crate) fn operands(expr: &Expr) -> Vec<&Expr> {
     match expr {
         Expr::Const(_)
         | Expr::Field(_)

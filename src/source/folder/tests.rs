@@ -1,6 +1,15 @@
 use super::*;
 use std::io::Write;
 
+impl Folder {
+    /// Reads less at a time.
+    pub(in crate::source) fn shrink(&mut self, block: usize) {
+        if let Some(reading) = &mut self.reading {
+            reading.shrink(block);
+        }
+    }
+}
+
 type Seen = Vec<(u64, String, bool)>;
 
 fn poll(folder: &mut Folder, seen: &mut Seen) -> Result<Polled, Error> {
@@ -154,4 +163,123 @@ fn a_followed_folder_goes_on_with_what_is_appended_and_with_later_files() {
     append("e.csv", "6\n");
     wanted.push((11, "6", false));
     expect(&mut reading, &mut seen, &wanted);
+}
+
+/// Reads a folder until nothing is at hand.
+fn drain(folder: &mut Folder) -> Seen {
+    let mut seen = Seen::new();
+    while poll(folder, &mut seen).unwrap() == Polled::More {}
+    seen
+}
+
+#[test]
+fn a_folder_goes_on_although_what_was_read_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let open = || Folder::open(folder.path(), Format::Csv, Follow::No).unwrap();
+    fs::write(at("1.csv"), "h\n1\n").unwrap();
+    fs::write(at("2.csv"), "h\n2\n").unwrap();
+    let mut reading = open();
+    let mut seen = Seen::new();
+    // The first file, its end, and a part of the second.
+    for _ in 0..3 {
+        assert_eq!(poll(&mut reading, &mut seen), Ok(Polled::More));
+    }
+    same(
+        &seen,
+        &[
+            (1, "h", true),
+            (2, "1", false),
+            (3, "h", true),
+            (4, "2", false),
+        ],
+    );
+    let positions = reading.positions().unwrap();
+    fs::remove_file(at("1.csv")).unwrap();
+    fs::write(at("2.csv"), "h\n2\n2b\n").unwrap();
+    fs::write(at("3.csv"), "h\n3").unwrap();
+    let mut reading = open();
+    reading.seek(&positions).unwrap();
+    let rest = [
+        (3, "h", true),
+        (5, "2b", false),
+        (6, "h", true),
+        (7, "3", false),
+    ];
+    same(&drain(&mut reading), &rest);
+    let progress = reading.progress().unwrap();
+    assert_eq!(progress.done, progress.total);
+    // At the end of all: what was read to its end need not be there, and what has grown is read on.
+    let positions = reading.positions().unwrap();
+    fs::remove_file(at("2.csv")).unwrap();
+    fs::write(at("3.csv"), "h\n3\n3b\n").unwrap();
+    let mut reading = open();
+    reading.seek(&positions).unwrap();
+    same(&drain(&mut reading), &[(6, "h", true), (8, "3b", false)]);
+    let positions = reading.positions().unwrap();
+    fs::remove_file(at("3.csv")).unwrap();
+    fs::write(at("4.csv"), "h\n4\n").unwrap();
+    let mut reading = open();
+    reading.seek(&positions).unwrap();
+    assert_eq!(reading.positions().unwrap(), positions);
+    same(&drain(&mut reading), &[(9, "h", true), (10, "4", false)]);
+}
+
+#[test]
+fn a_folder_whose_current_file_is_gone_or_another_one_says_what_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let shown = folder.path().display().to_string();
+    let open = || Folder::open(folder.path(), Format::Csv, Follow::Yes).unwrap();
+    fs::write(at("1.csv"), "h\n1\n").unwrap();
+    let mut reading = open();
+    drain(&mut reading);
+    let positions = reading.positions().unwrap();
+    fs::remove_file(at("1.csv")).unwrap();
+    fs::write(at("2.csv"), "h\n2\n").unwrap();
+    let refused = open().seek(&positions).unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        format!(
+            "source \"{shown}\": \"1.csv\" is gone, and was read up to line 2: whatever followed in it is lost; put it back, or name the folder \"{shown}/?lost=skip\" to go on with files with later names"
+        )
+    );
+    let mut skipping = open().lost(Lost::Skip);
+    skipping.seek(&positions).unwrap();
+    same(&drain(&mut skipping), &[(3, "h", true), (4, "2", false)]);
+    fs::write(at("1.csv"), "H\n1\nnew\n").unwrap();
+    let refused = open().seek(&positions).unwrap_err().to_string();
+    assert!(
+        refused.contains("\"1.csv\" is another file than the one that was read up to line 2, byte 4: the checksum of its first 4 bytes is "),
+        "{refused}"
+    );
+    let mut skipping = open().lost(Lost::Skip);
+    skipping.seek(&positions).unwrap();
+    let wanted = [
+        (3, "H", true),
+        (4, "1", false),
+        (5, "new", false),
+        (6, "h", true),
+        (7, "2", false),
+    ];
+    same(&drain(&mut skipping), &wanted);
+}
+
+#[test]
+fn a_followed_folder_in_which_nothing_is_yet_goes_on_with_what_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Folder::open(folder.path(), Format::Json, Follow::Yes).unwrap();
+    let mut reading = open();
+    same(&drain(&mut reading), &[]);
+    let positions = reading.positions().unwrap();
+    fs::write(folder.path().join("1.ndjson"), "1\n2").unwrap();
+    let mut reading = open();
+    reading.seek(&positions).unwrap();
+    same(&drain(&mut reading), &[(1, "1", true)]);
+    let positions = reading.positions().unwrap();
+    // The last file is followed on, also by somebody else.
+    fs::write(folder.path().join("1.ndjson"), "1\n2\n3\n").unwrap();
+    let mut reading = open();
+    reading.seek(&positions).unwrap();
+    same(&drain(&mut reading), &[(2, "2", false), (3, "3", false)]);
 }

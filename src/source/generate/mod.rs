@@ -4,6 +4,9 @@
 //! The events of a workload are numbered; partition p of n has the events p, p + n, p + 2n, …, so that all partitions together hold the
 //! same events however many there are. Times lie a millisecond apart from a fixed day on, or are those of the wall clock.
 //!
+//! Since an event is made of nothing but its number, a run can go on behind any of them without making those before: only prices have to be walked along, and
+//! only lines that are put off at that moment are written again. With the wall clock numbers go on, too, and their times are those of the run that goes on.
+//!
 //! ```
 //! use leitmotif::source::generate::{EPOCH_MS, Kind, Lines};
 //!
@@ -14,6 +17,7 @@
 
 mod cards;
 mod digits;
+mod place;
 mod random;
 mod sensors;
 mod shuffle;
@@ -27,8 +31,10 @@ pub use random::Random;
 pub use shuffle::Shuffle;
 pub use workload::{Clock, Kind, Workload};
 
-use super::{Error, Extent, Polled, Progress, Record, Source};
+use super::place::of_partition;
+use super::{Error, Extent, Polled, Progress, Record, Source, SourcePosition};
 use crate::time::Timestamp;
+use place::Place;
 use stock::Market;
 
 /// Time of the first event: 2023-11-14T22:13:20Z, in milliseconds.
@@ -92,6 +98,8 @@ pub struct Generator {
     workload: Workload,
     partitions: Vec<Partition>,
     start: Start,
+    /// The number of the event that is due first.
+    first: u64,
     /// The event being written.
     line: Vec<u8>,
 }
@@ -115,7 +123,8 @@ struct Partition {
 
 /// Which events are to be made now, and what time they have.
 struct Due {
-    /// Events before this number are.
+    /// The event that was due at the start, and the first one that is not yet.
+    first: u64,
     end: u64,
     /// Unix time in milliseconds, and that of the start.
     now_ms: u64,
@@ -136,6 +145,7 @@ impl Generator {
                 .map(|number| Partition::new(workload, number))
                 .collect(),
             start: start.clone(),
+            first: 0,
             line: Vec::with_capacity(256),
         };
         (0..readers).map(reader).collect()
@@ -148,10 +158,12 @@ impl Generator {
         let elapsed = start.elapsed();
         let end = self.workload.rate.map_or(all, |rate| {
             let due = elapsed.as_nanos() * u128::from(rate) / 1_000_000_000;
+            let due = u64::try_from(due).unwrap_or(u64::MAX);
             // The first one at once.
-            all.min(u64::try_from(due).unwrap_or(u64::MAX).saturating_add(1))
+            all.min(due.saturating_add(self.first).saturating_add(1))
         });
         Due {
+            first: self.first,
             end,
             now_ms: start_ms + elapsed.as_millis() as u64,
             start_ms,
@@ -164,21 +176,86 @@ fn unix_ms() -> u64 {
     since.map_or(0, |since| since.as_millis() as u64)
 }
 
+/// The events of a partition: every so many from the first on.
+#[derive(Clone, Copy, Debug)]
+struct Share {
+    first: u64,
+    step: u64,
+    count: u64,
+}
+
+impl Share {
+    fn of(workload: &Workload, partition: u32) -> Share {
+        let (first, step) = (u64::from(partition), u64::from(workload.partitions));
+        let all = workload.events.unwrap_or(u64::MAX);
+        Share {
+            first,
+            step,
+            count: all.saturating_sub(first).div_ceil(step),
+        }
+    }
+
+    /// The number of the event that follows after so many steps; `None` when none can have been made there.
+    fn next(self, steps: u64) -> Option<u64> {
+        let made = steps.min(self.count);
+        let next = self.step.checked_mul(made)?.checked_add(self.first)?;
+        i64::try_from(next).ok().map(|_| next)
+    }
+}
+
+/// By how many steps an event of a partition is put off at most. Events of one partition are further apart when there are more of them. The wall clock cannot be
+/// put off: there, times go back.
+fn spread(workload: &Workload) -> u64 {
+    match workload.clock {
+        Clock::Fixed => workload.disorder_ms / u64::from(workload.partitions),
+        Clock::Now => 0,
+    }
+}
+
 impl Partition {
     fn new(workload: &Workload, number: u32) -> Partition {
         let mut lines = Lines::new(workload.kind, workload.keys, workload.seed);
         lines.skip(0..u64::from(number));
-        // Events of one partition are further apart when there are more of them. The wall clock cannot be put off: there, times go back.
-        let spread = workload.disorder_ms / u64::from(workload.partitions);
+        let spread = spread(workload);
         let random = Random::of(workload.seed, u64::MAX - u64::from(number));
-        let shuffled = spread > 0 && workload.clock == Clock::Fixed;
         Partition {
             number,
             lines,
-            shuffle: shuffled.then(|| Shuffle::new(spread, random)),
+            shuffle: (spread > 0).then(|| Shuffle::new(spread, random)),
             next: u64::from(number),
             given: 0,
         }
+    }
+
+    /// How many steps it has made: one for each event, and without any once they are all made, as long as some are put off.
+    fn steps(&self) -> u64 {
+        self.shuffle.as_ref().map_or(self.given, Shuffle::steps)
+    }
+
+    /// Goes on as if so many steps had been made, after which the record with this offset follows. `None` if those two don't belong together.
+    fn go_to(&mut self, workload: &Workload, steps: u64, offset: u64) -> Option<()> {
+        let share = Share::of(workload, self.number);
+        let (made, next) = (steps.min(share.count), share.next(steps)?);
+        let (given, spread) = (offset.checked_sub(1)?, spread(workload));
+        if given > made || made - given > spread + 1 || steps - made > spread + 1 {
+            return None;
+        }
+        let (mut at, lines) = (self.next, &mut self.lines);
+        if let Some(shuffle) = &mut self.shuffle {
+            shuffle.go_to(steps, made, &mut |step, line| {
+                let number = share.first + step * share.step;
+                lines.skip(at..number);
+                lines.write(number, EPOCH_MS + number, line);
+                at = number + 1;
+            });
+        }
+        let waiting = self.shuffle.as_ref().map_or(0, Shuffle::waiting);
+        if made - waiting != given {
+            return None;
+        }
+        lines.skip(at..next);
+        (self.next, self.given) = (next, given);
+        Some(())
     }
 
     /// Makes some of the events that are due.
@@ -248,7 +325,8 @@ impl Due {
         }
         // When it was due, not when it was made: who measures delays must see those of a generator that could not keep up.
         let made_ms = workload.rate.map_or(self.now_ms, |rate| {
-            let after = u128::from(number) * 1_000 / u128::from(rate);
+            let since = number.saturating_sub(self.first);
+            let after = u128::from(since) * 1_000 / u128::from(rate);
             self.start_ms + after as u64
         });
         let back_ms = match workload.disorder_ms {
@@ -291,6 +369,41 @@ impl Source for Generator {
 
     fn progress(&self) -> Option<Progress> {
         None
+    }
+
+    fn positions(&self) -> Option<Vec<(u32, SourcePosition)>> {
+        let partitions = self.partitions.iter();
+        let position = |partition: &Partition| {
+            let place = Place {
+                workload: &self.workload,
+                steps: partition.steps(),
+            };
+            (partition.number, place.position(partition.given + 1))
+        };
+        Some(partitions.map(position).collect())
+    }
+
+    fn seek(&mut self, positions: &[(u32, SourcePosition)]) -> Result<(), Error> {
+        let workload = &self.workload;
+        let mut first = u64::MAX;
+        // Also those of other readers: all of them begin with the same event.
+        for number in 0..workload.partitions {
+            let steps = match of_partition(positions, number) {
+                Some(position) => Place::read(workload, position)?.steps,
+                None => 0,
+            };
+            let next = Share::of(workload, number).next(steps);
+            first = first.min(next.ok_or_else(|| place::damaged(workload))?);
+        }
+        self.first = first;
+        for partition in &mut self.partitions {
+            if let Some(position) = of_partition(positions, partition.number) {
+                let steps = Place::read(workload, position)?.steps;
+                let went = partition.go_to(workload, steps, position.offset);
+                went.ok_or_else(|| place::damaged(workload))?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -59,6 +59,36 @@ impl Shuffle {
         self.now += 1;
     }
 
+    /// How many steps were made.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.now
+    }
+
+    /// How many lines wait.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.waiting
+    }
+
+    /// Goes to a step, as if a line had been pushed in each of the first `made` ones. Only lines that wait then are written, in their order; `write` gets the
+    /// number of each. Costs as many steps as a line may be put off, however many there were. Of use before the first step.
+    pub fn go_to(&mut self, steps: u64, made: u64, write: &mut dyn FnMut(u64, &mut Vec<u8>)) {
+        let len = self.ring.len() as u64;
+        let first = steps.saturating_sub(len - 1).min(made);
+        self.random.pass(first);
+        for number in first..made {
+            let due = number + self.random.below(len);
+            if due >= steps {
+                let mut line = Vec::new();
+                write(number, &mut line);
+                self.ring[(due % len) as usize].push(line);
+                self.waiting += 1;
+            }
+        }
+        self.now = steps;
+    }
+
     /// True when no line waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -41,9 +41,11 @@ impl Market {
         line.push(b'}');
     }
 
-    /// Makes the next trade without writing it: it belongs to another partition.
-    pub fn skip(&mut self, random: Random) {
-        self.trade(random);
+    /// Makes the next trade without writing it: it belongs to another partition, or was given out by another process.
+    pub fn skip(&mut self, mut random: Random) {
+        let symbol = random.below(self.cents.len() as u64);
+        random.pass(1);
+        self.walk(symbol, &mut random);
     }
 
     fn trade(&mut self, mut random: Random) -> Trade {
@@ -53,13 +55,18 @@ impl Market {
         } else {
             b"sell"
         };
-        let cents = &mut self.cents[symbol as usize];
-        *cents = (*cents + random.below(11)).saturating_sub(5).max(100);
         Trade {
             symbol,
             kind,
-            cents: *cents,
+            cents: self.walk(symbol, &mut random),
             volume: random.between(1, 1_001),
         }
+    }
+
+    /// Moves a price.
+    fn walk(&mut self, symbol: u64, random: &mut Random) -> u64 {
+        let cents = &mut self.cents[symbol as usize];
+        *cents = (*cents + random.below(11)).saturating_sub(5).max(100);
+        *cents
     }
 }

@@ -174,3 +174,110 @@ fn what_cannot_be_made_is_refused_with_the_way_out() {
         "keys=2_000_000 is no number from 1 to 1000000"
     );
 }
+
+#[test]
+fn a_rate_goes_on_from_where_it_was_left() {
+    let workload = Workload::parse("cards?rate=1000&partitions=2&time=now").unwrap();
+    let mut left = Generator::readers(&workload, 1).remove(0);
+    let began = Instant::now();
+    let mut count = 0;
+    while count < 100 {
+        left.poll(&mut |_| count += 1).unwrap();
+    }
+    let positions = left.positions().unwrap();
+    // What was due while nobody made any is not made up for: that would be a flood.
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    assert!(began.elapsed().as_millis() > 190);
+    let before = unix_ms();
+    let mut readers = Generator::readers(&workload, 2);
+    let mut offsets = [Vec::new(), Vec::new()];
+    for reader in &mut readers {
+        reader.seek(&positions).unwrap();
+    }
+    for _ in 0..100 {
+        for reader in &mut readers {
+            reader
+                .poll(&mut |record| {
+                    offsets[record.partition as usize].push(record.offset);
+                    let time = time_of(record.bytes);
+                    assert!(time >= before && time <= unix_ms() + 1, "{time} {before}");
+                })
+                .unwrap();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let given: Vec<u64> = positions
+        .iter()
+        .map(|(_, position)| position.offset)
+        .collect();
+    for (offsets, first) in offsets.iter().zip(given) {
+        assert!(offsets.iter().copied().eq((first..).take(offsets.len())));
+        // Half of those that are due in a tenth of a second, or more.
+        assert!(offsets.len() > 20, "{}", offsets.len());
+    }
+}
+
+#[test]
+fn other_events_do_not_go_on_and_damaged_places_are_refused() {
+    let open = |text: &str| {
+        let workload = Workload::parse(text).unwrap();
+        Generator::readers(&workload, 1).remove(0)
+    };
+    let mut left = open("stock?events=2000&disorder=10ms");
+    left.poll(&mut |_| {}).unwrap();
+    let positions = left.positions().unwrap();
+    assert_eq!(
+        open("stock?events=2000&disorder=10ms&rate=5").seek(&positions),
+        Ok(())
+    );
+    let refused = |text: &str| open(text).seek(&positions).unwrap_err().to_string();
+    assert_eq!(
+        refused("cards?seed=2&disorder=10ms"),
+        "source \"generate:cards?seed=2&disorder=10ms\" was made up with stock keys=10 seed=1 events=2000 when the state was written, and these events do not follow on those; write it as it was, or give the source another name to begin anew"
+    );
+    assert!(refused("stock?time=now").contains("with events=2000 disorder=10ms time=fixed when"));
+    let whole = &positions[0].1;
+    let damaged = |position: SourcePosition| {
+        let mut source = open("stock?events=2000&disorder=10ms");
+        source.seek(&[(0, position)]).unwrap_err().to_string()
+    };
+    for length in 0..whole.place.len() {
+        let place = whole.place[..length].to_vec();
+        let error = damaged(SourcePosition { place, ..*whole });
+        assert!(
+            error.contains("is damaged") || error.contains("made up with"),
+            "{error}"
+        );
+    }
+    for offset in [0, 1, whole.offset - 1, whole.offset + 1, u64::MAX] {
+        let place = whole.place.clone();
+        let error = damaged(SourcePosition { offset, place });
+        assert!(error.contains("no event is there"), "{error}");
+    }
+    // As many steps as there can be.
+    let mut place = whole.place.clone();
+    place.truncate(place.len() - 2);
+    place.extend([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]);
+    assert!(damaged(SourcePosition { place, ..*whole }).contains("no event is there"));
+}
+
+#[test]
+fn the_bytes_of_a_place_are_these() {
+    let workload =
+        Workload::parse("sensors?keys=300&seed=7&partitions=2&rate=9&disorder=1s").unwrap();
+    let mut reader = Generator::readers(&workload, 2).remove(1);
+    reader.poll(&mut |_| {}).unwrap();
+    let positions = reader.positions().unwrap();
+    let no_end = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
+    let wanted = [&[1, 3, 2, 0xac, 2, 7][..], &no_end, &[2, 0xe8, 7, 0, 0]].concat();
+    assert_eq!(
+        positions,
+        [(
+            1,
+            SourcePosition {
+                offset: 1,
+                place: wanted
+            }
+        )]
+    );
+}

@@ -1,11 +1,13 @@
 //! Records that are posted: `POST` with one JSON object per line. One partition; cannot be read again.
 //!
 //! Lines go into a bounded queue. When the engine falls behind, the queue is full and requests wait: the client's connection stalls, and
-//! nothing is dropped. A request is answered when its last line has found room, so what was answered 202 is in memory, not yet in a match.
+//! nothing is dropped. A request is answered when its last line has found room, so what was answered 202 is in memory, not yet in a match. One with
+//! `?ack=commit` is answered when an epoch with its records is committed: then no crash takes them away.
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::body::HttpBody as _;
 use axum::http::{HeaderValue, Method, StatusCode, header};
@@ -14,10 +16,12 @@ use std::io::Write as _;
 use tokio::sync::mpsc::{self, error::TryRecvError};
 
 use super::Address;
+use super::commit::{Ack, Commits, Desk, NoAck, Reserved, Waiting};
+use crate::epoch::Epoch;
 use crate::event::formats::RECORD_BYTES_MAX;
 use crate::event::formats::split::trim_end;
 use crate::http::{self, Listener, Mounted, Request, Response, Taken};
-use crate::source::{Error, Extent, Polled, Progress, Record, Source};
+use crate::source::{Error, Extent, Polled, Progress, Record, Source, SourcePosition};
 use crate::time::Timestamp;
 
 /// How many pieces of bodies wait; each holds as much as was received at once, and at most one record more.
@@ -28,6 +32,17 @@ const BATCH: usize = 1_024;
 
 /// How much of a packed body is unpacked at once: so much may become a thousand times as much.
 const PACKED_BYTES: usize = 1_024;
+
+/// How long a source that ends lets requests be answered that wait; those in the midst of their body may take longer than that.
+const LEAVE: Duration = Duration::from_millis(200);
+
+/// What waits in the queue.
+#[derive(Debug)]
+enum Item {
+    Lines(Piece),
+    /// Of a request whose lines are all before it.
+    Ack(Ack),
+}
 
 /// Lines that arrived together.
 #[derive(Debug, Default)]
@@ -41,12 +56,19 @@ struct Piece {
 pub struct HttpPush {
     /// Kept before the queue, so that requests are refused before it is gone.
     mounted: Mounted,
-    queue: mpsc::Receiver<Piece>,
+    queue: mpsc::Receiver<Item>,
     piece: Piece,
     /// How much of the piece was given out.
     taken: usize,
     given: u64,
+    waiting: Waiting,
+    /// Kept last: it waits for answers that say why there is no other.
+    _leaving: Leaving,
 }
+
+/// Held by every request of a source; dropped by the source, it gives the others a moment.
+#[derive(Debug)]
+struct Leaving(Arc<()>);
 
 impl HttpPush {
     /// Begins to listen. Sources of one address and different paths share it.
@@ -62,8 +84,18 @@ impl HttpPush {
         let at = address.resolve().map_err(failed)?;
         let listener = Listener::at(at).map_err(failed)?;
         let (sender, queue) = mpsc::channel(PIECES);
-        let answering =
-            Arc::new(move |request| -> http::Answer { Box::pin(receive(request, sender.clone())) });
+        let (desk, waiting) = Desk::new();
+        let here = Arc::new(());
+        let leaving = Leaving(Arc::clone(&here));
+        let answering = Arc::new(move |request| -> http::Answer {
+            let (receiving, here) = (Receiving::new(sender.clone()), Arc::clone(&here));
+            let answer = receive(request, receiving, desk.clone());
+            Box::pin(async move {
+                let response = answer.await;
+                drop(here);
+                response
+            })
+        });
         let mounted = listener.mount(&address.path, answering).map_err(|Taken| {
             Error(format!(
                 "source \"{address}\": another source has this path; name another one"
@@ -75,7 +107,23 @@ impl HttpPush {
             piece: Piece::default(),
             taken: 0,
             given: 0,
+            waiting,
+            _leaving: leaving,
         })
+    }
+
+    /// Fetches the next lines; false when there are none. Requests whose lines were all given out wait for an epoch from now on.
+    fn fetch(&mut self) -> bool {
+        loop {
+            match self.queue.try_recv() {
+                Ok(Item::Lines(piece)) => {
+                    (self.piece, self.taken) = (piece, 0);
+                    return true;
+                }
+                Ok(Item::Ack(ack)) => self.waiting.add(ack),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return false,
+            }
+        }
     }
 
     /// The address that is listened at, with the port that the system chose.
@@ -87,13 +135,11 @@ impl HttpPush {
 
 impl Source for HttpPush {
     fn poll(&mut self, take: &mut dyn FnMut(Record<'_>)) -> Result<Polled, Error> {
-        if self.taken == self.piece.bytes.len() {
-            match self.queue.try_recv() {
-                Ok(piece) => (self.piece, self.taken) = (piece, 0),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => {
-                    return Ok(Polled::Waiting);
-                }
-            }
+        if !self.waiting.is_known() {
+            self.waiting.tell(Commits::Never);
+        }
+        if self.taken == self.piece.bytes.len() && !self.fetch() {
+            return Ok(Polled::Waiting);
         }
         for _ in 0..BATCH {
             let rest = &self.piece.bytes[self.taken..];
@@ -114,6 +160,9 @@ impl Source for HttpPush {
                 });
             }
         }
+        if self.taken == self.piece.bytes.len() {
+            self.fetch();
+        }
         Ok(Polled::More)
     }
 
@@ -128,41 +177,140 @@ impl Source for HttpPush {
     fn progress(&self) -> Option<Progress> {
         None
     }
+
+    /// None: what was posted is gone. But what was handed out until now belongs to the epoch that ends here.
+    fn positions(&self) -> Option<Vec<(u32, SourcePosition)>> {
+        self.waiting.barrier();
+        None
+    }
+
+    /// There is nowhere to go on; but a run that asks for it keeps state, and commits.
+    fn seek(&mut self, _: &[(u32, SourcePosition)]) -> Result<(), Error> {
+        self.waiting.tell(Commits::Yes);
+        Ok(())
+    }
+
+    fn committed(&mut self, epoch: Epoch) -> Result<(), Error> {
+        self.waiting.committed(epoch);
+        Ok(())
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        let began = Instant::now();
+        while Arc::strong_count(&self.0) > 1 && began.elapsed() < LEAVE {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
 }
 
 /// A request that cannot be taken, or not to its end.
 #[derive(Debug, PartialEq, Eq)]
 struct Refused(StatusCode, String);
 
+/// When a request is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AckAt {
+    /// When its records are in memory.
+    Memory,
+    /// When an epoch with them is committed.
+    Commit,
+}
+
 /// A body on its way to the queue.
 struct Receiving {
-    queue: mpsc::Sender<Piece>,
+    queue: mpsc::Sender<Item>,
     /// The beginning of a line.
     rest: Vec<u8>,
     accepted: u64,
 }
 
-async fn receive(request: Request, queue: mpsc::Sender<Piece>) -> Response {
-    let mut receiving = Receiving {
-        queue,
-        rest: Vec::new(),
-        accepted: 0,
+async fn receive(request: Request, mut receiving: Receiving, desk: Desk) -> Response {
+    let place = request.extensions().get::<http::Place>().cloned();
+    let reserved = match asked(&request) {
+        Ok(AckAt::Memory) => Ok(None),
+        Ok(AckAt::Commit) => reserve(&desk).await.map(Some),
+        Err(refused) => Err(refused),
+    };
+    let reserved = match reserved {
+        Ok(reserved) => reserved,
+        Err(refused) => return answer(0, None, Err(refused)),
     };
     let received = receiving.request(request).await;
-    answer(receiving.accepted, received)
+    let Some(reserved) = reserved else {
+        return answer(receiving.accepted, None, received);
+    };
+    // All that it held has been handed on.
+    if let Some(place) = place {
+        place.leave();
+    }
+    match committed(&receiving.queue, reserved).await {
+        Some(epoch) => answer(receiving.accepted, Some(epoch), received),
+        None => {
+            let what =
+                "the run ended before an epoch with these records was committed; send them again";
+            let refused = Refused(StatusCode::SERVICE_UNAVAILABLE, what.to_owned());
+            answer(0, None, Err(refused))
+        }
+    }
 }
 
-/// What became of a request: how many records are in the queue, whatever went wrong after them.
-fn answer(accepted: u64, received: Result<(), Refused>) -> Response {
-    let (status, body) = match received {
-        Ok(()) => (
-            StatusCode::ACCEPTED,
-            serde_json::json!({ "accepted": accepted }),
+/// What a request asks for. Parts of the query that are not known are for others on the way.
+fn asked(request: &Request) -> Result<AckAt, Refused> {
+    if request.method() != Method::POST {
+        let what = "post one JSON object per line".to_owned();
+        return Err(Refused(StatusCode::METHOD_NOT_ALLOWED, what));
+    }
+    let mut ack = AckAt::Memory;
+    for part in request.uri().query().unwrap_or_default().split('&') {
+        match part.split_once('=').unwrap_or((part, "")) {
+            ("ack", "commit") => ack = AckAt::Commit,
+            ("ack", other) => {
+                let what = format!("ack={other} is not known; write ack=commit, or leave it away");
+                return Err(Refused(StatusCode::BAD_REQUEST, what));
+            }
+            _ => {}
+        }
+    }
+    Ok(ack)
+}
+
+/// A place for a request that wants to wait.
+async fn reserve(desk: &Desk) -> Result<Reserved, Refused> {
+    desk.reserve().await.map_err(|none| match none {
+        NoAck::Never => Refused(
+            StatusCode::BAD_REQUEST,
+            "ack=commit: this run keeps no state, so nothing is ever committed; start it with state, or post without ack=commit".to_owned(),
         ),
-        Err(Refused(status, error)) => (
-            status,
-            serde_json::json!({ "accepted": accepted, "error": error }),
+        NoAck::TooMany => Refused(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many requests wait for an epoch to be committed; send more records with each".to_owned(),
         ),
+        NoAck::Stopping => Refused(StatusCode::SERVICE_UNAVAILABLE, "stopping".to_owned()),
+    })
+}
+
+/// Waits until all that is in the queue is committed; `None` when it never will be.
+async fn committed(queue: &mpsc::Sender<Item>, reserved: Reserved) -> Option<Epoch> {
+    let (ack, told) = reserved.ack();
+    queue.send(Item::Ack(ack)).await.ok()?;
+    told.await.ok()
+}
+
+/// What became of a request: how many records are in the queue, or in an epoch, whatever went wrong after them.
+fn answer(accepted: u64, epoch: Option<Epoch>, received: Result<(), Refused>) -> Response {
+    let mut body = serde_json::json!({ "accepted": accepted });
+    if let Some(Epoch(epoch)) = epoch {
+        body["epoch"] = epoch.into();
+    }
+    let status = match received {
+        Ok(()) if epoch.is_some() => StatusCode::OK,
+        Ok(()) => StatusCode::ACCEPTED,
+        Err(Refused(status, error)) => {
+            body["error"] = error.into();
+            status
+        }
     };
     let mut response = Response::new(format!("{body}\n").into());
     *response.status_mut() = status;
@@ -184,12 +332,16 @@ fn answer(accepted: u64, received: Result<(), Refused>) -> Response {
 }
 
 impl Receiving {
+    fn new(queue: mpsc::Sender<Item>) -> Receiving {
+        Receiving {
+            queue,
+            rest: Vec::new(),
+            accepted: 0,
+        }
+    }
+
     async fn request(&mut self, request: Request) -> Result<(), Refused> {
         let (head, mut body) = request.into_parts();
-        if head.method != Method::POST {
-            let what = "post one JSON object per line".to_owned();
-            return Err(Refused(StatusCode::METHOD_NOT_ALLOWED, what));
-        }
         let packing = head.headers.get(header::CONTENT_ENCODING);
         let mut unpacking = match packing.map(HeaderValue::as_bytes) {
             None | Some(b"identity") => None,
@@ -273,7 +425,7 @@ impl Receiving {
                 bytes,
                 arrived: arrived.map(Timestamp),
             };
-            if self.queue.send(piece).await.is_err() {
+            if self.queue.send(Item::Lines(piece)).await.is_err() {
                 let what = "stopping".to_owned();
                 return Err(Refused(StatusCode::SERVICE_UNAVAILABLE, what));
             }
@@ -467,6 +619,177 @@ mod tests {
             head.starts_with("http/1.1 503") && head.contains("retry-after: 1"),
             "{head}"
         );
+    }
+
+    /// One that belongs to a run with state.
+    fn durable(path: &str) -> HttpPush {
+        let mut push = open(path, 0);
+        push.seek(&[]).expect("never fails");
+        push
+    }
+
+    fn posting(at: SocketAddr, path: &str, body: &str) -> thread::JoinHandle<(u16, String)> {
+        let (path, body) = (path.to_owned(), body.to_owned());
+        thread::spawn(move || post(at, &path, body.as_bytes()))
+    }
+
+    /// Polls until so many records were handed out, and a little longer.
+    #[track_caller]
+    fn hand_out(push: &mut HttpPush, count: usize) {
+        let (mut seen, mut quiet, began) = (0, 0, Instant::now());
+        while quiet < 30 {
+            seen += records(push).len();
+            quiet = if seen == count { quiet + 1 } else { 0 };
+            assert!(
+                seen <= count && began.elapsed() < Duration::from_secs(20),
+                "{seen}"
+            );
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn a_request_is_answered_when_an_epoch_with_its_records_is_committed() {
+        let mut push = durable("/events");
+        let at = push.address();
+        let first = posting(at, "/events?ack=commit&team=7", "{\"a\":1}\n{\"a\":2}");
+        hand_out(&mut push, 2);
+        assert!(!first.is_finished());
+        assert_eq!(push.positions(), None);
+        // Handed out behind the barrier: the next epoch has it.
+        let second = posting(at, "/events?ack=commit", "{\"a\":3}\n");
+        hand_out(&mut push, 1);
+        assert!(!first.is_finished());
+        push.committed(Epoch(7)).unwrap();
+        let committed = |n, epoch| (200, format!("{{\"accepted\":{n},\"epoch\":{epoch}}}"));
+        assert_eq!(first.join().unwrap(), committed(2, 7));
+        // An epoch that was given up is not committed; the next one has its records, too.
+        assert_eq!(push.positions(), None);
+        thread::sleep(Duration::from_millis(30));
+        assert!(!second.is_finished());
+        let third = posting(at, "/events?ack=commit", "{\"a\":4}");
+        hand_out(&mut push, 1);
+        assert_eq!(push.positions(), None);
+        push.committed(Epoch(9)).unwrap();
+        assert_eq!(second.join().unwrap(), committed(1, 9));
+        assert_eq!(third.join().unwrap(), committed(1, 9));
+        // One without records waits for all that was posted before it.
+        assert_eq!(post(at, "/events", b"{\"a\":5}").0, 202);
+        let all = posting(at, "/events?ack=commit", "");
+        hand_out(&mut push, 1);
+        push.positions();
+        push.committed(Epoch(10)).unwrap();
+        assert_eq!(all.join().unwrap(), committed(0, 10));
+    }
+
+    #[test]
+    fn lines_before_one_that_is_refused_are_committed_when_that_is_answered() {
+        let mut push = durable("/events");
+        let at = push.address();
+        let large = format!("{{}}\n{}\n", "x".repeat(RECORD_BYTES_MAX + 2));
+        let posted = posting(at, "/events?ack=commit", &large);
+        hand_out(&mut push, 1);
+        assert!(!posted.is_finished());
+        push.positions();
+        push.committed(Epoch(1)).unwrap();
+        let (status, body) = posted.join().unwrap();
+        assert!(
+            status == 413 && body.starts_with("{\"accepted\":1,\"epoch\":1,\"error\":"),
+            "{status} {body}"
+        );
+    }
+
+    #[test]
+    fn without_state_a_request_for_a_commit_is_refused_at_once() {
+        let mut push = open("/events", 0);
+        let at = push.address();
+        // It is not known yet.
+        let early = posting(at, "/events?ack=commit", "{}");
+        thread::sleep(Duration::from_millis(100));
+        assert!(!early.is_finished());
+        assert_eq!(records(&mut push), []);
+        let refused = "{\"accepted\":0,\"error\":\"ack=commit: this run keeps no state, so nothing is ever committed; start it with state, or post without ack=commit\"}";
+        assert_eq!(early.join().unwrap(), (400, refused.to_owned()));
+        assert_eq!(
+            post(at, "/events?ack=commit", b"{}"),
+            (400, refused.to_owned())
+        );
+        assert_eq!(records(&mut push), []);
+        let (status, body) = post(at, "/events?ack=disk", b"{}");
+        assert!(
+            status == 400
+                && body.contains("ack=disk is not known; write ack=commit, or leave it away"),
+            "{body}"
+        );
+        assert_eq!(post(at, "/events?token=1", b"{}").0, 202);
+    }
+
+    #[test]
+    fn a_request_that_waits_for_a_commit_is_told_when_the_run_ends() {
+        let mut push = durable("/events");
+        let at = push.address();
+        let handed_out = posting(at, "/events?ack=commit", "{}");
+        hand_out(&mut push, 1);
+        push.positions();
+        let waiting = posting(at, "/events?ack=commit", "{}\n{}\n");
+        thread::sleep(Duration::from_millis(50));
+        drop(push);
+        let told = "{\"accepted\":0,\"error\":\"the run ended before an epoch with these records was committed; send them again\"}";
+        for posted in [handed_out, waiting] {
+            // Answered before the source is gone: a process that ends has nothing to say any more.
+            assert_eq!(posted.join().unwrap(), (503, told.to_owned()));
+        }
+        let unknown = open("/events", 0);
+        let posted = posting(unknown.address(), "/events?ack=commit", "{}");
+        thread::sleep(Duration::from_millis(50));
+        drop(unknown);
+        let (status, body) = posted.join().unwrap();
+        assert!(
+            status == 503 && body.contains("stopping"),
+            "{status} {body}"
+        );
+    }
+
+    #[test]
+    fn requests_that_wait_for_a_commit_keep_no_others_out_until_they_are_too_many() {
+        let mut push = durable("/events");
+        let at = push.address();
+        let waiting: Vec<_> = (0..256)
+            .map(|_| posting(at, "/events?ack=commit", "{}"))
+            .collect();
+        hand_out(&mut push, 256);
+        let (status, body) = post(at, "/events?ack=commit", b"{}");
+        assert!(
+            status == 503
+                && body.contains("\"accepted\":0")
+                && body.contains("send more records with each"),
+            "{status} {body}"
+        );
+        assert_eq!(post(at, "/events", b"{}").0, 202);
+        push.positions();
+        push.committed(Epoch(1)).unwrap();
+        for posted in waiting {
+            assert_eq!(posted.join().unwrap().0, 200);
+        }
+        // Clients that go away take no places with them.
+        let body = "POST /events?ack=commit HTTP/1.1\r\nhost: test\r\ncontent-length: 2\r\n\r\n{}";
+        for _ in 0..300 {
+            TcpStream::connect(at)
+                .unwrap()
+                .write_all(body.as_bytes())
+                .unwrap();
+        }
+        thread::sleep(Duration::from_millis(200));
+        while !records(&mut push).is_empty() {
+            thread::sleep(Duration::from_millis(20));
+        }
+        push.positions();
+        push.committed(Epoch(2)).unwrap();
+        let posted = posting(at, "/events?ack=commit", "{}");
+        hand_out(&mut push, 1);
+        push.positions();
+        push.committed(Epoch(3)).unwrap();
+        assert_eq!(posted.join().unwrap().0, 200);
     }
 
     #[test]

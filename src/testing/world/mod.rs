@@ -3,10 +3,12 @@
 //! Nothing here replaces a part of the engine. What differs from real threads is who takes the next turn: here a seed decides, so that an order in which things go
 //! wrong can be met again. Sources hand out a random part of what they have, sinks are slow at random, and time passes by itself.
 
+mod durable;
 mod script;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use durable::Crashing;
 pub use script::{Script, scripts};
 
 use super::choices::Choices;
@@ -90,9 +92,21 @@ pub fn run(plan: &Arc<Plan>, shards: Shards, scripts: Vec<Script>, delay: Span, 
             },
         }
     });
-    let parts = Parts::new(Arc::clone(plan), shards, sources.collect(), outputs, drains);
+    let parts = Parts::new(
+        Arc::clone(plan),
+        shards,
+        sources.collect(),
+        outputs,
+        drains,
+        None,
+    );
+    let parts = parts.expect("nothing is gone on from");
     let watch = parts.watch.clone();
-    World::new(parts, seed).run();
+    let world = World::new(parts, seed).expect("nothing is gone on from");
+    assert!(
+        world.run_or_fail(),
+        "scripts can be read, and memory takes rows"
+    );
     let account = watch.account();
     account.assert_conserved();
     let mut rejected: Vec<String> = side.text().lines().map(str::to_owned).collect();
@@ -108,41 +122,54 @@ struct World {
     workers: Vec<Option<crate::engine::Worker>>,
     collector: Option<crate::engine::Collector>,
     pumps: Vec<Option<crate::engine::Pump>>,
+    writers: Vec<Option<crate::engine::Writer>>,
+    coordination: Option<crate::engine::Coordination>,
     watch: Watch,
     choices: Choices,
     now: Now,
 }
 
 impl World {
-    fn new(parts: Parts, seed: u64) -> World {
-        World {
-            workers: (parts.workers.into_iter())
-                .map(|setup| Some(setup.build()))
-                .collect(),
+    /// `None` when what was left behind cannot be gone on from.
+    fn new(parts: Parts, seed: u64) -> Option<World> {
+        let workers = parts
+            .workers
+            .into_iter()
+            .map(|setup| Some(setup.build().ok()));
+        let workers: Option<Vec<_>> = workers.flatten().map(|built| built.map(Some)).collect();
+        Some(World {
+            workers: workers?,
             collector: parts.collector,
             pumps: parts.pumps.into_iter().map(Some).collect(),
+            writers: parts.writers.into_iter().map(Some).collect(),
+            coordination: parts.coordination,
             watch: parts.watch,
             choices: Choices::from_seed(seed),
             now: Now {
                 wall: Timestamp(0),
                 micros: 0,
             },
-        }
+        })
     }
 
-    /// Gives turns until every part has ended.
-    fn run(mut self) {
+    /// Gives turns until every part has ended; false as soon as one fails.
+    ///
+    /// # Panics
+    /// When nothing moves any more.
+    fn run_or_fail(mut self) -> bool {
         for _ in 0..TURNS_MAX {
             if self.has_ended() {
-                return;
+                return true;
             }
             self.now.micros += self.choices.below(200) as u64;
-            let parts = self.workers.len() + 1 + self.pumps.len();
+            let parts = self.workers.len() + 2 + self.pumps.len() + self.writers.len();
             // Some part is favoured for a while, so that others fall behind.
             let part = self.choices.below(parts.min(256));
             let times = 1 + self.choices.below(4);
             for _ in 0..times {
-                self.turn(part);
+                if self.turn(part).is_none() {
+                    return false;
+                }
             }
         }
         panic!("nothing moves any more");
@@ -151,32 +178,44 @@ impl World {
     fn has_ended(&self) -> bool {
         self.workers.iter().all(Option::is_none)
             && self.collector.is_none()
+            && self.coordination.is_none()
             && self.pumps.iter().all(Option::is_none)
+            && self.writers.iter().all(Option::is_none)
     }
 
-    fn turn(&mut self, part: usize) {
+    /// `None` when the part has failed.
+    fn turn(&mut self, part: usize) -> Option<()> {
         let (now, order) = (self.now, self.watch.order());
         let workers = self.workers.len();
-        if let Some(place) = self.workers.get_mut(part) {
-            if let Some(worker) = place {
-                let turn = worker.turn(now, order).expect("scripts can be read");
-                if turn == Turn::Done {
-                    *place = None;
-                }
-            }
+        let pumps = workers + 2 + self.pumps.len();
+        if part < workers {
+            give(&mut self.workers[part], |worker| {
+                worker.turn(now, order).ok()
+            })
         } else if part == workers {
-            if let Some(collector) = &mut self.collector
-                && collector.turn().expect("memory takes rows") == Turn::Done
-            {
-                self.collector = None;
-            }
-        } else if let Some(place) = self.pumps.get_mut(part - workers - 1)
-            && let Some(pump) = place
-        {
-            let turn = pump.turn(None, || now.micros);
-            if turn.expect("memory takes rows") == Turn::Done {
-                *place = None;
-            }
+            give(&mut self.collector, |collector| collector.turn().ok())
+        } else if part == workers + 1 {
+            give(&mut self.coordination, |coordination| {
+                coordination.turn(None, || now.micros, || now.wall).ok()
+            })
+        } else if part < pumps {
+            give(&mut self.pumps[part - workers - 2], |pump| {
+                pump.turn(None, || now.micros).ok()
+            })
+        } else {
+            give(&mut self.writers[part - pumps], |writer| {
+                writer.turn(None).ok()
+            })
         }
     }
+}
+
+/// Gives a part a turn, unless it has ended.
+fn give<P>(place: &mut Option<P>, turn: impl FnOnce(&mut P) -> Option<Turn>) -> Option<()> {
+    if let Some(part) = place
+        && turn(part)? == Turn::Done
+    {
+        *place = None;
+    }
+    Some(())
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::event::{Event, Position, Value};
 use crate::lang::pattern::Program;
-use crate::source::{Error, Extent, Polled, Progress, Record, Source};
+use crate::source::{Error, Extent, Polled, Progress, Record, Source, SourcePosition};
 use crate::testing::choices::Choices;
 use crate::time::Span;
 
@@ -136,5 +136,24 @@ impl Source for Reader {
 
     fn progress(&self) -> Option<Progress> {
         None
+    }
+
+    fn positions(&self) -> Option<Vec<(u32, SourcePosition)>> {
+        let given = (0..).zip(&self.given);
+        let positions = given.map(|(partition, given)| {
+            let position = SourcePosition {
+                offset: *given as u64 + 1,
+                place: Vec::new(),
+            };
+            (partition, position)
+        });
+        Some(positions.collect())
+    }
+
+    fn seek(&mut self, positions: &[(u32, SourcePosition)]) -> Result<(), Error> {
+        for (partition, position) in positions {
+            self.given[*partition as usize] = position.offset as usize - 1;
+        }
+        Ok(())
     }
 }

@@ -1,0 +1,210 @@
+//! The state folder: which checkpoints it holds, and which of them counts.
+//!
+//! ```text
+//! state/
+//!   lock                        held by the run that uses it
+//!   epoch-00000041/             a checkpoint; the newest few are kept
+//!     manifest                  committed
+//!     shard-0/ …                files of the stores, shared by hard links
+//!   epoch-00000042/
+//!     manifest.prepared         durable, and not committed yet
+//!   live/shard-0/               the stores of the run that goes on; worth nothing without it
+//! ```
+//!
+//! The rename of `manifest.prepared` to `manifest` commits, unless somebody else [decides](super::CommitPoint).
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Error, Kind, Manifest};
+use crate::disk::SharedDisk;
+use crate::epoch::Epoch;
+
+const PREPARED: &str = "manifest.prepared";
+const COMMITTED: &str = "manifest";
+
+/// A state folder.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+    disk: SharedDisk,
+}
+
+/// A checkpoint that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its number, as its folder says.
+    pub epoch: Epoch,
+    /// Its folder.
+    pub path: PathBuf,
+    /// True if its manifest says that it is committed.
+    pub committed: bool,
+}
+
+impl Folder {
+    /// A state folder, which is made if it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn open(path: &Path, disk: SharedDisk) -> Result<Folder, Error> {
+        let folder = Folder {
+            path: path.to_owned(),
+            disk,
+        };
+        let made = folder.disk.make_folder(path);
+        made.map_err(|error| folder.failed("made", path, &error))?;
+        Ok(folder)
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The disk on which it lies.
+    #[must_use]
+    pub fn disk(&self) -> &SharedDisk {
+        &self.disk
+    }
+
+    /// The folder of a checkpoint.
+    #[must_use]
+    pub fn epoch_path(&self, epoch: Epoch) -> PathBuf {
+        self.path.join(format!("epoch-{:08}", epoch.0))
+    }
+
+    /// Where a shard's store lies in a checkpoint.
+    #[must_use]
+    pub fn store_path(checkpoint: &Path, shard: usize) -> PathBuf {
+        checkpoint.join(format!("shard-{shard}"))
+    }
+
+    /// Where a shard's store lies while the run goes on.
+    #[must_use]
+    pub fn live_path(&self, shard: usize) -> PathBuf {
+        self.path.join("live").join(format!("shard-{shard}"))
+    }
+
+    /// All checkpoints, the newest first; also such as are neither prepared nor committed.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn checkpoints(&self) -> Result<Vec<Found>, Error> {
+        let listed = self.disk.list(&self.path);
+        let names = listed.map_err(|error| self.failed("read", &self.path, &error))?;
+        let mut found = Vec::new();
+        for name in names {
+            let number = name.strip_prefix("epoch-");
+            let Some(number) = number.and_then(|number| number.parse().ok()) else {
+                continue;
+            };
+            let path = self.path.join(&name);
+            let held = self.disk.list(&path).unwrap_or_default();
+            found.push(Found {
+                epoch: Epoch(number),
+                committed: held.iter().any(|name| name == COMMITTED),
+                path,
+            });
+        }
+        found.sort_by_key(|found| std::cmp::Reverse(found.epoch));
+        Ok(found)
+    }
+
+    /// The manifest of a checkpoint, committed or only prepared.
+    ///
+    /// # Errors
+    /// When it is missing or damaged.
+    pub fn manifest(&self, checkpoint: &Path) -> Result<Manifest, Error> {
+        manifest(&self.disk, checkpoint)
+    }
+
+    /// Makes a checkpoint durable, whose stores are already: from now on it can be committed.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn prepare(&self, manifest: &Manifest) -> Result<(), Error> {
+        let folder = self.epoch_path(manifest.epoch);
+        let path = folder.join(PREPARED);
+        let written = self
+            .disk
+            .make_folder(&folder)
+            .and_then(|()| self.disk.write(&path, &manifest.encode()))
+            .and_then(|()| self.disk.sync(&path))
+            .and_then(|()| self.disk.sync(&folder))
+            .and_then(|()| self.disk.sync(&self.path));
+        written.map_err(|error| self.failed("written", &path, &error))
+    }
+
+    /// Commits a prepared checkpoint. Doing it again is fine.
+    ///
+    /// # Errors
+    /// When it is not prepared, or that cannot be written.
+    pub fn commit(&self, epoch: Epoch) -> Result<(), Error> {
+        let folder = self.epoch_path(epoch);
+        let (from, to) = (folder.join(PREPARED), folder.join(COMMITTED));
+        if self.disk.length(&to).is_ok() {
+            return Ok(());
+        }
+        let renamed = self.disk.rename(&from, &to);
+        let committed = renamed.and_then(|()| self.disk.sync(&folder));
+        committed.map_err(|error| self.failed("committed", &from, &error))
+    }
+
+    /// Removes checkpoints that will not be needed: but for `newest` all that are not committed, and of the committed ones all but the newest `keep`. Savepoints stay.
+    ///
+    /// # Errors
+    /// When the folder cannot be read. What cannot be removed is left, with a warning.
+    pub fn prune(&self, newest: Epoch, keep: usize) -> Result<(), Error> {
+        let mut kept = 0;
+        for found in self.checkpoints()? {
+            let of_use = found.epoch == newest || found.committed && found.epoch < newest;
+            if of_use {
+                let saved = || {
+                    self.manifest(&found.path)
+                        .is_ok_and(|manifest| manifest.kind == Kind::Savepoint)
+                };
+                if kept < keep {
+                    kept += 1;
+                    continue;
+                }
+                if saved() {
+                    continue;
+                }
+            }
+            if let Err(error) = self.remove(&found.path) {
+                tracing::warn!(folder = %found.path.display(), %error, "a checkpoint that is not needed any more cannot be removed");
+            }
+        }
+        Ok(())
+    }
+
+    /// First its claim to be a checkpoint, then the rest.
+    fn remove(&self, checkpoint: &Path) -> io::Result<()> {
+        self.disk.remove(&checkpoint.join(COMMITTED))?;
+        self.disk.remove(&checkpoint.join(PREPARED))?;
+        self.disk.remove(checkpoint)
+    }
+
+    /// Something in it could not be done.
+    pub(crate) fn failed(&self, doing: &str, path: &Path, error: &io::Error) -> Error {
+        Error(format!(
+            "state \"{}\": {} cannot be {doing}: {error}; see to space and permission, or name another folder",
+            self.path.display(),
+            path.display()
+        ))
+    }
+}
+
+fn manifest(disk: &SharedDisk, checkpoint: &Path) -> Result<Manifest, Error> {
+    let shown = checkpoint.display();
+    let committed = disk.read(&checkpoint.join(COMMITTED));
+    let bytes = committed.or_else(|_| disk.read(&checkpoint.join(PREPARED)));
+    let bytes =
+        bytes.map_err(|error| Error(format!("checkpoint \"{shown}\" has no manifest: {error}")))?;
+    Manifest::decode(&bytes).map_err(|damaged| {
+        Error(format!(
+            "checkpoint \"{shown}\": its manifest is damaged ({damaged})"
+        ))
+    })
+}

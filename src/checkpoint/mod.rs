@@ -1,0 +1,65 @@
+//! Checkpoints: what of a run outlives its process, where that lies, and when it counts.
+//!
+//! `protocol` decides, and touches nothing: which epoch is open, whose word is missing, when a checkpoint is prepared. `manifest` is what a checkpoint says of itself,
+//! `folder` where checkpoints lie: both go through a [`Disk`](crate::disk::Disk), so that a simulation can crash between any two steps. What lies in the
+//! manifest's opaque parts (events in flight, partitions' times) is the engine's.
+
+mod folder;
+mod manifest;
+mod protocol;
+
+use std::fmt;
+
+use crate::epoch::Epoch;
+use crate::source::SourcePosition;
+
+pub use folder::{Folder, Found};
+pub use manifest::{
+    Kind, Manifest, StoredFamily, StoredPartition, StoredPattern, StoredShard, StoredSource,
+    StoredType,
+};
+pub(crate) use protocol::{Ack, Action, Coordinator, Gathered, Parties, ShardNote, SourceNote};
+
+/// Positions of every partition of a source, by its name.
+pub type Positions = Vec<(String, Vec<(u32, SourcePosition)>)>;
+
+/// Who decides that an epoch is committed, if not the state folder: outputs whose rows and positions become visible at once, such as a transaction.
+pub trait CommitPoint: Send {
+    /// The newest epoch that is committed; `None` for none yet.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    fn committed(&mut self) -> Result<Option<Epoch>, Error>;
+
+    /// Commits a prepared epoch; once this has come back it counts, whatever happens then.
+    ///
+    /// # Errors
+    /// When it did not come to that, or nobody knows: the run has to go on from what [`CommitPoint::committed`] says.
+    fn commit(&mut self, epoch: Epoch, positions: &Positions) -> Result<(), Error>;
+}
+
+/// State that cannot be written, read or used. The message names the folder, says why, and the way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error(String);
+
+impl Error {
+    /// The message names the thing, says what is wrong, and the way out.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Error {
+        Error(message.into())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<crate::store::Error> for Error {
+    fn from(error: crate::store::Error) -> Error {
+        Error(error.to_string())
+    }
+}

@@ -1,0 +1,103 @@
+//! How durable state is kept.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Error;
+use crate::engine::{Durable, OnChange};
+use crate::key::Shards;
+#[cfg(feature = "rocksdb")]
+use crate::store::rocks::Tuning;
+use crate::store::{Stores, sorts};
+use crate::time::Span;
+
+/// Of the memory that state may use, stores have one part in so many; the rest is for states that are in use.
+#[cfg(feature = "rocksdb")]
+const STORE_SHARE: usize = 4;
+
+/// How durable state is kept: where, how often it is written, what becomes of it when patterns change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keeping {
+    folder: PathBuf,
+    interval: Span,
+    checkpoints: usize,
+    memory_bytes: u64,
+    on_change: OnChange,
+    from: Option<PathBuf>,
+}
+
+impl Keeping {
+    /// A checkpoint every 10 seconds, of which three are kept.
+    pub(super) fn new(folder: PathBuf) -> Keeping {
+        Keeping {
+            folder,
+            interval: Span(10_000),
+            checkpoints: 3,
+            memory_bytes: 1 << 30,
+            on_change: OnChange::default(),
+            from: None,
+        }
+    }
+
+    /// How often a checkpoint is made; 10 seconds if nothing is said. After a crash as much is done again.
+    #[must_use]
+    pub fn every(self, interval: impl Into<Span>) -> Keeping {
+        let interval = interval.into();
+        Keeping { interval, ..self }
+    }
+
+    /// How many checkpoints are kept, at least one; three if nothing is said.
+    #[must_use]
+    pub fn checkpoints(self, count: usize) -> Keeping {
+        let checkpoints = count.max(1);
+        Keeping {
+            checkpoints,
+            ..self
+        }
+    }
+
+    /// How many bytes of memory state may use; 1 GiB if nothing is said.
+    #[must_use]
+    pub fn memory_bytes(self, memory_bytes: u64) -> Keeping {
+        Keeping {
+            memory_bytes,
+            ..self
+        }
+    }
+
+    /// What becomes of the state of patterns that have changed; what can be kept is kept if nothing is said.
+    #[must_use]
+    pub fn on_change(self, on_change: OnChange) -> Keeping {
+        Keeping { on_change, ..self }
+    }
+
+    /// The folder of a checkpoint or savepoint to begin from when the state folder holds none.
+    #[must_use]
+    pub fn from(self, checkpoint: impl Into<PathBuf>) -> Keeping {
+        let from = Some(checkpoint.into());
+        Keeping { from, ..self }
+    }
+
+    pub(super) fn open(self, shards: Shards) -> Result<Durable, Error> {
+        let stores = self.stores(shards);
+        let mut durable = Durable::open(&self.folder, stores)?;
+        durable.interval = Duration::from_millis(self.interval.0.unsigned_abs());
+        durable.keep = self.checkpoints;
+        durable.on_change = self.on_change;
+        durable.from = self.from;
+        Ok(durable)
+    }
+
+    #[cfg(feature = "rocksdb")]
+    fn stores(&self, shards: Shards) -> Arc<dyn Stores> {
+        let bytes = usize::try_from(self.memory_bytes).unwrap_or(usize::MAX);
+        sorts::on_disk(Tuning::new(bytes / STORE_SHARE, shards))
+    }
+
+    /// Without RocksDB each checkpoint is written as a whole.
+    #[cfg(not(feature = "rocksdb"))]
+    fn stores(&self, _: Shards) -> Arc<dyn Stores> {
+        sorts::in_memory(crate::disk::SystemDisk::shared())
+    }
+}

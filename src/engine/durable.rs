@@ -1,0 +1,232 @@
+//! What a run with durable state begins with: the checkpoint it goes on from, found, checked and given to sources and outputs.
+
+use std::fs;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::plan::Plan;
+use super::resume::{OnChange, Reading, Resumption};
+use super::run::SourceSetup;
+use super::thread::RunError;
+use crate::checkpoint::{CommitPoint, Error, Folder, Manifest};
+use crate::disk::{SharedDisk, SystemDisk};
+use crate::epoch::Epoch;
+use crate::key::Shards;
+use crate::sink::Drain;
+use crate::store::Stores;
+use crate::store::files::Depth;
+
+/// Where a run keeps its state, and how.
+pub(crate) struct Durable {
+    pub folder: Folder,
+    pub stores: Arc<dyn Stores>,
+    /// How often a checkpoint is made.
+    pub interval: Duration,
+    /// How many are kept.
+    pub keep: usize,
+    pub on_change: OnChange,
+    /// A checkpoint to begin from when the folder holds none: a savepoint.
+    pub from: Option<PathBuf>,
+    /// Who decides which epoch counts, if not the folder.
+    pub point: Option<Box<dyn CommitPoint>>,
+    /// Held for as long as the run lasts.
+    pub lock: Option<fs::File>,
+}
+
+/// What a run begins with.
+pub(crate) struct Begun {
+    /// `None`: nothing was there.
+    pub resumption: Option<Resumption>,
+    /// The newest epoch that ever had a folder.
+    pub last: Epoch,
+    pub state_id: u64,
+}
+
+impl Durable {
+    /// State in a folder of the system's disk, which no other process may use meanwhile.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or is in use.
+    pub(crate) fn open(path: &Path, stores: Arc<dyn Stores>) -> Result<Durable, Error> {
+        let folder = Folder::open(path, SystemDisk::shared())?;
+        let lock = lock(path)?;
+        Ok(Durable {
+            lock: Some(lock),
+            ..Durable::on(folder, stores)
+        })
+    }
+
+    /// State in a folder of any disk.
+    pub(crate) fn on(folder: Folder, stores: Arc<dyn Stores>) -> Durable {
+        Durable {
+            folder,
+            stores,
+            interval: Duration::from_secs(10),
+            keep: 3,
+            on_change: OnChange::default(),
+            from: None,
+            point: None,
+            lock: None,
+        }
+    }
+
+    pub(crate) fn disk(&self) -> &SharedDisk {
+        self.folder.disk()
+    }
+
+    /// Finds the checkpoint to go on from, and brings stores, sources and outputs to where it was.
+    ///
+    /// # Errors
+    /// When there are checkpoints and none can be used; when a source or output cannot go back to where it was.
+    pub(crate) fn begin(
+        &mut self,
+        plan: &Plan,
+        shards: Shards,
+        sources: &mut [SourceSetup],
+        drains: &mut [Drain],
+    ) -> Result<Begun, RunError> {
+        let found = self.find(plan, shards, sources).map_err(RunError::State)?;
+        let last = self.folder.checkpoints().map_err(RunError::State)?;
+        let last = last.first().map_or(Epoch::NONE, |found| found.epoch);
+        let manifest = found.as_ref().map(|(manifest, _)| manifest);
+        for source in sources {
+            seek(source, manifest)?;
+        }
+        for drain in drains {
+            let stored = manifest.and_then(|manifest| {
+                let mut sinks = manifest.sinks.iter();
+                let found = sinks.find(|(name, _)| name == drain.feed.name());
+                found.map(|(_, prepared)| (manifest.epoch, &prepared[..]))
+            });
+            drain.sink.restore(stored).map_err(RunError::Sink)?;
+        }
+        let committed = manifest.map_or(Epoch::NONE, |manifest| manifest.epoch);
+        Ok(Begun {
+            last: last.max(committed),
+            state_id: manifest.map_or_else(
+                || RandomState::new().build_hasher().finish(),
+                |manifest| manifest.state_id,
+            ),
+            resumption: found.map(|(_, resumption)| resumption),
+        })
+    }
+
+    fn find(
+        &mut self,
+        plan: &Plan,
+        shards: Shards,
+        sources: &[SourceSetup],
+    ) -> Result<Option<(Manifest, Resumption)>, Error> {
+        let names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
+        let decided = match &mut self.point {
+            Some(point) => {
+                let epoch = point.committed()?;
+                if let Some(epoch) = epoch {
+                    // The process died between the decision and its note.
+                    self.folder.commit(epoch)?;
+                }
+                Some(epoch.unwrap_or(Epoch::NONE))
+            }
+            None => None,
+        };
+        let mut failed = None;
+        let mut candidates: Vec<PathBuf> = Vec::new();
+        for found in self.folder.checkpoints()? {
+            if found.committed && decided.is_none_or(|decided| found.epoch <= decided) {
+                candidates.push(found.path);
+            } else if let Err(error) = self.disk().remove(&found.path) {
+                tracing::warn!(folder = %found.path.display(), %error, "a checkpoint that was never committed cannot be removed");
+            }
+        }
+        if candidates.is_empty() {
+            candidates.extend(self.from.clone());
+        }
+        let reading = Reading {
+            plan,
+            shards,
+            sources: &names,
+            stores: &*self.stores,
+            folder: &self.folder,
+            on_change: self.on_change,
+            depth: Depth::Bytes,
+        };
+        for path in candidates {
+            let tried = self.folder.manifest(&path).and_then(|manifest| {
+                let resumption = reading.resume(&manifest, &path)?;
+                Ok((manifest, resumption))
+            });
+            match tried {
+                Ok(found) => {
+                    tracing::info!(checkpoint = %path.display(), epoch = %found.0.epoch, "goes on from a checkpoint");
+                    return Ok(Some(found));
+                }
+                Err(error) if self.on_change == OnChange::Refuse => return Err(error),
+                Err(error) => {
+                    tracing::warn!(checkpoint = %path.display(), %error, "a checkpoint cannot be used; the one before it is tried");
+                    failed.get_or_insert(error);
+                }
+            }
+        }
+        match failed {
+            None => Ok(None),
+            Some(error) => Err(Error::new(format!(
+                "{error}; no older checkpoint in \"{}\" can be used either; name another state folder to begin without state",
+                self.folder.path().display()
+            ))),
+        }
+    }
+}
+
+/// Brings the readers of a source to where they were.
+fn seek(source: &mut SourceSetup, manifest: Option<&Manifest>) -> Result<(), RunError> {
+    let repeatable = source
+        .readers
+        .iter()
+        .all(|(reader, _)| reader.positions().is_some());
+    if !repeatable {
+        tracing::warn!(
+            source = %source.name,
+            "cannot be read again: after a crash, what came since the last checkpoint is lost"
+        );
+    }
+    let Some(manifest) = manifest else {
+        return Ok(());
+    };
+    let mut stored = manifest.sources.iter();
+    let Some(stored) = stored.find(|stored| stored.name == source.name) else {
+        tracing::info!(source = %source.name, "is new to the state, and read from its beginning");
+        return Ok(());
+    };
+    let positions: Vec<_> = stored
+        .partitions
+        .iter()
+        .filter_map(|partition| Some((partition.number, partition.position.clone()?)))
+        .collect();
+    for (reader, _) in &mut source.readers {
+        reader.seek(&positions).map_err(RunError::Source)?;
+    }
+    Ok(())
+}
+
+fn lock(path: &Path) -> Result<fs::File, Error> {
+    let shown = path.display();
+    let file = fs::File::create(path.join("lock")).map_err(|error| {
+        Error::new(format!(
+            "state \"{shown}\": cannot be locked: {error}; see to its permissions"
+        ))
+    })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {
+            Ok(file)
+        }
+        Err(fs::TryLockError::WouldBlock) => Err(Error::new(format!(
+            "state \"{shown}\": another run uses it; stop that one, or name another folder"
+        ))),
+        Err(fs::TryLockError::Error(error)) => Err(Error::new(format!(
+            "state \"{shown}\": cannot be locked: {error}"
+        ))),
+    }
+}

@@ -1,0 +1,110 @@
+//! Which keys of a family an epoch has to save, and what of it is saved already.
+//!
+//! At a barrier nothing is copied: the list of keys that changed becomes the list of what is owed, and the shard goes on. It saves some of them in each turn, and
+//! any other just before it changes (copying on update: the snapshot is that of the barrier, whenever it is taken).
+
+use super::directory::Slot;
+use super::holding::{Holding, put_states};
+use crate::automaton::Family;
+use crate::event::Value;
+use crate::event::codec::{put_key, put_spelling};
+use crate::key::KeyGroup;
+use crate::lang::scalar::{self, StableHasher};
+use crate::store::Batch;
+use crate::store::layout::{Table, put_prefix};
+use crate::wire::put_int;
+use std::hash::Hasher as _;
+
+/// What one family has to save.
+#[derive(Debug)]
+pub(crate) struct Saving {
+    /// Of its states in the store.
+    number: u32,
+    /// The epoch that goes on, counted within the process from 1.
+    epoch: u32,
+    /// Slots that changed in it; some may be free again, or hold another key.
+    changed: Vec<u32>,
+    /// Slots that changed in the one before and may still have to be saved.
+    pub owed: Vec<u32>,
+    /// Keys that vanished in the epoch that goes on.
+    gone: Batch,
+    /// What was saved of the one before.
+    pub batch: Batch,
+    /// Kept for its memory.
+    key: Vec<u8>,
+}
+
+impl Saving {
+    pub(super) fn new(number: u32) -> Saving {
+        Saving {
+            number,
+            epoch: 1,
+            changed: Vec::new(),
+            owed: Vec::new(),
+            gone: Batch::default(),
+            batch: Batch::default(),
+            key: Vec::new(),
+        }
+    }
+
+    /// A key has changed; whatever was owed of it is saved.
+    pub(super) fn change(&mut self, at: u32, changed: &mut u32) {
+        if *changed != self.epoch {
+            debug_assert_eq!(*changed, 0, "saved before it changes");
+            *changed = self.epoch;
+            self.changed.push(at);
+        }
+    }
+
+    /// True if a key that changed last in this epoch has to be saved as it is.
+    pub(super) fn owes(&self, changed: u32) -> bool {
+        changed != 0 && changed != self.epoch
+    }
+
+    /// Saves a key as it is.
+    pub(super) fn save<S: Holding>(&mut self, slot: &mut Slot<S>, family: &Family) {
+        slot.changed = 0;
+        slot.stored = true;
+        self.key.clear();
+        let (parts, held) = slot.parts();
+        put_state_key(&mut self.key, self.number, parts, family);
+        self.batch.put(&self.key, |out| {
+            put_int(out, held.next_instant(family).0);
+            put_spelling(out, parts);
+            put_states(held, family, out);
+        });
+    }
+
+    /// A key vanishes; whatever was owed of it is saved.
+    pub(super) fn forget<S: Holding>(&mut self, slot: &mut Slot<S>, family: &Family) {
+        if slot.stored {
+            self.key.clear();
+            put_state_key(&mut self.key, self.number, slot.parts().0, family);
+            self.gone.remove(&self.key);
+        }
+    }
+
+    /// What changed is owed from now on.
+    pub(super) fn end_epoch(&mut self, into: &mut Batch) {
+        assert!(self.owed.is_empty(), "one epoch at a time");
+        std::mem::swap(&mut self.changed, &mut self.owed);
+        // 0 stands for none; nothing can be owed from four billion epochs ago.
+        self.epoch = self.epoch.checked_add(1).unwrap_or(1);
+        into.append(&mut self.gone);
+    }
+}
+
+/// The group of a key in a family. Families without a key are spread by the number of their first pattern.
+pub(crate) fn group_of(key: &[Value], family: &Family) -> KeyGroup {
+    if key.is_empty() {
+        let mut hasher = StableHasher::default();
+        hasher.write_u32(family.variants[0].pattern.0);
+        return KeyGroup::of(hasher.finish());
+    }
+    KeyGroup::of(scalar::stable_hash(key))
+}
+
+fn put_state_key(out: &mut Vec<u8>, number: u32, parts: &[Value], family: &Family) {
+    put_prefix(out, group_of(parts, family), Table::State, number);
+    put_key(out, parts);
+}

@@ -1,0 +1,114 @@
+//! One pattern with the states of its keys in hand: to be looked at, and to become bytes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::automaton::{Incoming, Interest, Nfa, Outcome, Reuse, State, Tables};
+use crate::event::codec::{key, put_key};
+use crate::event::{Event, Value};
+use crate::lang::pattern::{PatternId, Program};
+use crate::time::Timestamp;
+use crate::wire::{Damaged, Reader};
+
+/// Patterns of every kind of state, and a test whose events leave something of each. States of them were written by earlier versions, so they don't change.
+pub const PATTERNS: &str = include_str!("../../tests/fixtures/state/v1/patterns.motif");
+
+/// A pattern with the states of its keys.
+pub struct Machine {
+    nfa: Nfa,
+    /// By the bytes of the key.
+    states: BTreeMap<Vec<u8>, State>,
+    /// Events shown so far.
+    number: u64,
+    reuse: Reuse,
+}
+
+impl Machine {
+    /// A pattern without state.
+    ///
+    /// # Panics
+    /// If the pattern has no automaton.
+    #[must_use]
+    pub fn new(program: &Arc<Program>, pattern: PatternId) -> Machine {
+        let nfa = Nfa::new(program, pattern, &Tables::empty(program));
+        Machine {
+            nfa: nfa.expect("a pattern with an automaton"),
+            states: BTreeMap::new(),
+            number: 0,
+            reuse: Reuse::default(),
+        }
+    }
+
+    /// The pattern's automaton.
+    #[must_use]
+    pub fn nfa(&self) -> &Nfa {
+        &self.nfa
+    }
+
+    /// The states of all keys, by the bytes of the key.
+    pub fn states(&self) -> impl Iterator<Item = (&[u8], &State)> {
+        self.states.iter().map(|(key, state)| (&**key, state))
+    }
+
+    /// Takes a state in, from the bytes of its key and its own.
+    ///
+    /// # Errors
+    /// When the bytes are damaged, or others follow.
+    pub fn take(&mut self, of_key: &[u8], bytes: &[u8]) -> Result<&State, Damaged> {
+        let mut reader = Reader::new(of_key);
+        key(&mut reader)?;
+        reader.end()?;
+        let mut reader = Reader::new(bytes);
+        let state = self.nfa.decode(&mut reader)?;
+        reader.end()?;
+        let held = self.states.entry(of_key.to_vec());
+        Ok(held.insert_entry(state).into_mut())
+    }
+
+    /// The bytes of a state.
+    #[must_use]
+    pub fn bytes(&self, state: &State) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.nfa.encode(state, &mut out);
+        out
+    }
+
+    /// Shows an event to the pattern: to the state of its key, which it may begin. `outcome` takes what comes of it.
+    pub fn show(&mut self, event: &Event, outcome: &mut Outcome) {
+        let (fits, interest) = self.nfa.look(event);
+        let fields = self.nfa.key_fields(event.ty).unwrap_or_default();
+        let parts: Vec<Value> = fields
+            .iter()
+            .map(|field| event.get(*field).clone())
+            .collect();
+        if interest == Interest::None || parts.iter().any(Value::is_null) {
+            return;
+        }
+        self.number += 1;
+        let mut bytes = Vec::new();
+        put_key(&mut bytes, &parts);
+        let state = self.states.entry(bytes).or_insert_with(|| self.nfa.fresh());
+        let (nfa, reuse) = (&self.nfa, &mut self.reuse);
+        nfa.pass_instants(state, event.time, &parts, reuse, outcome);
+        let incoming = Incoming {
+            event,
+            number: self.number,
+            fits,
+        };
+        nfa.step(state, incoming, &parts, reuse, outcome);
+        self.states.retain(|_, state| !state.is_empty());
+    }
+
+    /// Lets every instant up to and including `until` pass.
+    ///
+    /// # Panics
+    /// Never: keys are checked when they are taken in.
+    pub fn pass(&mut self, until: Timestamp, outcome: &mut Outcome) {
+        for (bytes, state) in &mut self.states {
+            let parts = key(&mut Reader::new(bytes)).expect("made of a key, or checked");
+            let reuse = &mut self.reuse;
+            self.nfa.pass_instants(state, until, &parts, reuse, outcome);
+        }
+        self.states.retain(|_, state| !state.is_empty());
+    }
+}

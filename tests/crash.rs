@@ -1,0 +1,181 @@
+//! The real program, killed again and again: what it leaves behind is what an undisturbed run leaves.
+//!
+//! `LEITMOTIF_KILLS` (default 10) says how often each input is disturbed.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use leitmotif::testing::choices::Choices;
+
+const PATTERNS: &str = r#"
+event Txn { ts: timestamp time, card: string, kind: string, amount: decimal }
+
+pattern probe_then_drain {
+  key card
+  match small: Txn where kind == "auth" and amount < 2
+   then large: Txn where kind == "auth" and amount > 800
+  within 10m
+  emit hits { card, small: small.amount, large: large.amount }
+  timeout quiet { card, small: small.amount }
+}
+
+pattern spent {
+  key card
+  match spends: Txn+ tumble 1m where kind == "auth"
+  having sum(spends.amount) > 900
+  emit much { card, amount: sum(spends.amount) }
+}
+"#;
+
+/// Longer than any run of these inputs takes on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn kills() -> u32 {
+    let set = std::env::var("LEITMOTIF_KILLS").ok();
+    set.map_or(10, |text| text.parse().expect("a number"))
+}
+
+fn start(folder: &Path, source: &str, output: &str, more: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_leitmotif"))
+        .current_dir(folder)
+        .args(["run", "p.motif", "--delay", "2s", "--source", source])
+        .args(["--output", output])
+        .args(more)
+        .stdin(Stdio::null())
+        .stderr(fs::File::create(folder.join("log")).expect("a file"))
+        .spawn()
+        .expect("the binary is there")
+}
+
+fn log(folder: &Path) -> String {
+    fs::read_to_string(folder.join("log")).unwrap_or_default()
+}
+
+/// All that a reader of the output sees.
+fn rows(path: &Path) -> String {
+    if path.is_file() {
+        return fs::read_to_string(path).expect("text");
+    }
+    let mut names: Vec<_> = fs::read_dir(path)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "ndjson"))
+        .collect();
+    names.sort();
+    let texts = names
+        .iter()
+        .map(|path| fs::read_to_string(path).expect("text"));
+    texts.collect()
+}
+
+#[track_caller]
+fn check(source: &str, output: &str, seed: u64) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    fs::write(folder.join("p.motif"), PATTERNS).expect("written");
+    let undisturbed = start(folder, source, "undisturbed.ndjson", &["--shards", "1"]);
+    let ended = undisturbed.wait_with_output().expect("it ends");
+    assert!(ended.status.success(), "{}", log(folder));
+    let wanted = fs::read_to_string(folder.join("undisturbed.ndjson")).expect("rows");
+    assert!(wanted.lines().count() > 100, "few rows say little");
+
+    let mut choices = Choices::from_seed(seed);
+    let mut killed = 0;
+    let began = Instant::now();
+    loop {
+        assert!(
+            began.elapsed() < PATIENCE,
+            "no end after {killed} kills: {}",
+            log(folder)
+        );
+        let shards = (1 + choices.below(3)).to_string();
+        let more = [
+            "--shards",
+            &shards,
+            "--state",
+            "state",
+            "--checkpoint",
+            "100ms",
+        ];
+        let mut run = start(folder, source, output, &more);
+        if killed < kills() {
+            sleep(Duration::from_millis(50 + choices.below(250) as u64));
+            if run.try_wait().expect("it can be asked").is_none() {
+                run.kill().expect("it can be killed");
+                run.wait().expect("it is dead");
+                killed += 1;
+                continue;
+            }
+        }
+        let ended = run.wait().expect("it ends");
+        assert!(ended.success(), "{}", log(folder));
+        break;
+    }
+    assert!(killed > 0, "it ended before it could be killed");
+    let left = rows(&folder.join(output));
+    if left != wanted {
+        let same = left.lines().zip(wanted.lines()).take_while(|(a, b)| a == b);
+        panic!(
+            "{} rows instead of {} after {killed} kills; the first {} are equal",
+            left.lines().count(),
+            wanted.lines().count(),
+            same.count()
+        );
+    }
+}
+
+#[test]
+fn made_up_events_into_a_file() {
+    check("Txn=generate:cards?events=600000&seed=7", "out.ndjson", 1);
+}
+
+#[test]
+fn made_up_events_into_a_folder() {
+    check("Txn=generate:cards?events=600000&seed=8", "out/", 2);
+}
+
+#[test]
+fn a_finished_run_that_is_started_again_adds_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    fs::write(folder.join("p.motif"), PATTERNS).expect("written");
+    let source = "Txn=generate:cards?events=200000&seed=9";
+    for _ in 0..2 {
+        let run = start(folder, source, "out.ndjson", &["--state", "state"]);
+        let ended = run.wait_with_output().expect("it ends");
+        assert!(ended.status.success(), "{}", log(folder));
+    }
+    let run = start(folder, source, "once.ndjson", &[]);
+    assert!(run.wait_with_output().expect("it ends").status.success());
+    assert_eq!(
+        rows(&folder.join("out.ndjson")),
+        rows(&folder.join("once.ndjson"))
+    );
+}
+
+#[test]
+fn two_runs_do_not_share_a_state() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    fs::write(folder.join("p.motif"), PATTERNS).expect("written");
+    let source = "Txn=generate:cards";
+    let mut first = start(folder, source, "a.ndjson", &["--state", "state"]);
+    let began = Instant::now();
+    while !folder.join("state/live").exists() {
+        assert!(began.elapsed() < PATIENCE, "it never begins");
+        sleep(Duration::from_millis(10));
+    }
+    let second = start(folder, source, "b.ndjson", &["--state", "state"]);
+    let ended = second.wait_with_output().expect("it ends");
+    first.kill().expect("it can be killed");
+    first.wait().expect("it is dead");
+    assert_eq!(ended.status.code(), Some(2));
+    assert!(
+        log(folder).contains("another run uses it"),
+        "{}",
+        log(folder)
+    );
+}
