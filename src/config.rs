@@ -24,8 +24,9 @@ mod tests;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::sink::OutputSpec;
-use crate::source::{Extent, SourceSpec};
+use crate::sink::{OutputSpec, Target};
+use crate::source::kafka::Settings;
+use crate::source::{Extent, Place, SourceSpec};
 use crate::time::Span;
 
 pub use crate::engine::{OnChange, TimeBasis};
@@ -154,6 +155,8 @@ pub struct RawConfig {
     pub tables: Vec<(String, PathBuf)>,
     /// Texts of values, by `param`.
     pub params: Vec<(String, String)>,
+    /// What clients of Kafka are told, those of sources and of outputs.
+    pub kafka: Settings,
 }
 
 /// The single values, which can be said in a file, in the environment and by a flag alike.
@@ -226,12 +229,23 @@ impl RawConfig {
             outputs: by_name(self.outputs, lower.outputs, |output| &output.name),
             tables: by_name(self.tables, lower.tables, |(name, _)| name),
             params: by_name(self.params, lower.params, |(name, _)| name),
+            kafka: self.kafka.over(lower.kafka),
         }
     }
 
     /// Fills in the defaults.
     #[must_use]
-    pub fn complete(self, cores: Cores) -> Config {
+    pub fn complete(mut self, cores: Cores) -> Config {
+        for source in &mut self.sources {
+            if let Place::Kafka(topics) = &mut source.spec.place {
+                topics.settle(&self.kafka);
+            }
+        }
+        for output in &mut self.outputs {
+            if let Target::Kafka(topic) = &mut output.target {
+                topic.settle(&self.kafka);
+            }
+        }
         let Overrides {
             shards,
             delay,

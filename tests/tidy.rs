@@ -343,7 +343,14 @@ fn every_dependency_says_why_it_is_here() {
 #[test]
 fn scripts_can_be_run() {
     use std::os::unix::fs::PermissionsExt as _;
-    for script in ["scripts/setup", "scripts/test", "scripts/demo", ".ci/run"] {
+    for script in [
+        "scripts/setup",
+        "scripts/test",
+        "scripts/demo",
+        "scripts/kafka",
+        "scripts/demo-kafka",
+        ".ci/run",
+    ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(script);
         let mode = fs::metadata(&path).expect(script).permissions().mode();
         assert!(mode & 0o111 != 0, "{script} is not executable");

@@ -76,5 +76,6 @@ fn flags(args: &RunArgs) -> Result<RawConfig> {
         outputs: outputs.collect::<Result<_, _>>()?,
         tables: args.tables.iter().map(table).collect(),
         params: args.params.iter().map(param).collect(),
+        ..RawConfig::default()
     })
 }

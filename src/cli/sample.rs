@@ -2,7 +2,7 @@
 
 use leitmotif::engine::snapshot::{
     Activity, Histogram, OutputSnapshot, PartitionSnapshot, PatternSnapshot, Phase, ShardSnapshot,
-    Snapshot, SourceSnapshot,
+    Snapshot, SourceSnapshot, StandingSnapshot,
 };
 
 /// The wall clock when it was taken.
@@ -14,6 +14,12 @@ pub fn snapshot() -> Snapshot {
         partition,
         watermark_ms,
         activity,
+    };
+    let standing = |partition, lag, tombstones| StandingSnapshot {
+        topic: "payments".to_owned(),
+        partition,
+        lag,
+        tombstones,
     };
     let pattern = |name: &str, matches, partials: &[(&str, u64)]| PatternSnapshot {
         name: name.to_owned(),
@@ -41,6 +47,7 @@ pub fn snapshot() -> Snapshot {
                     partition(0, Some(NOW_MS - 2_000), Activity::Active),
                     partition(1, Some(NOW_MS - 61_500), Activity::Active),
                 ],
+                standings: vec![standing(0, 12, 0), standing(1, 90_000, 3)],
             },
             SourceSnapshot {
                 name: "sensors".to_owned(),
@@ -55,6 +62,7 @@ pub fn snapshot() -> Snapshot {
                     partition(1, Some(NOW_MS - 900_000), Activity::Idle),
                     partition(2, None, Activity::Ended),
                 ],
+                standings: vec![],
             },
         ],
         shards: vec![

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::mistake::{Error, Mistake, unknown};
 use super::setting::{Kind, SETTINGS, Scalar};
 use super::{Overrides, RawConfig};
+use crate::source::options::expanded;
 
 /// What variables that are meant for this program begin with.
 const PREFIX: &str = "LEITMOTIF_";
@@ -33,31 +34,7 @@ impl Environment {
 
     /// A text with every `${VAR}` replaced by the variable's value; `$${` stands for `${`.
     pub(super) fn expand(&self, text: &str) -> Result<String, String> {
-        let mut expanded = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(at) = rest.find("${") {
-            let (before, opened) = rest.split_at(at);
-            if let Some(before) = before.strip_suffix('$') {
-                expanded.push_str(before);
-                expanded.push_str("${");
-                rest = &opened[2..];
-                continue;
-            }
-            expanded.push_str(before);
-            let Some((name, after)) = opened[2..].split_once('}') else {
-                return Err(
-                    "${ is not closed; write ${VAR}, or $${ for the characters themselves"
-                        .to_owned(),
-                );
-            };
-            let value = self.0.get(name).ok_or_else(|| {
-                format!("environment variable \"{name}\" is not set; set it, or write $${{ for the characters themselves")
-            })?;
-            expanded.push_str(value);
-            rest = after;
-        }
-        expanded.push_str(rest);
-        Ok(expanded)
+        expanded(text, |name| self.0.get(name).cloned())
     }
 }
 

@@ -12,14 +12,17 @@ use super::mistake::{Error, Mistake, unknown};
 use super::setting::{Kind, SETTINGS, Scalar};
 use super::{RawConfig, RawSource};
 use crate::sink::OutputSpec;
-use crate::source::SourceSpec;
+use crate::source::kafka::Settings;
 use crate::source::spec::is_name;
+use crate::source::{Place, SourceSpec};
 
 /// Keys of several values each.
-const LISTS: [&str; 5] = ["patterns", "sources", "outputs", "tables", "params"];
+const LISTS: [&str; 6] = [
+    "patterns", "sources", "outputs", "tables", "params", "kafka",
+];
 
 /// Keys of a source.
-const SOURCE_KEYS: [&str; 5] = ["event", "url", "delay", "idle", "time"];
+const SOURCE_KEYS: [&str; 6] = ["event", "url", "delay", "idle", "time", "kafka"];
 
 /// The name under `[outputs]` for all streams that are not bound by name.
 const ALL_STREAMS: &str = "*";
@@ -82,6 +85,7 @@ impl Reader<'_> {
                 "outputs" => raw.outputs = self.each(key, value, Reader::output),
                 "tables" => raw.tables = self.each(key, value, Reader::table),
                 "params" => raw.params = self.each(key, value, Reader::param),
+                "kafka" => raw.kafka = self.settings(key, value),
                 key if SETTINGS.contains(&key) => {
                     let set = self
                         .scalar(value)
@@ -134,6 +138,7 @@ impl Reader<'_> {
             return None;
         };
         let (mut event, mut url) = (None, None);
+        let mut kafka = None;
         let (mut delay, mut idle, mut time) = (None, None, None);
         for (at, key, value) in entries(table) {
             let read = match key {
@@ -148,6 +153,11 @@ impl Reader<'_> {
                 "time" => (self.scalar(value))
                     .and_then(|scalar| scalar.read(Kind::Text))
                     .map(|read| time = Some(read)),
+                "kafka" => {
+                    let place = format!("source \"{name}\": kafka");
+                    kafka = Some((at, self.settings(&place, value)));
+                    continue;
+                }
                 _ => {
                     let message = unknown("key", key, &SOURCE_KEYS);
                     self.mistakes
@@ -170,9 +180,20 @@ impl Reader<'_> {
         };
         let spec = SourceSpec::parse(&bound(event.as_deref(), &url));
         let spec = spec.map_err(|error| error.to_string());
+        let mut spec = self.note(place, spec)?;
+        match (&mut spec.place, kafka) {
+            (Place::Kafka(topics), Some((_, settings))) => topics.settle(&settings),
+            (_, None) => {}
+            (_, Some((at, _))) => {
+                let message = format!(
+                    "source \"{name}\": kafka has settings for topics, and this is none; leave it out"
+                );
+                self.mistakes.push((at, message));
+            }
+        }
         Some(RawSource {
             name: Some(name.to_owned()),
-            spec: self.note(place, spec)?,
+            spec,
             delay,
             idle,
             time,
@@ -219,6 +240,38 @@ impl Reader<'_> {
         };
         let text = text.map_err(|message| format!("param \"{name}\": {message}"));
         Some((name.to_owned(), self.note(value, text)?))
+    }
+
+    /// Settings of a client. Their names have dots, so that what is written without quotes are tables in tables.
+    fn settings(&mut self, place: &str, value: &Value<'_>) -> Settings {
+        let mut settings = Settings::default();
+        let Some(table) = value.get_ref().as_table() else {
+            let message = format!(
+                "{place} is a table; write a line for each setting, such as security.protocol = \"SASL_SSL\""
+            );
+            self.mistakes.push((value.span().start, message));
+            return settings;
+        };
+        let mut open: Vec<(String, Entry<'_, '_>)> = Vec::new();
+        let enter = |prefix: &str, table, open: &mut Vec<_>| {
+            let below = entries(table).into_iter().rev();
+            open.extend(below.map(|entry| (format!("{prefix}{}", entry.1), entry)));
+        };
+        enter("", table, &mut open);
+        while let Some((name, (_, _, value))) = open.pop() {
+            if let Some(table) = value.get_ref().as_table() {
+                enter(&format!("{name}."), table, &mut open);
+                continue;
+            }
+            let set = self
+                .scalar(value)
+                .and_then(|scalar| settings.set(&name, scalar.text));
+            self.note(
+                value,
+                set.map_err(|message| format!("{place}: {name}: {message}")),
+            );
+        }
+        settings
     }
 
     /// The value, if there is one; else its mistake is noted.

@@ -334,3 +334,77 @@ fn address_without_a_host_is_this_machine_only() {
         assert!(text.parse::<Http>().is_err(), "{text}");
     }
 }
+
+/// What the client of the only source is told.
+fn settings_of(config: &Config) -> Vec<(String, String)> {
+    let Place::Kafka(topics) = &config.input.sources[0].spec.place else {
+        panic!("no topics");
+    };
+    let settings = topics.cluster.resolved().expect("no variables");
+    let owned = |(name, value): (&str, String)| (name.to_owned(), value);
+    settings.into_iter().map(owned).collect()
+}
+
+#[test]
+fn nearer_settings_of_a_kafka_client_win() {
+    let text = r#"
+[kafka]
+security.protocol = "SASL_SSL"
+sasl = { username = "all", password = "${SECRET}${" }
+"fetch.min.bytes" = 1
+check.crcs = true
+[sources.cards]
+url = "kafka://a/cards?kafka.fetch.min.bytes=3"
+kafka.sasl.username = "cards"
+kafka.fetch.min.bytes = 2
+[outputs]
+fraud = "kafka://a/alerts?kafka.sasl.username=alerts"
+"#;
+    let error = file(text).expect_err("a mistake").to_string();
+    assert!(
+        error.contains("l.toml:4:39: kafka: sasl.password: ${ is not closed"),
+        "{error}"
+    );
+    let config = complete(&text.replace("}${", "}"));
+    let wanted = [
+        ("check.crcs", "true"),
+        ("fetch.min.bytes", "3"),
+        ("sasl.password", "s3"),
+        ("sasl.username", "cards"),
+        ("security.protocol", "SASL_SSL"),
+    ];
+    let wanted = wanted.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(settings_of(&config), wanted);
+    let Target::Kafka(topic) = &config.outputs[0].target else {
+        panic!("no topic");
+    };
+    let settings = topic.cluster.resolved().expect("no variables");
+    assert_eq!(settings[3], ("sasl.username", "alerts".to_owned()));
+}
+
+#[test]
+fn settings_of_the_file_hold_for_sources_of_flags() {
+    let environment = environment(&[]);
+    let lower = RawConfig::from_toml("l.toml", "[kafka]\ndebug = \"all\"", &environment).unwrap();
+    let flags = RawConfig {
+        sources: vec![SourceSpec::parse("Txn=kafka://a/cards").unwrap().into()],
+        ..RawConfig::default()
+    };
+    let config = flags.over(lower).complete(Cores(1));
+    assert_eq!(
+        settings_of(&config),
+        [("debug".to_owned(), "all".to_owned())]
+    );
+}
+
+#[test]
+fn wrong_settings_of_a_kafka_client_are_mistakes() {
+    wrong(
+        "kafka = 1\n[sources.a]\nurl = \"kafka://a/t\"\nkafka.group.id = \"g\"\n[sources.b]\nurl = \"b.csv\"\nkafka.debug = \"all\"\n",
+        &[
+            "l.toml:1:9: kafka is a table; write a line for each setting, such as security.protocol = \"SASL_SSL\"",
+            "l.toml:4:18: source \"a\": kafka: group.id: kafka.group.id cannot be set; write group=NAME",
+            "l.toml:7:1: source \"b\": kafka has settings for topics, and this is none; leave it out",
+        ],
+    );
+}

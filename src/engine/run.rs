@@ -17,7 +17,7 @@ use super::reasons::Reasons;
 use super::rows::{self, Collector};
 use super::snapshot::{
     Activity, Histogram, OutputSnapshot, PartitionSnapshot, PatternSnapshot, Phase, Snapshot,
-    SourceSnapshot,
+    SourceSnapshot, StandingSnapshot,
 };
 use super::thread::RunError;
 use super::worker::{Order, WorkerSetup};
@@ -25,7 +25,7 @@ use crate::automaton::Tally;
 use crate::event::formats::Decoder;
 use crate::key::Shards;
 use crate::sink::{Drain, Feed, LATENCY_MICROS, Outputs};
-use crate::source::{Progress, Source};
+use crate::source::{Progress, Source, Standing};
 
 /// A turn takes far less than a second; one that takes this long will not end.
 const STUCK_MICROS: u64 = 30_000_000;
@@ -77,6 +77,8 @@ struct WatchedSource {
     name: String,
     /// Number of the partition and its entry of the board, by number.
     partitions: Vec<(u32, usize)>,
+    /// By topic and partition.
+    standings: Vec<Standing>,
 }
 
 /// What became of a run, or of what there was so far.
@@ -185,9 +187,10 @@ fn deal(sources: Vec<SourceSetup>, workers: &mut [WorkerSetup]) -> Vec<WatchedSo
     let mut turn = (0..workers.len()).cycle();
     let mut watched = Vec::with_capacity(sources.len());
     for (number, source) in (0..u16::MAX).zip(sources) {
-        let mut partitions = Vec::new();
+        let (mut partitions, mut standings) = (Vec::new(), Vec::new());
         for (reader, decoder) in source.readers {
             let entry = entries;
+            standings.extend(reader.standings());
             for partition in reader.partitions() {
                 partitions.push((partition, entries));
                 entries += 1;
@@ -203,9 +206,11 @@ fn deal(sources: Vec<SourceSetup>, workers: &mut [WorkerSetup]) -> Vec<WatchedSo
             workers[to].readings.push((reading, entry));
         }
         partitions.sort_unstable();
+        standings.sort_by(|a, b| (a.topic(), a.partition()).cmp(&(b.topic(), b.partition())));
         watched.push(WatchedSource {
             name: source.name,
             partitions,
+            standings,
         });
     }
     watched
@@ -382,7 +387,17 @@ impl Watch {
             filtered: counts.filtered,
             bytes: counts.bytes,
             partitions: partitions.collect(),
+            standings: source.standings.iter().map(standing).collect(),
         }
+    }
+}
+
+fn standing(standing: &Standing) -> StandingSnapshot {
+    StandingSnapshot {
+        topic: standing.topic().to_owned(),
+        partition: standing.partition(),
+        lag: standing.lag(),
+        tombstones: standing.tombstones(),
     }
 }
 

@@ -57,6 +57,22 @@ pub struct SourceSnapshot {
     pub bytes: u64,
     /// Its partitions.
     pub partitions: Vec<PartitionSnapshot>,
+    /// Where they stand at the broker that holds them; empty where there is none.
+    #[serde(default)]
+    pub standings: Vec<StandingSnapshot>,
+}
+
+/// Where a partition of a topic stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StandingSnapshot {
+    /// The topic.
+    pub topic: String,
+    /// The partition of the topic.
+    pub partition: u32,
+    /// Records that wait at the broker.
+    pub lag: u64,
+    /// Records without a value that were passed over.
+    pub tombstones: u64,
 }
 
 /// One partition of a source.

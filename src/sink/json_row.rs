@@ -226,7 +226,7 @@ fn string(text: &str, out: &mut Vec<u8>) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::event::FieldType;
     use crate::event::schema::{EventType, Field};
@@ -234,7 +234,7 @@ mod tests {
     use crate::time::{Span, Timestamp};
     use proptest::prelude::*;
 
-    fn rows() -> JsonRows {
+    pub(in crate::sink) fn rows() -> JsonRows {
         let field = |name: &str| Field {
             name: name.to_owned(),
             ty: FieldType::String,

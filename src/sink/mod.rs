@@ -1,4 +1,4 @@
-//! Where rows go: standard output, files, folders and whoever takes them by HTTP; one JSON object per line.
+//! Where rows go: standard output, files, folders, topics of Kafka and whoever takes them by HTTP; one JSON object per line.
 //!
 //! A sink takes part in checkpoints by four calls: [`Sink::restore`] says where it goes on, [`Sink::prepare`] makes the rows of an epoch durable, [`Sink::commit`] lets them be
 //! seen, and [`Sink::delivery`] tells what comes of that. Without state none of the first three is called.
@@ -14,7 +14,9 @@ mod file;
 mod folder;
 mod growing;
 mod json_row;
+pub mod kafka;
 mod kept;
+mod opening;
 mod outputs;
 mod receiver;
 mod spec;
@@ -34,6 +36,7 @@ pub(crate) use feed::{Chunk, Feed, Handed, LATENCY_MICROS};
 pub use file::File;
 pub use folder::{Folder, Roll};
 pub use json_row::JsonRows;
+pub use opening::Opening;
 pub use outputs::{Destination, RowText, SIDE_OUTPUTS};
 pub(crate) use outputs::{Drain, Outputs, rejected_text};
 pub use receiver::{Body, Receiver};

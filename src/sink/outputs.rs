@@ -10,7 +10,7 @@ use super::Sending;
 use super::feed::{Chunk, Feed, Handed, Pipe};
 use super::json_row::{JsonRows, append_rejected};
 use super::typed::{RowQueue, Typed};
-use super::{Error, Sink, Target};
+use super::{Error, Opening, Sink, Target};
 use crate::automaton::{Row, Stream};
 use crate::epoch::Epoch;
 use crate::event::EventTypeId;
@@ -188,8 +188,9 @@ impl Outputs {
             program,
             named.map(|(name, place)| (name.as_deref(), place.clone())),
         )?;
+        let mut opening = Opening::stateless();
         let mut open = |place: &Place| match place {
-            Place::Target(target) => target.open(),
+            Place::Target(target) => target.open_with(&mut opening),
             Place::Own(at, _) => Ok(own[*at].take().expect("a place is opened once")),
         };
         let wired = Outputs::wire(program, &bindings, None, &mut open)?;

@@ -1,11 +1,13 @@
-//! What a user writes after `--output`, taken apart: `fraud=alerts.ndjson`, `alerts/?every=10m`, `https://alerts.example/hook`, `late=-`.
+//! What a user writes after `--output`, taken apart: `fraud=alerts.ndjson`, `alerts/?every=10m`, `https://alerts.example/hook`,
+//! `kafka://127.0.0.1:9092/alerts`, `late=-`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{AfterCommit, Error, File, Folder, Receiver, Roll, Sending, Sink, Stdout};
-use crate::disk::{SharedDisk, SystemDisk};
+use super::kafka::{self, Topic};
+use super::{AfterCommit, Error, File, Folder, Opening, Receiver, Roll, Sending, Sink, Stdout};
+use crate::disk::SystemDisk;
 use crate::source::options::Options;
 use crate::source::spec::is_name;
 use crate::time::Span;
@@ -35,10 +37,12 @@ pub enum Target {
     },
     /// Somebody who takes them by HTTP.
     Webhook(Receiver),
+    /// A topic of a broker.
+    Kafka(Box<Topic>),
 }
 
 /// Schemes of outputs that are designed but not built.
-const LATER: [&str; 2] = ["kafka", "mqtt"];
+const LATER: [&str; 1] = ["mqtt"];
 
 /// The smallest file of a folder.
 const ROLL_BYTES_MIN: u64 = 1_024;
@@ -71,24 +75,26 @@ impl Target {
         target(text, text)
     }
 
-    /// Opens it.
+    /// Opens it, alone.
     ///
     /// # Errors
     /// When it cannot be created, or what it needs is not in this build.
     pub fn open(&self) -> Result<Box<dyn Sink>, Error> {
-        self.open_on(SystemDisk::shared())
+        self.open_with(&mut Opening::stateless())
     }
 
-    /// Opens it; files and folders are on this disk.
+    /// Opens it together with others of the same run.
     ///
     /// # Errors
     /// As [`Target::open`].
-    pub fn open_on(&self, disk: SharedDisk) -> Result<Box<dyn Sink>, Error> {
+    pub fn open_with(&self, opening: &mut Opening) -> Result<Box<dyn Sink>, Error> {
+        let disk = SystemDisk::shared();
         Ok(match self {
             Target::Stdout(sending) => sent(self, *sending, Stdout::new()),
             Target::File(path) => Box::new(File::create_on(disk, path)?),
             Target::Folder { path, roll } => Box::new(Folder::open_on(disk, path, *roll)?),
             Target::Webhook(receiver) => webhook(self, receiver)?,
+            Target::Kafka(topic) => kafka::open(topic, opening)?,
         })
     }
 
@@ -116,6 +122,7 @@ impl fmt::Display for Target {
             Target::Stdout(_) => f.write_str("-"),
             Target::File(path) | Target::Folder { path, .. } => write!(f, "{}", path.display()),
             Target::Webhook(receiver) => write!(f, "{receiver}"),
+            Target::Kafka(topic) => write!(f, "{topic}"),
         }
     }
 }
@@ -138,6 +145,13 @@ fn target(text: &str, place: &str) -> Result<Target, Error> {
     let path = match place.split_once(':') {
         Some(("http" | "https", _)) => {
             return Receiver::parse(place).map(Target::Webhook).map_err(wrong);
+        }
+        Some(("kafka", rest)) => {
+            // Options may be secret.
+            let shown = text.split('?').next().unwrap_or_default();
+            return Topic::parse(rest)
+                .map(|topic| Target::Kafka(Box::new(topic)))
+                .map_err(|reason| Error::usage(format!("output \"{shown}\": {reason}")));
         }
         Some(("file", path)) => path.strip_prefix("//").unwrap_or(path),
         Some((scheme, _)) if LATER.contains(&scheme) => {
@@ -251,8 +265,8 @@ mod tests {
     fn what_is_not_known_is_refused_with_the_way_out() {
         let error = |text| OutputSpec::parse(text).expect_err("not known").to_string();
         assert_eq!(
-            error("fraud=kafka://b/t"),
-            "output \"fraud=kafka://b/t\": kafka: is not in this build yet; give a file, or - for standard output"
+            error("fraud=mqtt://b/t"),
+            "output \"fraud=mqtt://b/t\": mqtt: is not in this build yet; give a file, or - for standard output"
         );
         assert_eq!(
             error("ftp://x"),

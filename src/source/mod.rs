@@ -1,4 +1,4 @@
-//! Where records come from: files, folders, standard input, HTTP, and nothing but a seed.
+//! Where records come from: files, folders, standard input, HTTP, Kafka, and nothing but a seed.
 //!
 //! A [`Source`] gives out undecoded [`Record`]s in the order of each partition; what they mean is not known here. Sources read when they
 //! are polled and never ahead, so an engine that falls behind holds no more than one block per source.
@@ -11,12 +11,14 @@ mod file;
 mod folder;
 pub mod generate;
 mod input;
+pub mod kafka;
 pub(crate) mod options;
 mod place;
 mod push;
 mod rejected;
 mod rotated;
 pub(crate) mod spec;
+mod standing;
 mod stdin;
 
 use std::fmt;
@@ -32,6 +34,7 @@ pub use push::Address;
 pub use push::HttpPush;
 pub use rejected::{REJECTED_BYTES_MAX, Rejected, Rejection};
 pub use spec::{Place, SourceSpec};
+pub use standing::Standing;
 pub use stdin::Stdin;
 
 /// Undecoded input.
@@ -209,6 +212,11 @@ pub trait Source: Send {
     fn committed(&mut self, epoch: Epoch) -> Result<(), Error> {
         let _ = epoch;
         Ok(())
+    }
+
+    /// Where its partitions stand at the broker that holds them. Asked for once, before the first poll; looked at while it is read.
+    fn standings(&self) -> Vec<Standing> {
+        Vec::new()
     }
 }
 

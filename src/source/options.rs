@@ -38,6 +38,21 @@ impl<'a> Options<'a> {
         Some(self.given.swap_remove(at).1)
     }
 
+    /// Every option whose name begins so, by what follows.
+    pub(crate) fn beginning_with(&mut self, prefix: &'static str) -> Vec<(&'a str, &'a str)> {
+        self.known.push(prefix);
+        let mut taken = Vec::new();
+        self.given
+            .retain(|(name, value)| match name.strip_prefix(prefix) {
+                Some(rest) if !rest.is_empty() => {
+                    taken.push((rest, *value));
+                    false
+                }
+                _ => true,
+            });
+        taken
+    }
+
     /// A whole number; `_` may stand between digits.
     pub(crate) fn number(
         &mut self,
@@ -104,11 +119,46 @@ impl<'a> Options<'a> {
             None => Ok(()),
             Some((name, _)) => {
                 self.known.sort_unstable();
-                let known = self.known.join(", ");
+                let shown = self.known.iter().map(|known| match known.ends_with('.') {
+                    true => format!("{known}…"),
+                    false => (*known).to_owned(),
+                });
+                let known = shown.collect::<Vec<_>>().join(", ");
                 Err(format!("no option \"{name}\"; options are {known}"))
             }
         }
     }
+}
+
+/// A text with every `${VAR}` replaced by what `lookup` knows of it; `$${` stands for `${`.
+pub(crate) fn expanded(
+    text: &str,
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<String, String> {
+    let mut expanded = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        let (before, opened) = rest.split_at(at);
+        if let Some(before) = before.strip_suffix('$') {
+            expanded.push_str(before);
+            expanded.push_str("${");
+            rest = &opened[2..];
+            continue;
+        }
+        expanded.push_str(before);
+        let Some((name, after)) = opened[2..].split_once('}') else {
+            return Err(
+                "${ is not closed; write ${VAR}, or $${ for the characters themselves".to_owned(),
+            );
+        };
+        let value = lookup(name).ok_or_else(|| {
+            format!("environment variable \"{name}\" is not set; set it, or write $${{ for the characters themselves")
+        })?;
+        expanded.push_str(&value);
+        rest = after;
+    }
+    expanded.push_str(rest);
+    Ok(expanded)
 }
 
 #[cfg(test)]
@@ -136,6 +186,20 @@ mod tests {
             Ok((Some(10_000), Some(Span(5_400_000)), Some(2 << 20)))
         );
         assert_eq!(check("max=2048"), Ok((None, None, Some(2_048))));
+    }
+
+    #[test]
+    fn options_with_a_prefix_are_taken_by_what_follows_it() {
+        let mut options = Options::parse("kafka.a.b=1=2&rate=3&kafka.c=&kafka.=4").unwrap();
+        assert_eq!(
+            options.beginning_with("kafka."),
+            [("a.b", "1=2"), ("c", "")]
+        );
+        assert_eq!(options.number("rate", 0..=9), Ok(Some(3)));
+        assert_eq!(
+            options.end().unwrap_err(),
+            "no option \"kafka.\"; options are kafka.…, rate"
+        );
     }
 
     #[test]

@@ -1,8 +1,10 @@
-//! What a user writes after `--source`, taken apart: `Txn=cards.ndjson`, `logs/`, `generate:cards?rate=1000`, `http::8080/events`, `-`.
+//! What a user writes after `--source`, taken apart: `Txn=cards.ndjson`, `logs/`, `generate:cards?rate=1000`, `http::8080/events`,
+//! `kafka://127.0.0.1:9092/cards`, `-`.
 
 use std::path::{Path, PathBuf};
 
 use super::generate::Workload;
+use super::kafka::{self, Topics};
 use super::options::Options;
 use super::push::{self, Address};
 use super::{Error, File, Folder, Follow, Generator, Lost, Packing, Source, Stdin, folder};
@@ -44,10 +46,12 @@ pub enum Place {
     Generate(Workload),
     /// Whoever posts them.
     Http(Address),
+    /// Topics of a broker.
+    Kafka(Box<Topics>),
 }
 
 /// Schemes of sources that are designed but not built.
-const LATER: [&str; 3] = ["kafka", "mqtt", "s3"];
+const LATER: [&str; 2] = ["mqtt", "s3"];
 
 impl SourceSpec {
     /// Takes a source's text apart; opens nothing. A path is looked at if its ending does not tell the format: it may be a folder, and then one of
@@ -76,10 +80,12 @@ impl SourceSpec {
             Place::File { path, .. } | Place::Folder { path, .. } => path.display().to_string(),
             Place::Generate(workload) => format!("generate:{}", workload.text),
             Place::Http(address) => address.to_string(),
+            Place::Kafka(topics) => topics.to_string(),
         }
     }
 
-    /// Opens it for at most so many readers, at least one, which share its partitions.
+    /// Opens it for so many shards, at least one: readers that share its partitions, to be dealt to the shards in turn. Mostly there are at most as many; a source
+    /// whose partitions can be read each by itself has one for each.
     ///
     /// # Errors
     /// When it cannot be opened, or cannot be followed.
@@ -95,6 +101,7 @@ impl SourceSpec {
                 Box::new(Folder::open(path, self.format, follow)?.lost(*lost))
             }
             Place::Http(address) => push::open(address)?,
+            Place::Kafka(topics) => return kafka::open(topics, readers),
             Place::Generate(workload) => {
                 let readers = Generator::readers(workload, readers).into_iter();
                 return Ok(readers
@@ -125,6 +132,14 @@ fn place_of(text: &str, place: &str) -> Result<(Place, Format), Error> {
         Some(("http", rest)) => {
             let address = Address::parse(rest).map_err(wrong)?;
             return Ok((Place::Http(address), Format::Json));
+        }
+        Some(("kafka", rest)) => {
+            // Options may be secret.
+            let shown = text.split('?').next().unwrap_or_default();
+            let topics = Topics::parse(rest)
+                .map_err(|reason| Error(format!("source \"{shown}\": {reason}")))?;
+            let format = topics.format();
+            return Ok((Place::Kafka(Box::new(topics)), format));
         }
         Some(("https", _)) => {
             return Err(wrong(
@@ -426,8 +441,8 @@ mod tests {
     fn what_is_not_known_is_refused_with_the_way_out() {
         let error = |text| SourceSpec::parse(text).unwrap_err().to_string();
         assert_eq!(
-            error("Txn=kafka://b:9092/t"),
-            "source \"Txn=kafka://b:9092/t\": kafka: is not in this build yet; give a file, or pipe records to -"
+            error("Txn=mqtt://b/t"),
+            "source \"Txn=mqtt://b/t\": mqtt: is not in this build yet; give a file, or pipe records to -"
         );
         assert_eq!(
             error("ftp://x/a.csv"),

@@ -6,6 +6,7 @@ use std::fmt;
 
 use leitmotif::engine::snapshot::{
     Activity, Histogram, OutputSnapshot, PatternSnapshot, ShardSnapshot, Snapshot, SourceSnapshot,
+    StandingSnapshot,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
@@ -115,6 +116,7 @@ impl Scrape {
             "How far the watermark of an active partition lies behind the wall clock",
             lags,
         )?;
+        self.standings(page)?;
         let activities = sources.iter().flat_map(|source| {
             let count = |activity| {
                 source
@@ -142,6 +144,39 @@ impl Scrape {
             ("leitmotif_partitions", None),
             "Partitions, by how they take part in the watermark",
             activities,
+        )
+    }
+
+    /// What only sources that read from a broker have.
+    fn standings(&self, page: &mut Page<'_>) -> fmt::Result {
+        let sources = &self.snapshot.sources;
+        let lags = sources.iter().flat_map(|source| {
+            source.standings.iter().map(|standing| {
+                let labels = [
+                    ("source", source.name.clone()),
+                    ("topic", standing.topic.clone()),
+                    ("partition", standing.partition.to_string()),
+                ];
+                (labels, standing.lag as f64)
+            })
+        });
+        page.gauge(
+            ("leitmotif_kafka_lag_records", None),
+            "Records that wait at the broker",
+            lags,
+        )?;
+        let read = sources.iter().filter(|source| !source.standings.is_empty());
+        let tombstones = read.map(|source| {
+            let count = |sum, standing: &StandingSnapshot| sum + standing.tombstones;
+            (
+                [("source", source.name.clone())],
+                source.standings.iter().fold(0_u64, count),
+            )
+        });
+        page.counter(
+            ("leitmotif_kafka_tombstones", None),
+            "Records without a value, which are passed over",
+            tombstones,
         )
     }
 

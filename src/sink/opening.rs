@@ -1,0 +1,71 @@
+//! What the sinks of one run share while they are opened.
+
+#[cfg(feature = "kafka")]
+use std::sync::Arc;
+
+#[cfg(feature = "kafka")]
+use super::kafka::{Topic, Transactions};
+
+/// Opens the sinks of one run.
+///
+/// With state, outputs to Kafka commit together, in one transaction per epoch: then the run's commit point is
+/// theirs.
+#[derive(Debug, Default)]
+pub struct Opening {
+    /// The state's own id, where there is state.
+    #[cfg(feature = "kafka")]
+    state: Option<String>,
+    #[cfg(feature = "kafka")]
+    transactions: Option<Arc<Transactions>>,
+}
+
+impl Opening {
+    /// For a run without state.
+    #[must_use]
+    pub fn stateless() -> Opening {
+        Opening::default()
+    }
+
+    /// For a run with state. `id`: the state's own, the same in every run that goes on with it, and no other state's: letters, digits, `.`, `-`, `_`.
+    #[must_use]
+    pub fn with_state(id: &str) -> Opening {
+        #[cfg(not(feature = "kafka"))]
+        let _ = id;
+        Opening {
+            #[cfg(feature = "kafka")]
+            state: Some(id.to_owned()),
+            #[cfg(feature = "kafka")]
+            transactions: None,
+        }
+    }
+
+    /// What decides which epoch is committed, if an output to Kafka was opened and there is state. Complete once all sinks are opened.
+    #[cfg(feature = "kafka")]
+    #[must_use]
+    pub fn commit_point(&self) -> Option<Arc<Transactions>> {
+        self.transactions.clone()
+    }
+
+    /// The transactions of a topic's cluster, where there is state.
+    #[cfg(feature = "kafka")]
+    pub(super) fn transactions(
+        &mut self,
+        topic: &Topic,
+    ) -> Result<Option<Arc<Transactions>>, String> {
+        let Some(state) = &self.state else {
+            return Ok(None);
+        };
+        if let Some(transactions) = &self.transactions {
+            return match *transactions.cluster() == topic.cluster {
+                true => Ok(Some(Arc::clone(transactions))),
+                false => Err(format!(
+                    "with state all outputs to Kafka commit together, so they must have one address and one set of kafka.… settings; the other one is at {}",
+                    transactions.cluster()
+                )),
+            };
+        }
+        let transactions = Arc::new(Transactions::open(&topic.cluster, state)?);
+        self.transactions = Some(Arc::clone(&transactions));
+        Ok(Some(transactions))
+    }
+}
