@@ -9,9 +9,12 @@ use std::collections::VecDeque;
 use rtrb::{Consumer, Producer, PushError, RingBuffer};
 use smallvec::SmallVec;
 
+use super::debt::{Debt, PAID_MAX};
 use super::plan::Judged;
 use super::shard::Derived;
 use crate::epoch::Epoch;
+use crate::event::Value;
+use crate::event::formats::Spare;
 use crate::key::{ShardId, Shards};
 use crate::time::Watermark;
 
@@ -33,6 +36,8 @@ pub(crate) struct Packet {
     pub promises: SmallVec<[(usize, Watermark); 2]>,
     /// Ends the packet.
     pub barrier: Option<Barrier>,
+    /// The memory of events that the receiver sent before.
+    pub spent: Vec<Box<[Value]>>,
 }
 
 /// What comes before it belongs to an epoch, what comes after it does not: on each level of patterns one, since what a level makes of the epoch's events comes last.
@@ -48,6 +53,8 @@ pub(crate) struct Links {
     /// By shard; `None` at its own place.
     to: Vec<Option<Outgoing>>,
     from: Vec<Option<Incoming>>,
+    /// Packets that were received, for those that will be sent: as many come as go. Empty, kept for their memory.
+    empty: Vec<Packet>,
     /// Events sent so far.
     routed: u64,
 }
@@ -58,6 +65,7 @@ struct Outgoing {
     /// Packets that end with a barrier and found no room yet, before what is staged.
     sealed: VecDeque<Packet>,
     staged: Packet,
+    debt: Debt,
 }
 
 #[derive(Debug)]
@@ -73,6 +81,7 @@ pub(crate) fn mesh(shards: Shards) -> Vec<Links> {
     let empty = || Links {
         to: (0..count).map(|_| None).collect(),
         from: (0..count).map(|_| None).collect(),
+        empty: Vec::new(),
         routed: 0,
     };
     let mut all: Vec<Links> = (0..count).map(|_| empty()).collect();
@@ -83,6 +92,7 @@ pub(crate) fn mesh(shards: Shards) -> Vec<Links> {
                 ring: producer,
                 sealed: VecDeque::new(),
                 staged: Packet::default(),
+                debt: Debt::default(),
             });
             all[b].from[a] = Some(Incoming {
                 ring: consumer,
@@ -97,13 +107,15 @@ impl Links {
     /// Sends an event of a source to another shard.
     pub(crate) fn send(&mut self, to: ShardId, judged: Judged) {
         self.routed += 1;
-        self.staged(to).events.push(judged);
+        let outgoing = self.outgoing(to);
+        outgoing.debt.gave(&judged.event.values);
+        outgoing.staged.events.push(judged);
     }
 
     /// Sends an event of a stream to another shard.
     pub(crate) fn send_derived(&mut self, to: ShardId, derived: Derived) {
         self.routed += 1;
-        self.staged(to).derived.push(derived);
+        self.outgoing(to).staged.derived.push(derived);
     }
 
     /// Sends a promise to all, behind everything sent before.
@@ -145,7 +157,7 @@ impl Links {
     pub(crate) fn flush(&mut self) -> bool {
         let mut room = true;
         for outgoing in self.to.iter_mut().flatten() {
-            room &= outgoing.flush();
+            room &= outgoing.flush(&mut self.empty);
         }
         room
     }
@@ -159,23 +171,38 @@ impl Links {
     }
 
     /// Takes what lies in the rings now, up to the next barrier of each; true if there was anything.
-    pub(crate) fn receive(&mut self, mut take: impl FnMut(ShardId, Packet)) -> bool {
+    pub(crate) fn receive(&mut self, mut take: impl FnMut(ShardId, &mut Packet)) -> bool {
         let mut any = false;
-        for (from, incoming) in (0..).zip(&mut self.from) {
-            let Some(Incoming { ring, at }) = incoming else {
+        for (from, (incoming, back)) in (0..).zip(self.from.iter_mut().zip(&mut self.to)) {
+            let (Some(Incoming { ring, at }), Some(back)) = (incoming, back) else {
                 continue;
             };
             for _ in 0..ring.slots() {
                 if at.is_some() {
                     break;
                 }
-                let Ok(packet) = ring.pop() else { break };
+                let Ok(mut packet) = ring.pop() else { break };
                 any = true;
                 *at = packet.barrier;
-                take(ShardId(from), packet);
+                let events = packet.events.iter().map(|judged| &judged.event.values);
+                for values in events.chain(&packet.spent) {
+                    back.debt.took(values);
+                }
+                take(ShardId(from), &mut packet);
+                if self.empty.len() < RING_PACKETS {
+                    packet.clear();
+                    self.empty.push(packet);
+                }
             }
         }
         any
+    }
+
+    /// Gives back the memory of events that others sent more of than they were sent. It leaves with the next flush.
+    pub(crate) fn give_back(&mut self, spare: &mut Spare) {
+        for outgoing in self.to.iter_mut().flatten() {
+            outgoing.debt.pay(spare, &mut outgoing.staged.spent);
+        }
     }
 
     /// How full the fullest outgoing ring is, from 0 to 1.
@@ -190,15 +217,16 @@ impl Links {
         self.routed
     }
 
-    fn staged(&mut self, to: ShardId) -> &mut Packet {
+    fn outgoing(&mut self, to: ShardId) -> &mut Outgoing {
         let outgoing = self.to[usize::from(to.0)].as_mut();
-        &mut outgoing.expect("a shard keeps its own events").staged
+        outgoing.expect("a shard keeps its own events")
     }
 }
 
 impl Outgoing {
-    fn flush(&mut self) -> bool {
-        if self.staged.is_empty() && self.sealed.is_empty() {
+    fn flush(&mut self, empty: &mut Vec<Packet>) -> bool {
+        let pays = self.staged.spent.len() >= PAID_MAX;
+        if self.staged.is_empty() && self.sealed.is_empty() && !pays {
             return true;
         }
         if self.ring.is_abandoned() {
@@ -213,16 +241,13 @@ impl Outgoing {
                 return false;
             }
         }
-        if self.staged.is_empty() {
+        if self.staged.is_empty() && !pays {
             return true;
         }
         if self.ring.is_full() {
             return self.staged.len() < STAGED_EVENTS;
         }
-        let next = Packet {
-            events: Vec::with_capacity(self.staged.events.len()),
-            ..Packet::default()
-        };
+        let next = empty.pop().unwrap_or_default();
         let packet = std::mem::replace(&mut self.staged, next);
         self.ring
             .push(packet)
@@ -236,8 +261,18 @@ impl Packet {
         self.events.len() + self.derived.len()
     }
 
+    /// True if the receiver misses nothing without it.
     fn is_empty(&self) -> bool {
         self.len() == 0 && self.promises.is_empty()
+    }
+
+    /// Keeps nothing but memory.
+    fn clear(&mut self) {
+        self.events.clear();
+        self.derived.clear();
+        self.promises.clear();
+        self.barrier = None;
+        self.spent.clear();
     }
 }
 
@@ -300,7 +335,7 @@ mod tests {
             assert!(a.flush());
         }
         let mut last = Vec::new();
-        while b.receive(|from, packet| last = vec![(from, packet.promises)]) {
+        while b.receive(|from, packet| last = vec![(from, packet.promises.clone())]) {
             a.flush();
         }
         assert!(

@@ -7,6 +7,7 @@
 mod board;
 mod control;
 mod coordination;
+mod debt;
 mod directory;
 mod durable;
 mod flow;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::board::Board;
 use super::flow;
-use super::intake::{Intake, Now, Reading};
+use super::intake::{Intake, Now, Reading, take_back};
 use super::keeper::{Handed, KEYS_PER_TURN, Keeper, Stage};
 use super::link::{Barrier, Links, Packet};
 use super::meter::{ShardMeter, ShardReport};
@@ -273,6 +273,7 @@ impl Worker {
     /// Takes in what other shards sent; true if there were events.
     fn receive(&mut self) -> bool {
         let Worker {
+            intake,
             links,
             reorder,
             shard,
@@ -286,15 +287,16 @@ impl Worker {
                 derived,
                 promises,
                 barrier: _,
+                spent,
             } = packet;
             any |= !events.is_empty() || !derived.is_empty();
-            events.into_iter().for_each(|judged| reorder.push(judged));
-            derived
-                .into_iter()
-                .for_each(|derived| shard.receive(derived));
-            for (level, upto) in promises {
+            events.drain(..).for_each(|judged| reorder.push(judged));
+            derived.drain(..).for_each(|derived| shard.receive(derived));
+            for (level, upto) in promises.drain(..) {
                 time.promise(level, from, upto);
             }
+            let spare = intake.spare();
+            spent.drain(..).for_each(|values| spare.give(values));
         });
         any
     }
@@ -350,6 +352,7 @@ impl Worker {
         let last = match self.place.shards {
             Shards::ONE => {
                 self.batch = self.shard.pass_all(events, upto, &mut self.out);
+                self.reuse();
                 self.time.passed.fill(upto);
                 true
             }
@@ -485,6 +488,7 @@ impl Worker {
             any = !events.is_empty();
             if self.place.shards == Shards::ONE {
                 self.batch = self.shard.pass_all(events, upto, &mut self.out);
+                self.reuse();
                 self.time.passed.fill(upto);
             } else {
                 self.pass_level(0, events, upto);
@@ -508,6 +512,7 @@ impl Worker {
     fn pass_level(&mut self, level: usize, events: Vec<Judged>, upto: Watermark) {
         let first = self.out.len();
         self.batch = self.shard.pass(level, events, upto, &mut self.out);
+        self.reuse();
         self.time.passed[level] = upto;
         if level + 1 == self.time.passed.len() {
             return;
@@ -538,6 +543,13 @@ impl Worker {
         }
         time.promise(level + 1, place.id, upto);
         links.promise(level + 1, upto);
+    }
+
+    /// Keeps the memory of the batch, which is spent, for the events to come, here or where they came from.
+    fn reuse(&mut self) {
+        let spare = self.intake.spare();
+        take_back(&mut self.batch, spare);
+        self.links.give_back(spare);
     }
 
     /// A release moves every event that waits: with many of them it pays to let more come first, and while input comes without a pause, to let a

@@ -3,6 +3,8 @@
 //! Values that nobody reads are checked by the grammar and skipped, not parsed. No recursion but along paths that
 //! patterns name, nesting at most [`DEPTH_MAX`]. When a name stands twice in an object the last one counts.
 
+use compact_str::CompactString;
+
 use super::paths::{PathTree, ROOT};
 use super::token::{Cut, Token};
 use super::{Flaw, Malformed};
@@ -22,7 +24,7 @@ struct Scan<'a> {
     bytes: &'a [u8],
     at: usize,
     /// A member's name without its escapes.
-    name: String,
+    name: CompactString,
 }
 
 /// Finds the wanted values of a record; gives its text.
@@ -56,7 +58,7 @@ fn scan(text: &str, tree: &mut PathTree, slots: &mut [Token]) -> Result<(), Faul
     let mut scan = Scan {
         bytes: text.as_bytes(),
         at: 0,
-        name: String::new(),
+        name: CompactString::default(),
     };
     scan.space();
     match scan.peek() {
@@ -396,7 +398,7 @@ fn plain_end(bytes: &[u8], mut at: usize) -> usize {
 pub(super) struct LoneSurrogate;
 
 /// Appends the meaning of a string whose escapes the scanner has checked.
-pub(super) fn unescape(raw: &str, out: &mut String) -> Result<(), LoneSurrogate> {
+pub(super) fn unescape(raw: &str, out: &mut CompactString) -> Result<(), LoneSurrogate> {
     let mut rest = raw;
     while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
         out.push_str(&rest[..at]);
@@ -613,8 +615,8 @@ mod tests {
                 json += &format!("\\u{unit:04x}");
             }
             json.push('"');
-            let mut out = String::new();
-            let ours = unescape(&json[1..json.len() - 1], &mut out).ok().map(|()| out);
+            let mut out = CompactString::default();
+            let ours = unescape(&json[1..json.len() - 1], &mut out).ok().map(|()| out.into_string());
             prop_assert_eq!(ours, serde_json::from_str::<String>(&json).ok());
         }
 

@@ -1,0 +1,266 @@
+//! No allocation per event: after a while, memory goes round. Counted by an allocator of this binary's own, over all threads of a run.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::io::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use leitmotif::source::Error;
+use leitmotif::{Engine, Extent, Input, Polled, Progress, Record, Source};
+
+/// Counts what is asked of the system's allocator.
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(at, layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        unsafe { System.realloc(at, layout, size) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// One at a time: what another test allocates would count.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// Events per reader before counting begins.
+const WARM_UP: u64 = 200_000;
+
+/// Events per reader while it counts.
+const COUNTED: u64 = 400_000;
+
+/// One allocation in so many events is allowed: reports and tables that grow cost some now and then.
+const EVENTS_PER_ALLOCATION: u64 = 1_000;
+
+const PATTERNS: &str = r#"
+    event Beat { ts: timestamp time, device: string, kind: string, level: int, note: string }
+    pattern risen {
+      key device
+      match low: Beat where kind == "low" then high: Beat where kind == "high" and level > low.level
+      within 2h
+      emit rises { device, level: high.level }
+    }
+    pattern noticed {
+      key device
+      match seen: Beat where kind == "high" and level > 1000
+      within 2h
+      emit notices { device, note: seen.note }
+    }
+"#;
+
+/// What most records of a run are.
+#[derive(Clone, Copy, Debug)]
+enum Beats {
+    /// No pattern can use them.
+    Unwanted,
+    /// They are shown to a partial match, which they don't complete.
+    Waiting,
+}
+
+/// How texts are written.
+#[derive(Clone, Copy, Debug)]
+enum Texts {
+    Short,
+    /// Over 24 bytes, of different lengths.
+    Long,
+    /// The same with escapes.
+    Escaped,
+}
+
+/// Who takes the records.
+#[derive(Clone, Copy, Debug)]
+enum Runs {
+    /// The thread of whoever pushes them.
+    InThread,
+    /// So many shards, and readers to read for them.
+    Threads { shards: u16, readers: u32 },
+}
+
+/// Writes beats of a hundred devices, first one of each that begins something.
+#[derive(Debug)]
+struct Beating {
+    beats: Beats,
+    texts: Texts,
+    /// One of so many readers, each with devices of its own.
+    partition: u32,
+    readers: u32,
+    given: u64,
+    line: Vec<u8>,
+}
+
+impl Beating {
+    fn next(&mut self) -> &[u8] {
+        let number = self.given;
+        self.given += 1;
+        let time = 1_700_000_000_000 + number;
+        let device = number % 100 * u64::from(self.readers) + u64::from(self.partition);
+        let kind = match self.beats {
+            _ if number < 100 => "low",
+            Beats::Unwanted => "other",
+            Beats::Waiting => "high",
+        };
+        let level = 100 - i64::from(number >= 100);
+        let (pad, note) = match self.texts {
+            Texts::Short => ("", "all is well"),
+            Texts::Long => (
+                "device-of-the-northern-plant-",
+                "nothing to be seen here, all is well",
+            ),
+            Texts::Escaped => (
+                r"device-of-the-\u006eorthern-plant-",
+                r"\u00fcber allen Gipfeln ist Ruh",
+            ),
+        };
+        let note = &note[..note.len() - (number % 5) as usize];
+        self.line.clear();
+        let written = write!(
+            self.line,
+            r#"{{"ts":{time},"device":"{pad}{device}","kind":"{kind}","level":{level},"note":"{note}"}}"#
+        );
+        written.expect("memory can be written");
+        &self.line
+    }
+}
+
+/// Gives beats out, and notes what had been allocated before the first one that counts, and after the last.
+#[derive(Debug)]
+struct Reader {
+    beating: Beating,
+    marks: Arc<[AtomicU64; 2]>,
+}
+
+impl Source for Reader {
+    fn poll(&mut self, take: &mut dyn FnMut(Record<'_>)) -> Result<Polled, Error> {
+        if self.beating.given == WARM_UP {
+            mark(&self.marks[0]);
+        } else if self.beating.given == WARM_UP + COUNTED {
+            mark(&self.marks[1]);
+            return Ok(Polled::End);
+        }
+        for _ in 0..100 {
+            let partition = self.beating.partition;
+            let bytes = self.beating.next();
+            take(Record {
+                bytes,
+                partition,
+                offset: 0,
+                arrived: None,
+                heads_file: false,
+            });
+        }
+        Ok(Polled::More)
+    }
+
+    fn partitions(&self) -> Vec<u32> {
+        vec![self.beating.partition]
+    }
+
+    fn extent(&self) -> Extent {
+        Extent::Bounded
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        None
+    }
+}
+
+fn mark(mark: &AtomicU64) {
+    mark.store(ALLOCATIONS.load(Ordering::Relaxed), Ordering::Relaxed);
+}
+
+fn check(runs: Runs, beats: Beats, texts: Texts) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let marks = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
+    let beating = |partition, readers| Beating {
+        beats,
+        texts,
+        partition,
+        readers,
+        given: 0,
+        line: Vec::new(),
+    };
+    let engine = Engine::builder().patterns_text("beats.motif", PATTERNS);
+    let (account, readers) = match runs {
+        Runs::InThread => {
+            let mut engine = engine.build().expect("it is built");
+            let mut beating = beating(0, 1);
+            for (count, at) in [WARM_UP, COUNTED].into_iter().zip(&*marks) {
+                for _ in 0..count {
+                    engine.push_record(beating.next()).expect("an event");
+                }
+                mark(at);
+            }
+            (engine.finish().account, 1)
+        }
+        Runs::Threads { shards, readers } => {
+            let reader = |partition| -> Box<dyn Source> {
+                Box::new(Reader {
+                    beating: beating(partition, readers),
+                    marks: Arc::clone(&marks),
+                })
+            };
+            let input = Input::readers((0..readers).map(reader).collect());
+            let engine = engine.source("beats", input).shards(shards);
+            let running = engine.start().expect("it starts");
+            (running.wait().expect("it runs"), readers)
+        }
+    };
+    let counts = account.sources[0].1;
+    let (begin, counted) = (100 * u64::from(readers), COUNTED * u64::from(readers));
+    let wanted = match beats {
+        Beats::Unwanted => begin,
+        Beats::Waiting => counts.read,
+    };
+    assert_eq!(counts.processed, wanted);
+    let [before, after] = [&marks[0], &marks[1]].map(|mark| mark.load(Ordering::Relaxed));
+    let allocations = after - before;
+    let said =
+        format!("{runs:?}, {beats:?}, {texts:?}: {allocations} allocations, {counted} events");
+    println!("{said}");
+    assert!(allocations <= counted / EVENTS_PER_ALLOCATION, "{said}");
+}
+
+/// One reader, one for each shard, and one that reads for two shards.
+const RUNS: [Runs; 4] = [
+    Runs::InThread,
+    Runs::Threads {
+        shards: 1,
+        readers: 1,
+    },
+    Runs::Threads {
+        shards: 2,
+        readers: 2,
+    },
+    Runs::Threads {
+        shards: 2,
+        readers: 1,
+    },
+];
+
+#[test]
+fn an_event_that_no_pattern_can_use_costs_no_allocation() {
+    for texts in [Texts::Short, Texts::Long, Texts::Escaped] {
+        RUNS.into_iter()
+            .for_each(|runs| check(runs, Beats::Unwanted, texts));
+    }
+}
+
+#[test]
+fn an_event_that_a_partial_match_waits_for_costs_no_allocation() {
+    for texts in [Texts::Short, Texts::Long, Texts::Escaped] {
+        RUNS.into_iter()
+            .for_each(|runs| check(runs, Beats::Waiting, texts));
+    }
+}
