@@ -552,17 +552,17 @@ impl Worker {
         self.links.give_back(spare);
     }
 
-    /// A release moves every event that waits: with many of them it pays to let more come first, and while input comes without a pause, to let a
+    /// A release moves events that new ones overtook: with many of them it pays to let more come first, and while input comes without a pause, to let a
     /// batch gather.
     fn is_worth_while(&self, upto: Watermark, now: Now, read: Polled) -> bool {
         let gather_micros = match read {
             Polled::More => GATHER_MICROS,
             Polled::Waiting | Polled::End => 0,
         };
-        let held_micros = self.reorder.held() as u64 / 5;
+        let overtaken_micros = self.reorder.overtaken() as u64 / 5;
         upto == Watermark::FINAL
             || self.reorder.is_due()
-            || now.micros >= self.time.released + held_micros + gather_micros
+            || now.micros >= self.time.released + overtaken_micros + gather_micros
     }
 
     fn report_at_times(&mut self, now: Now) {
