@@ -191,19 +191,19 @@ fn seek(source: &mut SourceSetup, manifest: Option<&Manifest>) -> Result<(), Run
             "cannot be read again: after a crash, what came since the last checkpoint is lost"
         );
     }
-    let Some(manifest) = manifest else {
-        return Ok(());
-    };
-    let mut stored = manifest.sources.iter();
-    let Some(stored) = stored.find(|stored| stored.name == source.name) else {
+    let stored = manifest.map(|manifest| {
+        let mut sources = manifest.sources.iter();
+        sources.find(|stored| stored.name == source.name)
+    });
+    if stored == Some(None) {
         tracing::info!(source = %source.name, "is new to the state, and read from its beginning");
-        return Ok(());
-    };
-    let positions: Vec<_> = stored
-        .partitions
-        .iter()
+    }
+    let partitions = stored.flatten().into_iter();
+    let partitions = partitions.flat_map(|stored| &stored.partitions);
+    let positions: Vec<_> = partitions
         .filter_map(|partition| Some((partition.number, partition.position.clone()?)))
         .collect();
+    // Also without positions: that is how a source learns that there is state.
     for (reader, _) in &mut source.readers {
         reader.seek(&positions).map_err(RunError::Source)?;
     }
