@@ -1,7 +1,7 @@
 //! What a run with durable state begins with: the checkpoint it goes on from, found, checked and given to sources and outputs.
 
-use std::fs;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +11,14 @@ use super::resume::{OnChange, Reading, Resumption};
 use super::run::SourceSetup;
 use super::thread::RunError;
 use crate::checkpoint::{CommitPoint, Error, Folder, Manifest};
-use crate::disk::{SharedDisk, SystemDisk};
+use crate::disk::{Lock, SystemDisk};
 use crate::epoch::Epoch;
 use crate::key::Shards;
 use crate::sink::Drain;
 use crate::store::Stores;
-use crate::store::files::Depth;
+
+/// How many keys a shard saves in one turn.
+const KEYS_PER_TURN: usize = 512;
 
 /// Where a run keeps its state, and how.
 pub(crate) struct Durable {
@@ -26,13 +28,15 @@ pub(crate) struct Durable {
     pub interval: Duration,
     /// How many are kept.
     pub keep: usize,
+    /// How many keys a shard saves in one turn: events wait as long.
+    pub keys_per_turn: usize,
     pub on_change: OnChange,
     /// A checkpoint to begin from when the folder holds none: a savepoint.
     pub from: Option<PathBuf>,
     /// Who decides which epoch counts, if not the folder.
     pub point: Option<Box<dyn CommitPoint>>,
     /// Held for as long as the run lasts.
-    pub lock: Option<fs::File>,
+    pub lock: Option<Lock>,
 }
 
 /// What a run begins with.
@@ -51,7 +55,7 @@ impl Durable {
     /// When the folder cannot be made or is in use.
     pub(crate) fn open(path: &Path, stores: Arc<dyn Stores>) -> Result<Durable, Error> {
         let folder = Folder::open(path, SystemDisk::shared())?;
-        let lock = lock(path)?;
+        let lock = lock(&folder)?;
         Ok(Durable {
             lock: Some(lock),
             ..Durable::on(folder, stores)
@@ -65,15 +69,12 @@ impl Durable {
             stores,
             interval: Duration::from_secs(10),
             keep: 3,
+            keys_per_turn: KEYS_PER_TURN,
             on_change: OnChange::default(),
             from: None,
             point: None,
             lock: None,
         }
-    }
-
-    pub(crate) fn disk(&self) -> &SharedDisk {
-        self.folder.disk()
     }
 
     /// Finds the checkpoint to go on from, and brings stores, sources and outputs to where it was.
@@ -136,7 +137,7 @@ impl Durable {
         for found in self.folder.checkpoints()? {
             if found.committed && decided.is_none_or(|decided| found.epoch <= decided) {
                 candidates.push(found.path);
-            } else if let Err(error) = self.disk().remove(&found.path) {
+            } else if let Err(error) = self.folder.disk().remove(&found.path) {
                 tracing::warn!(folder = %found.path.display(), %error, "a checkpoint that was never committed cannot be removed");
             }
         }
@@ -150,19 +151,21 @@ impl Durable {
             stores: &*self.stores,
             folder: &self.folder,
             on_change: self.on_change,
-            depth: Depth::Bytes,
         };
         for path in candidates {
-            let tried = self.folder.manifest(&path).and_then(|manifest| {
-                let resumption = reading.resume(&manifest, &path)?;
-                Ok((manifest, resumption))
-            });
+            let tried = match self.folder.manifest(&path) {
+                Ok(manifest) => {
+                    reading.agree(&manifest)?;
+                    let resumed = reading.resume(&manifest, &path);
+                    resumed.map(|resumption| (manifest, resumption))
+                }
+                Err(error) => Err(error),
+            };
             match tried {
                 Ok(found) => {
                     tracing::info!(checkpoint = %path.display(), epoch = %found.0.epoch, "goes on from a checkpoint");
                     return Ok(Some(found));
                 }
-                Err(error) if self.on_change == OnChange::Refuse => return Err(error),
                 Err(error) => {
                     tracing::warn!(checkpoint = %path.display(), %error, "a checkpoint cannot be used; the one before it is tried");
                     failed.get_or_insert(error);
@@ -210,23 +213,17 @@ fn seek(source: &mut SourceSetup, manifest: Option<&Manifest>) -> Result<(), Run
     Ok(())
 }
 
-fn lock(path: &Path) -> Result<fs::File, Error> {
-    let shown = path.display();
-    let file = fs::File::create(path.join("lock")).map_err(|error| {
-        Error::new(format!(
-            "state \"{shown}\": cannot be locked: {error}; see to its permissions"
-        ))
-    })?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {
-            Ok(file)
-        }
-        Err(fs::TryLockError::WouldBlock) => Err(Error::new(format!(
-            "state \"{shown}\": another run uses it; stop that one, or name another folder"
-        ))),
-        Err(fs::TryLockError::Error(error)) => Err(Error::new(format!(
-            "state \"{shown}\": cannot be locked: {error}"
-        ))),
-    }
+/// Keeps other runs out of a state folder.
+fn lock(folder: &Folder) -> Result<Lock, Error> {
+    let path = folder.path().join("lock");
+    let locked = folder.disk().append(&path, &[]);
+    locked
+        .and_then(|()| folder.disk().lock(&path))
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => Error::new(format!(
+                "state \"{}\": another run uses it; stop that one, or name another folder",
+                folder.path().display()
+            )),
+            _ => folder.failed("locked", &path, &error),
+        })
 }

@@ -67,14 +67,7 @@ impl Pump {
             Some(Keeping { open: Some(_), .. }) => patience.map(|wait| wait.min(OPEN_REST)),
             _ => patience,
         };
-        let chunk = match (patience, self.unflushed) {
-            (Some(wait), false) => self.queue.recv_timeout(wait).map_err(|error| match error {
-                RecvTimeoutError::Timeout => TryRecvError::Empty,
-                RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
-            }),
-            _ => self.queue.try_recv(),
-        };
-        match chunk {
+        match next(&self.queue, patience.filter(|_| !self.unflushed)) {
             Ok(chunk) => {
                 if chunk.rows > 0 || chunk.barrier.is_none() {
                     self.sink.write(&chunk.bytes)?;
@@ -130,6 +123,17 @@ impl Pump {
         }
         Ok(())
     }
+}
+
+/// What comes next in a queue; for that it waits for `patience`, if there is any.
+pub(super) fn next<T>(queue: &Receiver<T>, patience: Option<Duration>) -> Result<T, TryRecvError> {
+    let Some(wait) = patience else {
+        return queue.try_recv();
+    };
+    queue.recv_timeout(wait).map_err(|error| match error {
+        RecvTimeoutError::Timeout => TryRecvError::Empty,
+        RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
+    })
 }
 
 #[cfg(test)]
