@@ -31,7 +31,7 @@ pub(crate) struct Coordination {
 pub(crate) struct About {
     pub plan: Arc<Plan>,
     pub state_id: u64,
-    /// Names of sources by number, and of outputs.
+    /// Names of sources by number, and keys of outputs.
     pub sources: Vec<String>,
     pub sinks: Vec<String>,
 }

@@ -14,7 +14,7 @@ use crate::checkpoint::{CommitPoint, Error, Folder, Manifest};
 use crate::disk::{SharedDisk, SystemDisk};
 use crate::epoch::Epoch;
 use crate::key::Shards;
-use crate::sink::Drain;
+use crate::sink::{self, Drain, is_same_place};
 use crate::store::Stores;
 use crate::store::files::Depth;
 
@@ -94,14 +94,7 @@ impl Durable {
         for source in sources {
             seek(source, manifest)?;
         }
-        for drain in drains {
-            let stored = manifest.and_then(|manifest| {
-                let mut sinks = manifest.sinks.iter();
-                let found = sinks.find(|(name, _)| name == drain.feed.name());
-                found.map(|(_, prepared)| (manifest.epoch, &prepared[..]))
-            });
-            drain.sink.restore(stored).map_err(RunError::Sink)?;
-        }
+        restore_sinks(drains, manifest).map_err(RunError::Sink)?;
         let committed = manifest.map_or(Epoch::NONE, |manifest| manifest.epoch);
         Ok(Begun {
             last: last.max(committed),
@@ -180,6 +173,30 @@ impl Durable {
 }
 
 /// Brings the readers of a source to where they were.
+/// Brings outputs to where the checkpoint has them; says what it has of others.
+fn restore_sinks(drains: &mut [Drain], manifest: Option<&Manifest>) -> Result<(), sink::Error> {
+    let (epoch, stored) = match manifest {
+        Some(manifest) => (manifest.epoch, manifest.sinks.as_slice()),
+        None => (Epoch::NONE, [].as_slice()),
+    };
+    for (place, kept) in stored {
+        if !drains.iter().any(|drain| is_same_place(&drain.key, place)) {
+            let unsent_bytes = sink::rows_in(kept).map_or(0, <[u8]>::len);
+            tracing::warn!(output = %place, unsent_bytes, "an output of the checkpoint is not bound any more; rows that were not to be seen yet are not seen");
+        }
+    }
+    for drain in drains {
+        let exactly = stored.iter().find(|(place, _)| *place == drain.key);
+        let found = exactly.or_else(|| {
+            let mut stored = stored.iter();
+            stored.find(|(place, _)| is_same_place(place, &drain.key))
+        });
+        let found = found.map(|(_, kept)| (epoch, kept.as_slice()));
+        drain.sink.restore(found)?;
+    }
+    Ok(())
+}
+
 fn seek(source: &mut SourceSetup, manifest: Option<&Manifest>) -> Result<(), RunError> {
     let repeatable = source
         .readers

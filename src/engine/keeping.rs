@@ -89,10 +89,7 @@ impl Kept {
                 plan: Arc::clone(plan),
                 state_id,
                 sources: sources.iter().map(|source| source.name.clone()).collect(),
-                sinks: drains
-                    .iter()
-                    .map(|drain| drain.feed.name().to_owned())
-                    .collect(),
+                sinks: drains.iter().map(|drain| drain.key.clone()).collect(),
             },
             folder: durable.folder,
             meter: Arc::new(Meter::default()),

@@ -131,7 +131,7 @@ pub(super) fn send(sink: &mut (impl Sink + ?Sized), rows: &[u8]) -> Result<(), E
 }
 
 /// Rows that wait for their commit in what [`AfterCommit`] gave to a checkpoint; `None` when it was another sink.
-pub(super) fn rows_in(kept: &[u8]) -> Option<&[u8]> {
+pub(crate) fn rows_in(kept: &[u8]) -> Option<&[u8]> {
     Kind::Rows.is_of(kept).then(|| &kept[2..])
 }
 
