@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::kafka::{self, Topic};
 use super::{AfterCommit, Error, File, Folder, Opening, Receiver, Roll, Sending, Sink, Stdout};
-use crate::disk::SystemDisk;
+use crate::disk::{SharedDisk, SystemDisk};
 use crate::source::options::Options;
 use crate::source::spec::is_name;
 use crate::time::Span;
@@ -88,7 +88,14 @@ impl Target {
     /// # Errors
     /// As [`Target::open`].
     pub fn open_with(&self, opening: &mut Opening) -> Result<Box<dyn Sink>, Error> {
-        let disk = SystemDisk::shared();
+        self.open_on(SystemDisk::shared(), opening)
+    }
+
+    /// The same with files and folders on another disk.
+    ///
+    /// # Errors
+    /// As [`Target::open`].
+    pub fn open_on(&self, disk: SharedDisk, opening: &mut Opening) -> Result<Box<dyn Sink>, Error> {
         Ok(match self {
             Target::Stdout(sending) => sent(self, *sending, Stdout::new()),
             Target::File(path) => Box::new(File::create_on(disk, path)?),
@@ -101,7 +108,7 @@ impl Target {
     /// What a checkpoint calls it: where it is, without options, so that those may change between runs.
     pub(crate) fn key(&self) -> String {
         match self {
-            Target::Stdout(_) => self.to_string(),
+            Target::Stdout(_) | Target::Kafka(_) => self.to_string(),
             Target::File(path) | Target::Folder { path, .. } => plain(path).display().to_string(),
             Target::Webhook(receiver) => receiver.key(),
         }

@@ -6,71 +6,18 @@ use std::time::Duration;
 
 use super::{Left, Script, World};
 use crate::checkpoint::Folder;
-use crate::disk::SharedDisk;
 use crate::engine::{Durable, Parts, Plan, SourceSetup, Timing, reads};
-use crate::epoch::Epoch;
 use crate::event::formats::{Decoder, Format, Kinds};
 use crate::key::Shards;
-use crate::sink::{Error, OutputSpec, Outputs, Sink, Target};
+use crate::sink::{Opening, OutputSpec, Outputs};
 use crate::source::Source;
 use crate::store::sorts;
 use crate::testing::choices::Choices;
 use crate::testing::disk::SimDisk;
 use crate::time::Span;
-use crate::wire::{Reader, put_uint};
 
 /// How often the world may end before a run comes to its end.
 const LIVES_MAX: u32 = 200;
-
-/// A file of rows on the simulated disk, whose length is committed with each epoch.
-struct Rows {
-    disk: SharedDisk,
-    path: &'static str,
-    length: u64,
-}
-
-impl Sink for Rows {
-    fn write(&mut self, rows: &[u8]) -> Result<(), Error> {
-        self.length += rows.len() as u64;
-        self.disk.append(Path::new(self.path), rows).map_err(failed)
-    }
-
-    fn flush(&mut self) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn prepare(&mut self, _: Epoch) -> Result<Vec<u8>, Error> {
-        let path = Path::new(self.path);
-        self.disk.append(path, b"").map_err(failed)?;
-        self.disk.sync(path).map_err(failed)?;
-        self.disk.sync(Path::new("/")).map_err(failed)?;
-        let mut out = Vec::new();
-        put_uint(&mut out, self.length);
-        Ok(out)
-    }
-
-    fn restore(&mut self, prepared: Option<(Epoch, &[u8])>) -> Result<(), Error> {
-        let path = Path::new(self.path);
-        self.length = match prepared {
-            Some((_, bytes)) => {
-                let length = Reader::new(bytes)
-                    .uint()
-                    .map_err(|error| Error::new(error.to_string()))?;
-                self.disk.truncate(path, length).map_err(failed)?;
-                length
-            }
-            None => {
-                self.disk.write(path, b"").map_err(failed)?;
-                0
-            }
-        };
-        Ok(())
-    }
-}
-
-fn failed(error: std::io::Error) -> Error {
-    Error::new(error.to_string())
-}
 
 /// What a run with crashes is made of.
 #[derive(Debug)]
@@ -122,21 +69,18 @@ impl Crashing<'_> {
         let program = self.plan.program();
         let bind = |text: &str| OutputSpec::parse(text).expect("an output");
         let specs = [
-            bind("rows"),
-            bind("evicted=rows"),
-            bind("late=side"),
-            bind("malformed=side"),
+            bind("/rows/?max=1KiB"),
+            bind("evicted=/rows/?max=1KiB"),
+            bind("late=/side"),
+            bind("malformed=/side"),
         ];
+        let mut opening = Opening::with_state("world");
         let opened = Outputs::open_with(program, &specs, |target| {
-            let to_side = *target == Target::File("side".into());
-            let sink: Box<dyn Sink> = Box::new(Rows {
-                disk: Arc::clone(&shared),
-                path: if to_side { "/side" } else { "/rows" },
-                length: 0,
-            });
-            Ok(sink)
+            target.open_on(Arc::clone(&shared), &mut opening)
         });
-        let (outputs, drains) = opened.expect("names are right");
+        let Ok((outputs, drains)) = opened else {
+            return false;
+        };
         let projection = reads::projection(program);
         let kinds = Kinds::Told("type".to_owned());
         let sources = self.scripts.iter().enumerate().map(|(number, script)| {
@@ -167,16 +111,19 @@ impl Crashing<'_> {
     }
 }
 
+/// What whoever reads the outputs sees in the end: a folder of files, and a file.
 fn left(disk: &SimDisk) -> Left {
-    let files = disk.files();
-    let text = |path: &str| {
-        let bytes = files.get(Path::new(path)).cloned().unwrap_or_default();
-        String::from_utf8(bytes).expect("rows are text")
-    };
-    let mut rejected: Vec<String> = text("/side").lines().map(str::to_owned).collect();
-    rejected.sort();
-    Left {
-        rows: text("/rows"),
-        rejected,
+    let (mut rows, mut rejected) = (String::new(), Vec::new());
+    for (path, bytes) in disk.files() {
+        let text = || String::from_utf8(bytes).expect("rows are text");
+        if path.starts_with("/rows") {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            assert!(!name.starts_with('.'), "{name} is left");
+            rows += &text();
+        } else if path == Path::new("/side") {
+            rejected.extend(text().lines().map(str::to_owned));
+        }
     }
+    rejected.sort();
+    Left { rows, rejected }
 }
