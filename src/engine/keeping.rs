@@ -125,6 +125,7 @@ impl Kept {
             control: Arc::clone(&self.coordination.control),
             acks: self.acks.clone(),
             open: None,
+            hurries: false,
         }
     }
 }

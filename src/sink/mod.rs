@@ -120,7 +120,7 @@ pub trait Sink: Send {
         }
     }
 
-    /// True when the epoch had better end soon, because what is kept for its commit comes near a limit. Asked for after rows were taken; a checkpoint may come early then.
+    /// True when the epoch had better end soon, because what is kept for its commit comes near a limit. Asked for after rows were taken; a checkpoint comes early then.
     fn wants_commit(&self) -> bool {
         false
     }

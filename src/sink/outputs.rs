@@ -632,5 +632,9 @@ mod tests {
             "output \"all\" is bound twice; bind it once"
         );
         assert!(error(&["none/a"]).contains("cannot be created: No such file"));
+        assert_eq!(
+            error(&["fraud=-", "watch=-#delivery=after-commit"]),
+            "output \"-\" is bound in several ways, one of them with delivery=after-commit; write the same options for all"
+        );
     }
 }
