@@ -34,7 +34,7 @@ pub(crate) struct About {
     /// Whose event numbers are not set.
     families: Vec<StoredFamily>,
     state_id: u64,
-    /// Names of sources by number, and of outputs.
+    /// Names of sources by number, and keys of outputs.
     sources: Vec<String>,
     sinks: Vec<String>,
 }

@@ -14,7 +14,7 @@ use crate::checkpoint::{CommitPoint, Error, Folder, Manifest};
 use crate::disk::{Lock, SystemDisk};
 use crate::epoch::Epoch;
 use crate::key::Shards;
-use crate::sink::Drain;
+use crate::sink::{self, Drain, is_same_place};
 use crate::store::Stores;
 
 /// How many keys a shard saves in one turn.
@@ -95,15 +95,9 @@ impl Durable {
         for source in sources {
             seek(source, manifest)?;
         }
-        for drain in drains {
-            let stored = manifest.and_then(|manifest| {
-                let mut sinks = manifest.sinks.iter();
-                let found = sinks.find(|(name, _)| name == drain.feed.name());
-                found.map(|(_, prepared)| (manifest.epoch, &prepared[..]))
-            });
-            drain.sink.restore(stored).map_err(RunError::Sink)?;
-        }
         let committed = manifest.map_or(Epoch::NONE, |manifest| manifest.epoch);
+        let stored = manifest.map_or(&[][..], |manifest| &manifest.sinks);
+        restore_sinks(drains, committed, stored).map_err(RunError::Sink)?;
         Ok(Begun {
             last: last.max(committed),
             state_id: manifest.map_or_else(
@@ -182,6 +176,30 @@ impl Durable {
     }
 }
 
+/// Brings outputs to where the checkpoint has them; says what it has of others.
+fn restore_sinks(
+    drains: &mut [Drain],
+    epoch: Epoch,
+    stored: &[(String, Vec<u8>)],
+) -> Result<(), sink::Error> {
+    for (place, kept) in stored {
+        if !drains.iter().any(|drain| is_same_place(&drain.key, place)) {
+            let unsent_bytes = sink::rows_in(kept).map_or(0, <[u8]>::len);
+            tracing::warn!(output = %place, unsent_bytes, "an output of the checkpoint is not bound any more; rows that were not to be seen yet are not seen");
+        }
+    }
+    for drain in drains {
+        let exactly = stored.iter().find(|(place, _)| *place == drain.key);
+        let found = exactly.or_else(|| {
+            let mut stored = stored.iter();
+            stored.find(|(place, _)| is_same_place(place, &drain.key))
+        });
+        let found = found.map(|(_, kept)| (epoch, kept.as_slice()));
+        drain.sink.restore(found)?;
+    }
+    Ok(())
+}
+
 /// Brings the readers of a source to where they were.
 fn seek(source: &mut SourceSetup, manifest: Option<&Manifest>) -> Result<(), RunError> {
     let repeatable = source
@@ -226,4 +244,55 @@ fn lock(folder: &Folder) -> Result<Lock, Error> {
             )),
             _ => folder.failed("locked", &path, &error),
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, mpsc};
+
+    use super::*;
+    use crate::sink::{Feed, Sink};
+
+    type Restored = Arc<Mutex<Vec<Option<Vec<u8>>>>>;
+
+    /// Notes from what it goes on.
+    struct Noting(Restored);
+
+    impl Sink for Noting {
+        fn write(&mut self, _: &[u8]) -> Result<(), sink::Error> {
+            Ok(())
+        }
+
+        fn flush(&mut self) -> Result<(), sink::Error> {
+            Ok(())
+        }
+
+        fn restore(&mut self, prepared: Option<(Epoch, &[u8])>) -> Result<(), sink::Error> {
+            let kept = prepared.map(|(_, kept)| kept.to_vec());
+            self.0.lock().expect("one thread").push(kept);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_output_gets_what_was_kept_of_its_place_however_that_is_spelled() {
+        let restored = Restored::default();
+        let drain = |key: &str| Drain {
+            queue: mpsc::channel().1,
+            sink: Box::new(Noting(Arc::clone(&restored))),
+            feed: Feed::new(key.to_owned()),
+            key: key.to_owned(),
+        };
+        let whole = std::path::absolute("a/rows").expect("a working folder");
+        let mut drains = [drain("a/rows"), drain("-"), drain("b/rows")];
+        let kept = |place: &str, byte| (place.to_owned(), vec![byte]);
+        let stored = [
+            kept("gone", 1),
+            kept(&whole.display().to_string(), 2),
+            kept("-", 3),
+        ];
+        restore_sinks(&mut drains, Epoch(1), &stored).expect("restored");
+        let restored = restored.lock().expect("one thread");
+        assert_eq!(*restored, [Some(vec![2]), Some(vec![3]), None]);
+    }
 }

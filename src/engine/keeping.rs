@@ -101,10 +101,7 @@ impl Kept {
                 plan,
                 state_id,
                 sources.iter().map(|source| source.name.clone()).collect(),
-                drains
-                    .iter()
-                    .map(|drain| drain.feed.name().to_owned())
-                    .collect(),
+                drains.iter().map(|drain| drain.key.clone()).collect(),
             ),
             folder: durable.folder,
             meter: Arc::new(Meter::default()),
@@ -134,6 +131,7 @@ impl Kept {
             control: Arc::clone(&self.coordination.control),
             acks: self.acks.clone(),
             open: None,
+            hurries: false,
         }
     }
 }

@@ -6,69 +6,16 @@ use std::time::Duration;
 
 use super::{Left, Script, World, outputs, sources};
 use crate::checkpoint::Folder;
-use crate::disk::SharedDisk;
 use crate::engine::{Durable, Parts, Plan};
-use crate::epoch::Epoch;
 use crate::key::Shards;
-use crate::sink::{Error, Sink};
+use crate::sink::Opening;
 use crate::store::sorts;
 use crate::testing::choices::Choices;
 use crate::testing::disk::SimDisk;
 use crate::time::Span;
-use crate::wire::{Reader, put_uint};
 
 /// How often the world may end before a run comes to its end.
 const LIVES_MAX: u32 = 200;
-
-/// A file of rows on the simulated disk, whose length is committed with each epoch.
-struct Rows {
-    disk: SharedDisk,
-    path: &'static str,
-    length: u64,
-}
-
-impl Sink for Rows {
-    fn write(&mut self, rows: &[u8]) -> Result<(), Error> {
-        self.length += rows.len() as u64;
-        self.disk.append(Path::new(self.path), rows).map_err(failed)
-    }
-
-    fn flush(&mut self) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn prepare(&mut self, _: Epoch) -> Result<Vec<u8>, Error> {
-        let path = Path::new(self.path);
-        self.disk.append(path, b"").map_err(failed)?;
-        self.disk.sync(path).map_err(failed)?;
-        self.disk.sync(Path::new("/")).map_err(failed)?;
-        let mut out = Vec::new();
-        put_uint(&mut out, self.length);
-        Ok(out)
-    }
-
-    fn restore(&mut self, prepared: Option<(Epoch, &[u8])>) -> Result<(), Error> {
-        let path = Path::new(self.path);
-        self.length = match prepared {
-            Some((_, bytes)) => {
-                let length = Reader::new(bytes)
-                    .uint()
-                    .map_err(|error| Error::new(error.to_string()))?;
-                self.disk.truncate(path, length).map_err(failed)?;
-                length
-            }
-            None => {
-                self.disk.write(path, b"").map_err(failed)?;
-                0
-            }
-        };
-        Ok(())
-    }
-}
-
-fn failed(error: std::io::Error) -> Error {
-    Error::new(error.to_string())
-}
 
 /// What a run with crashes is made of.
 #[derive(Debug)]
@@ -129,13 +76,13 @@ impl Crashing<'_> {
         // So that most states change before it is their turn to be saved.
         durable.keys_per_turn = 1;
         let program = self.plan.program();
-        let (outputs, drains) = outputs(program, |side| {
-            Box::new(Rows {
-                disk: Arc::clone(&shared),
-                path: if side { "/side" } else { "/rows" },
-                length: 0,
-            })
+        let mut opening = Opening::with_state("world");
+        let opened = outputs(program, ["/rows/?max=1KiB", "/side"], |target| {
+            target.open_on(Arc::clone(&shared), &mut opening)
         });
+        let Ok((outputs, drains)) = opened else {
+            return false;
+        };
         let sources = sources(program, self.scripts.to_vec(), self.delay, seed);
         let parts = Parts::new(
             Arc::clone(self.plan),
@@ -152,11 +99,19 @@ impl Crashing<'_> {
     }
 }
 
+/// What whoever reads the outputs sees in the end: a folder of files, and a file.
 fn left(disk: &SimDisk) -> Left {
-    let files = disk.files();
-    let text = |path: &str| {
-        let bytes = files.get(Path::new(path)).cloned().unwrap_or_default();
-        String::from_utf8(bytes).expect("rows are text")
-    };
-    Left::new(text("/rows"), &text("/side"))
+    let (mut rows, mut rejected) = (String::new(), Vec::new());
+    for (path, bytes) in disk.files() {
+        let text = || String::from_utf8(bytes).expect("rows are text");
+        if path.starts_with("/rows") {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            assert!(!name.starts_with('.'), "{name} is left");
+            rows += &text();
+        } else if path == Path::new("/side") {
+            rejected.extend(text().lines().map(str::to_owned));
+        }
+    }
+    rejected.sort();
+    Left { rows, rejected }
 }

@@ -66,13 +66,12 @@ impl Memory {
 pub fn run(plan: &Arc<Plan>, shards: Shards, scripts: Vec<Script>, delay: Span, seed: u64) -> Left {
     let program = plan.program();
     let (rows, side_rows) = (Memory::default(), Memory::default());
-    let (outputs, drains) = outputs(program, |side| {
-        Box::new(if side {
-            side_rows.clone()
-        } else {
-            rows.clone()
-        })
+    let opened = outputs(program, ["rows", "side"], |target| {
+        let to_side = *target == Target::File("side".into());
+        let rows = if to_side { &side_rows } else { &rows };
+        Ok(Box::new(rows.clone()))
     });
+    let (outputs, drains) = opened.expect("names are right");
     let sources = sources(program, scripts, delay, seed);
     let parts = Parts::new(Arc::clone(plan), shards, sources, outputs, drains, None);
     let parts = parts.expect("nothing is gone on from");
@@ -95,22 +94,21 @@ impl Left {
     }
 }
 
-/// Outputs of a run: rows and what was evicted to one sink, late and malformed records to another, the side one.
+/// Outputs of a run: rows and what was evicted to one place, late and malformed records to another.
 fn outputs(
     program: &Program,
-    mut open: impl FnMut(bool) -> Box<dyn Sink>,
-) -> (Outputs, Vec<Drain>) {
-    let bind = |text: &str| OutputSpec::parse(text).expect("an output");
-    let specs = [
-        bind("rows"),
-        bind("evicted=rows"),
-        bind("late=side"),
-        bind("malformed=side"),
+    [rows, side]: [&str; 2],
+    open: impl FnMut(&Target) -> Result<Box<dyn Sink>, Error>,
+) -> Result<(Outputs, Vec<Drain>), Error> {
+    let streams = [
+        ("", rows),
+        ("evicted=", rows),
+        ("late=", side),
+        ("malformed=", side),
     ];
-    let opened = Outputs::open_with(program, &specs, |target| {
-        Ok(open(*target == Target::File("side".into())))
-    });
-    opened.expect("names are right")
+    let specs = streams
+        .map(|(stream, place)| OutputSpec::parse(&format!("{stream}{place}")).expect("an output"));
+    Outputs::open_with(program, &specs, open)
 }
 
 /// A source per script.
