@@ -179,3 +179,85 @@ fn two_runs_do_not_share_a_state() {
         log(folder)
     );
 }
+
+/// A run that ends, with this many checkpoints behind it.
+fn finished(folder: &Path, source: &str, more: &[&str]) {
+    fs::write(folder.join("p.motif"), PATTERNS).expect("written");
+    let run = start(
+        folder,
+        source,
+        "out.ndjson",
+        &[&["--state", "state"], more].concat(),
+    );
+    let ended = run.wait_with_output().expect("it ends");
+    assert!(ended.status.success(), "{}", log(folder));
+}
+
+fn newest(folder: &Path) -> std::path::PathBuf {
+    let names = fs::read_dir(folder.join("state")).expect("a folder");
+    let names = names.map(|entry| entry.expect("an entry").path());
+    let epochs = names.filter(|path| path.join("manifest").exists());
+    epochs.max().expect("a checkpoint")
+}
+
+#[test]
+fn a_damaged_checkpoint_is_passed_over_and_the_one_before_it_used() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let source = "Txn=generate:cards?events=300000&seed=11";
+    finished(folder, source, &["--checkpoint", "100ms"]);
+    let wanted = rows(&folder.join("out.ndjson"));
+    let manifest = newest(folder).join("manifest");
+    let mut bytes = fs::read(&manifest).expect("it is there");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&manifest, bytes).expect("written");
+    // Whatever is to be done with changed patterns: nothing has changed.
+    finished(folder, source, &["--on-change", "refuse"]);
+    assert!(
+        log(folder).contains("the one before it is tried"),
+        "{}",
+        log(folder)
+    );
+    assert_eq!(rows(&folder.join("out.ndjson")), wanted);
+}
+
+#[test]
+fn state_that_changed_patterns_would_lose_is_told_or_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let source = "Txn=generate:cards?events=100000&seed=12";
+    finished(folder, source, &[]);
+    let changed = PATTERNS.replace("amount > 800", "amount > 900");
+    let changed = changed.replace(
+        "having sum(spends.amount) > 900",
+        "having max(spends.amount) > 900",
+    );
+    fs::write(folder.join("p.motif"), &changed).expect("written");
+    let more = ["--state", "state", "--on-change", "refuse"];
+    let refused = start(folder, source, "out.ndjson", &more);
+    let ended = refused.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(2));
+    assert!(
+        log(folder).contains("pattern `spent` has another structure"),
+        "{}",
+        log(folder)
+    );
+    let kept = start(
+        folder,
+        source,
+        "out.ndjson",
+        &["--state", "state", "--log", "info"],
+    );
+    assert!(
+        kept.wait_with_output().expect("it ends").status.success(),
+        "{}",
+        log(folder)
+    );
+    let told = log(folder);
+    assert!(
+        told.contains("goes on with its state pattern=probe_then_drain"),
+        "{told}"
+    );
+    assert!(told.contains("pattern=spent"), "{told}");
+}

@@ -31,6 +31,7 @@ fn every_target_passes_its_corpus() {
         ("compile", fuzz::compile),
         ("matcher_vs_reference", fuzz::matcher_vs_reference),
         ("json", fuzz::json),
+        ("state", fuzz::state),
     ] {
         assert!(replay(target, run) > 0, "the corpus of {target} is empty");
     }

@@ -59,8 +59,8 @@ fn planned(program: Program) -> Option<Arc<Plan>> {
     Some(Arc::new(Plan::new(program, &tables).ok()?))
 }
 
-/// Judges one pattern file with one list of events; the number of rows.
-fn judge(plan: &Arc<Plan>, choices: &mut Choices, seed: u64) -> usize {
+/// Events in order of time.
+fn events(plan: &Plan, choices: &mut Choices) -> Vec<Event> {
     let mut events: Vec<Event> = Vec::new();
     // Several lists one after the other make a longer one.
     for _ in 0..3 {
@@ -77,6 +77,12 @@ fn judge(plan: &Arc<Plan>, choices: &mut Choices, seed: u64) -> usize {
         events.append(&mut list);
     }
     events.iter_mut().for_each(later);
+    events
+}
+
+/// Judges one pattern file with one list of events; the number of rows.
+fn judge(plan: &Arc<Plan>, choices: &mut Choices, seed: u64) -> usize {
+    let mut events = events(plan, choices);
     let scripts = world::scripts(plan.program(), &mut events, DELAY, choices);
     let want = alone(plan, &events);
     for count in SHARDS {
@@ -155,13 +161,12 @@ fn a_run_that_is_killed_again_and_again_leaves_what_an_undisturbed_one_leaves() 
     let cases = number("LEITMOTIF_CRASH_CASES", 300);
     let first = number("LEITMOTIF_SIM_SEED", 1);
     let all = SHARDS.map(|count| Shards::new(count).expect("in range"));
-    let mut deaths = 0;
+    let (mut judged, mut rows, mut deaths) = (0, 0, 0);
     for seed in first..first + cases {
         let mut choices = Choices::from_seed(seed);
         let text = generate::program_text(&mut choices);
         let Some(plan) = plan(&text) else { continue };
-        let mut events = generate::events(&mut choices, plan.program());
-        events.iter_mut().for_each(later);
+        let mut events = events(&plan, &mut choices);
         let scripts = world::scripts(plan.program(), &mut events, DELAY, &mut choices);
         let undisturbed = alone(&plan, &events);
         let crashing = world::Crashing {
@@ -176,8 +181,15 @@ fn a_run_that_is_killed_again_and_again_leaves_what_an_undisturbed_one_leaves() 
             _ => &all[..],
         };
         let (left, died) = crashing.run(some);
-        deaths += died;
+        (judged, deaths) = (judged + 1, deaths + u64::from(died));
+        rows += undisturbed.lines().count();
+        assert_eq!(left.rejected, Vec::<String>::new(), "nothing is late");
         assert_eq!(left.rows, undisturbed, "seed {seed}\n{text}");
     }
-    assert!(deaths > 0, "nobody was killed");
+    eprintln!("{judged} runs, {deaths} deaths, {rows} rows");
+    assert!(judged * 3 > cases, "{judged} of {cases} files were judged");
+    assert!(
+        deaths > judged,
+        "{deaths} deaths in {judged} runs say little"
+    );
 }

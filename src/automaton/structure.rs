@@ -430,7 +430,7 @@ impl<'a> Description<'a> {
     fn register(&mut self, spec: &RegisterSpec) {
         match (&spec.asked, spec.kind) {
             (Asked::Value(function, variable, argument), RegisterKind::Function(_, ty)) => {
-                put_str(&mut self.out, function_name(*function));
+                put_str(&mut self.out, function.name());
                 self.mask(spec.steps);
                 // Others hold values as they come.
                 let adds = matches!(function, AggregateFunction::Sum | AggregateFunction::Avg);
@@ -469,19 +469,5 @@ fn type_number(ty: FieldType) -> u8 {
         FieldType::Timestamp(_) => 7,
         FieldType::Duration => 8,
         FieldType::List => 9,
-    }
-}
-
-fn function_name(function: AggregateFunction) -> &'static str {
-    match function {
-        AggregateFunction::First => "first",
-        AggregateFunction::Last => "last",
-        AggregateFunction::Count => "count",
-        AggregateFunction::Sum => "sum",
-        AggregateFunction::Avg => "avg",
-        AggregateFunction::Min => "min",
-        AggregateFunction::Max => "max",
-        AggregateFunction::Distinct => "distinct",
-        AggregateFunction::Collect => "collect",
     }
 }

@@ -48,6 +48,8 @@ pub(crate) enum Ack {
     Rows(Epoch, Vec<u8>),
     /// A shard has nothing more to do.
     Finished(usize),
+    /// A sink keeps so much for its commit that the epoch had better end soon.
+    Hurry(usize),
 }
 
 /// What is to be done now.
@@ -82,6 +84,8 @@ pub(crate) struct Coordinator {
     opened_at: u64,
     gathering: Option<Gathering>,
     finished: Vec<bool>,
+    /// Sinks that have not prepared since they wanted the epoch to end.
+    hurried: Vec<bool>,
     stopping: bool,
     /// The last epoch was committed.
     over: bool,
@@ -101,6 +105,7 @@ impl Coordinator {
     pub(crate) fn new(parties: Parties, interval_micros: u64, last: Epoch) -> Coordinator {
         Coordinator {
             finished: vec![false; parties.shards],
+            hurried: vec![false; parties.sinks],
             parties,
             interval_micros,
             epoch: last,
@@ -133,7 +138,8 @@ impl Coordinator {
         }
         let ended = self.finished.iter().all(|finished| *finished);
         let last = ended || self.stopping;
-        let due = micros >= self.opened_at.saturating_add(self.interval_micros);
+        let due = micros >= self.opened_at.saturating_add(self.interval_micros)
+            || self.hurried.contains(&true);
         if !(last || due) {
             return None;
         }
@@ -159,6 +165,10 @@ impl Coordinator {
                 self.finished[*shard] = true;
                 return None;
             }
+            Ack::Hurry(sink) => {
+                self.hurried[*sink] = true;
+                return None;
+            }
             Ack::Shard(_, epoch, _) | Ack::Sink(_, epoch, _) | Ack::Rows(epoch, _) => *epoch,
         };
         assert_eq!(epoch, self.epoch, "one epoch at a time");
@@ -166,9 +176,12 @@ impl Coordinator {
         let gathering = gathering.expect("nobody speaks of an epoch that is prepared");
         match ack {
             Ack::Shard(shard, _, note) => gathering.shards[shard] = Some(note),
-            Ack::Sink(sink, _, prepared) => gathering.sinks[sink] = Some(prepared),
+            Ack::Sink(sink, _, prepared) => {
+                gathering.sinks[sink] = Some(prepared);
+                self.hurried[sink] = false;
+            }
             Ack::Rows(_, rows) => gathering.rows = Some(rows),
-            Ack::Finished(_) => unreachable!("it speaks of no epoch"),
+            Ack::Finished(_) | Ack::Hurry(_) => unreachable!("they speak of no epoch"),
         }
         gathering.is_complete().then(|| {
             let gathering = self.gathering.as_mut().expect("looked at just now");
@@ -235,6 +248,23 @@ mod tests {
         assert_eq!(coordinator.on_time(6_000), None);
         coordinator.committed();
         assert_eq!(coordinator.on_time(6_000), Some(Action::Open(Epoch(8))));
+    }
+
+    #[test]
+    fn a_sink_that_is_in_a_hurry_gets_one_epoch_before_its_time() {
+        let mut coordinator = Coordinator::new(PARTIES, 1_000_000, Epoch::NONE);
+        assert_eq!(coordinator.on_time(10), None);
+        assert_eq!(coordinator.on_ack(Ack::Hurry(0)), None);
+        assert_eq!(coordinator.on_time(20), Some(Action::Open(Epoch(1))));
+        ack_all(&mut coordinator, Epoch(1));
+        coordinator.committed();
+        assert_eq!(coordinator.on_time(30), None);
+        assert_eq!(coordinator.on_time(1_000_020), Some(Action::Open(Epoch(2))));
+        // It wants to be rid of rows that are before the barrier: that is done with this one.
+        coordinator.on_ack(Ack::Hurry(0));
+        ack_all(&mut coordinator, Epoch(2));
+        coordinator.committed();
+        assert_eq!(coordinator.on_time(1_000_030), None);
     }
 
     #[test]

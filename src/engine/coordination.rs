@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::control::Control;
 use super::plan::Plan;
 use super::worker::Turn;
-use super::{flow, resume};
+use super::{flow, pump, resume};
 use crate::checkpoint::{
     Ack, Action, CommitPoint, Coordinator, Error, Folder, Gathered, Kind, Manifest, Positions,
-    StoredPartition, StoredShard, StoredSource,
+    StoredFamily, StoredPartition, StoredShard, StoredSource, StoredType,
 };
 use crate::time::Timestamp;
 
@@ -29,11 +29,14 @@ pub(crate) struct Coordination {
 
 /// What each manifest says of the run.
 pub(crate) struct About {
-    pub plan: Arc<Plan>,
-    pub state_id: u64,
-    /// Names of sources by number, and of outputs.
-    pub sources: Vec<String>,
-    pub sinks: Vec<String>,
+    types: Vec<StoredType>,
+    patterns: Vec<String>,
+    /// Whose event numbers are not set.
+    families: Vec<StoredFamily>,
+    state_id: u64,
+    /// Names of sources by number, and keys of outputs.
+    sources: Vec<String>,
+    sinks: Vec<String>,
 }
 
 /// What can be seen of checkpoints.
@@ -79,10 +82,7 @@ impl Coordination {
         wall: impl Fn() -> Timestamp,
     ) -> Result<Turn, Error> {
         let mut busy = false;
-        let mut next = match patience {
-            Some(wait) => self.acks.recv_timeout(wait).ok(),
-            None => self.acks.try_recv().ok(),
-        };
+        let mut next = pump::next(&self.acks, patience).ok();
         while let Some(ack) = next {
             busy = true;
             if let Some(action) = self.coordinator.on_ack(ack) {
@@ -114,33 +114,35 @@ impl Coordination {
             }
             Action::Commit(gathered) => {
                 let began = self.coordinator.opened_at();
-                self.commit(&gathered, wall())?;
+                let manifest = self.commit(gathered, wall())?;
                 let mut seen = self.meter.lock();
-                seen.epoch = gathered.epoch.0;
+                seen.epoch = manifest.epoch.0;
                 seen.count += 1;
                 seen.duration_micros = micros().saturating_sub(began);
                 seen.sum_micros += seen.duration_micros;
-                let files = gathered.shards.iter().flat_map(|shard| &shard.files);
+                let files = manifest.shards.iter().flat_map(|shard| &shard.files);
                 seen.bytes = files.map(|file| file.length).sum();
-                tracing::debug!(epoch = %gathered.epoch, micros = seen.duration_micros, "a checkpoint is committed");
+                tracing::debug!(epoch = %manifest.epoch, micros = seen.duration_micros, "a checkpoint is committed");
             }
         }
         Ok(())
     }
 
-    fn commit(&mut self, gathered: &Gathered, made: Timestamp) -> Result<(), Error> {
+    fn commit(&mut self, gathered: Gathered, made: Timestamp) -> Result<Manifest, Error> {
+        let (epoch, last) = (gathered.epoch, gathered.last);
         let manifest = self.about.manifest(gathered, made);
         self.folder.prepare(&manifest)?;
         if let Some(point) = &mut self.point {
-            point.commit(gathered.epoch, &positions(&manifest))?;
+            point.commit(epoch, &positions(&manifest))?;
         }
-        self.folder.commit(gathered.epoch)?;
-        self.control.commit(gathered.epoch);
+        self.folder.commit(epoch)?;
+        self.control.commit(epoch);
         self.coordinator.committed();
-        if gathered.last {
+        if last {
             self.control.end();
         }
-        self.folder.prune(gathered.epoch, self.keep)
+        self.folder.prune(epoch, self.keep)?;
+        Ok(manifest)
     }
 }
 
@@ -158,50 +160,68 @@ pub(crate) fn positions(manifest: &Manifest) -> Positions {
 }
 
 impl About {
-    fn manifest(&self, gathered: &Gathered, made: Timestamp) -> Manifest {
-        let mut families = resume::families(&self.plan);
-        for shard in &gathered.shards {
-            for (family, number) in families.iter_mut().zip(&shard.numbers) {
+    pub(crate) fn new(
+        plan: &Plan,
+        state_id: u64,
+        sources: Vec<String>,
+        sinks: Vec<String>,
+    ) -> About {
+        About {
+            types: flow::stored_types(&plan.program().schema),
+            patterns: resume::pattern_names(plan),
+            families: resume::families(plan),
+            state_id,
+            sources,
+            sinks,
+        }
+    }
+
+    fn manifest(&self, gathered: Gathered, made: Timestamp) -> Manifest {
+        let mut families = self.families.clone();
+        let mut sources: Vec<StoredSource> = (self.sources.iter())
+            .map(|name| StoredSource {
+                name: name.clone(),
+                partitions: Vec::new(),
+            })
+            .collect();
+        let mut watermark_ms = i64::MAX;
+        let mut shards = Vec::with_capacity(gathered.shards.len());
+        for note in gathered.shards {
+            for (family, number) in families.iter_mut().zip(&note.numbers) {
                 family.number = family.number.max(*number);
             }
-        }
-        let sources = (0..).zip(&self.sources).map(|(number, name)| {
-            let notes = gathered.shards.iter().flat_map(|shard| &shard.sources);
-            let of = notes.filter(|note| note.source == number);
-            let mut partitions: Vec<StoredPartition> = of
-                .map(|note| StoredPartition {
-                    number: note.partition,
-                    position: note.position.clone(),
-                    time: note.time.clone(),
-                })
-                .collect();
-            partitions.sort_by_key(|partition| partition.number);
-            StoredSource {
-                name: name.clone(),
-                partitions,
+            for of in note.sources {
+                sources[usize::from(of.source)]
+                    .partitions
+                    .push(StoredPartition {
+                        number: of.partition,
+                        position: of.position,
+                        time: of.time,
+                    });
             }
-        });
-        let watermarks = gathered.shards.iter().map(|shard| shard.watermark_ms);
-        let shards = gathered.shards.iter().map(|shard| StoredShard {
-            flow: shard.flow.clone(),
-            files: shard.files.clone(),
-        });
+            watermark_ms = watermark_ms.min(note.watermark_ms);
+            shards.push(StoredShard {
+                flow: note.flow,
+                files: note.files,
+            });
+        }
+        for source in &mut sources {
+            source.partitions.sort_by_key(|partition| partition.number);
+        }
         Manifest {
             epoch: gathered.epoch,
             kind: Kind::Checkpoint,
             state_id: self.state_id,
             made_ms: made.0,
             ended: gathered.ended,
-            watermark_ms: watermarks.min().unwrap_or(i64::MIN),
-            types: flow::stored_types(&self.plan.program().schema),
-            patterns: resume::pattern_names(&self.plan),
+            watermark_ms,
+            types: self.types.clone(),
+            patterns: self.patterns.clone(),
             families,
-            sources: sources.collect(),
-            sinks: (self.sinks.iter().cloned())
-                .zip(gathered.sinks.iter().cloned())
-                .collect(),
-            rows: gathered.rows.clone(),
-            shards: shards.collect(),
+            sources,
+            sinks: self.sinks.iter().cloned().zip(gathered.sinks).collect(),
+            rows: gathered.rows,
+            shards,
         }
     }
 }

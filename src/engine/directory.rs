@@ -105,10 +105,7 @@ impl<S> Directory<S> {
 
     /// The slot of a key.
     pub(super) fn find_key(&self, key: &[Value]) -> (u64, Option<u32>) {
-        let mut hasher = self.hasher.build_hasher();
-        key.iter()
-            .for_each(|part| scalar::hash_into(part, &mut hasher));
-        let hash = hasher.finish();
+        let hash = hash_parts(key, self.hasher.build_hasher());
         let same =
             |slot: &u32| scalar::total_order_of(&self.slots[*slot as usize].key, key).is_eq();
         (hash, self.index.find(hash, same).copied())
@@ -208,6 +205,13 @@ pub(super) fn hash_key(event: &Event, fields: &[FieldId], mut hasher: impl Hashe
         scalar::hash_into(value, &mut hasher);
     }
     Some(hasher.finish())
+}
+
+/// What a hasher makes of a key: the same as of an event that has it.
+pub(super) fn hash_parts(key: &[Value], mut hasher: impl Hasher) -> u64 {
+    key.iter()
+        .for_each(|part| scalar::hash_into(part, &mut hasher));
+    hasher.finish()
 }
 
 fn same_key(key: &[Value], event: &Event, fields: &[FieldId]) -> bool {

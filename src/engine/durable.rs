@@ -1,7 +1,7 @@
 //! What a run with durable state begins with: the checkpoint it goes on from, found, checked and given to sources and outputs.
 
-use std::fs;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +11,14 @@ use super::resume::{OnChange, Reading, Resumption};
 use super::run::SourceSetup;
 use super::thread::RunError;
 use crate::checkpoint::{CommitPoint, Error, Folder, Manifest};
-use crate::disk::{SharedDisk, SystemDisk};
+use crate::disk::{Lock, SystemDisk};
 use crate::epoch::Epoch;
 use crate::key::Shards;
-use crate::sink::Drain;
+use crate::sink::{self, Drain, is_same_place};
 use crate::store::Stores;
-use crate::store::files::Depth;
+
+/// How many keys a shard saves in one turn.
+const KEYS_PER_TURN: usize = 512;
 
 /// Where a run keeps its state, and how.
 pub(crate) struct Durable {
@@ -26,13 +28,15 @@ pub(crate) struct Durable {
     pub interval: Duration,
     /// How many are kept.
     pub keep: usize,
+    /// How many keys a shard saves in one turn: events wait as long.
+    pub keys_per_turn: usize,
     pub on_change: OnChange,
     /// A checkpoint to begin from when the folder holds none: a savepoint.
     pub from: Option<PathBuf>,
     /// Who decides which epoch counts, if not the folder.
     pub point: Option<Box<dyn CommitPoint>>,
     /// Held for as long as the run lasts.
-    pub lock: Option<fs::File>,
+    pub lock: Option<Lock>,
 }
 
 /// What a run begins with.
@@ -51,7 +55,7 @@ impl Durable {
     /// When the folder cannot be made or is in use.
     pub(crate) fn open(path: &Path, stores: Arc<dyn Stores>) -> Result<Durable, Error> {
         let folder = Folder::open(path, SystemDisk::shared())?;
-        let lock = lock(path)?;
+        let lock = lock(&folder)?;
         Ok(Durable {
             lock: Some(lock),
             ..Durable::on(folder, stores)
@@ -65,15 +69,12 @@ impl Durable {
             stores,
             interval: Duration::from_secs(10),
             keep: 3,
+            keys_per_turn: KEYS_PER_TURN,
             on_change: OnChange::default(),
             from: None,
             point: None,
             lock: None,
         }
-    }
-
-    pub(crate) fn disk(&self) -> &SharedDisk {
-        self.folder.disk()
     }
 
     /// Finds the checkpoint to go on from, and brings stores, sources and outputs to where it was.
@@ -94,15 +95,9 @@ impl Durable {
         for source in sources {
             seek(source, manifest)?;
         }
-        for drain in drains {
-            let stored = manifest.and_then(|manifest| {
-                let mut sinks = manifest.sinks.iter();
-                let found = sinks.find(|(name, _)| name == drain.feed.name());
-                found.map(|(_, prepared)| (manifest.epoch, &prepared[..]))
-            });
-            drain.sink.restore(stored).map_err(RunError::Sink)?;
-        }
         let committed = manifest.map_or(Epoch::NONE, |manifest| manifest.epoch);
+        let stored = manifest.map_or(&[][..], |manifest| &manifest.sinks);
+        restore_sinks(drains, committed, stored).map_err(RunError::Sink)?;
         Ok(Begun {
             last: last.max(committed),
             state_id: manifest.map_or_else(
@@ -136,7 +131,7 @@ impl Durable {
         for found in self.folder.checkpoints()? {
             if found.committed && decided.is_none_or(|decided| found.epoch <= decided) {
                 candidates.push(found.path);
-            } else if let Err(error) = self.disk().remove(&found.path) {
+            } else if let Err(error) = self.folder.disk().remove(&found.path) {
                 tracing::warn!(folder = %found.path.display(), %error, "a checkpoint that was never committed cannot be removed");
             }
         }
@@ -150,19 +145,21 @@ impl Durable {
             stores: &*self.stores,
             folder: &self.folder,
             on_change: self.on_change,
-            depth: Depth::Bytes,
         };
         for path in candidates {
-            let tried = self.folder.manifest(&path).and_then(|manifest| {
-                let resumption = reading.resume(&manifest, &path)?;
-                Ok((manifest, resumption))
-            });
+            let tried = match self.folder.manifest(&path) {
+                Ok(manifest) => {
+                    reading.agree(&manifest)?;
+                    let resumed = reading.resume(&manifest, &path);
+                    resumed.map(|resumption| (manifest, resumption))
+                }
+                Err(error) => Err(error),
+            };
             match tried {
                 Ok(found) => {
                     tracing::info!(checkpoint = %path.display(), epoch = %found.0.epoch, "goes on from a checkpoint");
                     return Ok(Some(found));
                 }
-                Err(error) if self.on_change == OnChange::Refuse => return Err(error),
                 Err(error) => {
                     tracing::warn!(checkpoint = %path.display(), %error, "a checkpoint cannot be used; the one before it is tried");
                     failed.get_or_insert(error);
@@ -179,6 +176,30 @@ impl Durable {
     }
 }
 
+/// Brings outputs to where the checkpoint has them; says what it has of others.
+fn restore_sinks(
+    drains: &mut [Drain],
+    epoch: Epoch,
+    stored: &[(String, Vec<u8>)],
+) -> Result<(), sink::Error> {
+    for (place, kept) in stored {
+        if !drains.iter().any(|drain| is_same_place(&drain.key, place)) {
+            let unsent_bytes = sink::rows_in(kept).map_or(0, <[u8]>::len);
+            tracing::warn!(output = %place, unsent_bytes, "an output of the checkpoint is not bound any more; rows that were not to be seen yet are not seen");
+        }
+    }
+    for drain in drains {
+        let exactly = stored.iter().find(|(place, _)| *place == drain.key);
+        let found = exactly.or_else(|| {
+            let mut stored = stored.iter();
+            stored.find(|(place, _)| is_same_place(place, &drain.key))
+        });
+        let found = found.map(|(_, kept)| (epoch, kept.as_slice()));
+        drain.sink.restore(found)?;
+    }
+    Ok(())
+}
+
 /// Brings the readers of a source to where they were.
 fn seek(source: &mut SourceSetup, manifest: Option<&Manifest>) -> Result<(), RunError> {
     let repeatable = source
@@ -191,42 +212,87 @@ fn seek(source: &mut SourceSetup, manifest: Option<&Manifest>) -> Result<(), Run
             "cannot be read again: after a crash, what came since the last checkpoint is lost"
         );
     }
-    let Some(manifest) = manifest else {
-        return Ok(());
-    };
-    let mut stored = manifest.sources.iter();
-    let Some(stored) = stored.find(|stored| stored.name == source.name) else {
+    let stored = manifest.map(|manifest| {
+        let mut sources = manifest.sources.iter();
+        sources.find(|stored| stored.name == source.name)
+    });
+    if stored == Some(None) {
         tracing::info!(source = %source.name, "is new to the state, and read from its beginning");
-        return Ok(());
-    };
-    let positions: Vec<_> = stored
-        .partitions
-        .iter()
+    }
+    let partitions = stored.flatten().into_iter();
+    let partitions = partitions.flat_map(|stored| &stored.partitions);
+    let positions: Vec<_> = partitions
         .filter_map(|partition| Some((partition.number, partition.position.clone()?)))
         .collect();
+    // Also without positions: that is how a source learns that there is state.
     for (reader, _) in &mut source.readers {
         reader.seek(&positions).map_err(RunError::Source)?;
     }
     Ok(())
 }
 
-fn lock(path: &Path) -> Result<fs::File, Error> {
-    let shown = path.display();
-    let file = fs::File::create(path.join("lock")).map_err(|error| {
-        Error::new(format!(
-            "state \"{shown}\": cannot be locked: {error}; see to its permissions"
-        ))
-    })?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {
-            Ok(file)
+/// Keeps other runs out of a state folder.
+fn lock(folder: &Folder) -> Result<Lock, Error> {
+    let path = folder.path().join("lock");
+    let locked = folder.disk().append(&path, &[]);
+    locked
+        .and_then(|()| folder.disk().lock(&path))
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => Error::new(format!(
+                "state \"{}\": another run uses it; stop that one, or name another folder",
+                folder.path().display()
+            )),
+            _ => folder.failed("locked", &path, &error),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, mpsc};
+
+    use super::*;
+    use crate::sink::{Feed, Sink};
+
+    type Restored = Arc<Mutex<Vec<Option<Vec<u8>>>>>;
+
+    /// Notes from what it goes on.
+    struct Noting(Restored);
+
+    impl Sink for Noting {
+        fn write(&mut self, _: &[u8]) -> Result<(), sink::Error> {
+            Ok(())
         }
-        Err(fs::TryLockError::WouldBlock) => Err(Error::new(format!(
-            "state \"{shown}\": another run uses it; stop that one, or name another folder"
-        ))),
-        Err(fs::TryLockError::Error(error)) => Err(Error::new(format!(
-            "state \"{shown}\": cannot be locked: {error}"
-        ))),
+
+        fn flush(&mut self) -> Result<(), sink::Error> {
+            Ok(())
+        }
+
+        fn restore(&mut self, prepared: Option<(Epoch, &[u8])>) -> Result<(), sink::Error> {
+            let kept = prepared.map(|(_, kept)| kept.to_vec());
+            self.0.lock().expect("one thread").push(kept);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_output_gets_what_was_kept_of_its_place_however_that_is_spelled() {
+        let restored = Restored::default();
+        let drain = |key: &str| Drain {
+            queue: mpsc::channel().1,
+            sink: Box::new(Noting(Arc::clone(&restored))),
+            feed: Feed::new(key.to_owned()),
+            key: key.to_owned(),
+        };
+        let whole = std::path::absolute("a/rows").expect("a working folder");
+        let mut drains = [drain("a/rows"), drain("-"), drain("b/rows")];
+        let kept = |place: &str, byte| (place.to_owned(), vec![byte]);
+        let stored = [
+            kept("gone", 1),
+            kept(&whole.display().to_string(), 2),
+            kept("-", 3),
+        ];
+        restore_sinks(&mut drains, Epoch(1), &stored).expect("restored");
+        let restored = restored.lock().expect("one thread");
+        assert_eq!(*restored, [Some(vec![2]), Some(vec![3]), None]);
     }
 }

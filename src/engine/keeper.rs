@@ -5,10 +5,11 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError, TrySendError};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, TrySendError};
 use std::time::Duration;
 
 use super::control::Control;
+use super::pump;
 use super::worker::Turn;
 use crate::checkpoint::{self, Ack, Folder, ShardNote};
 use crate::epoch::Epoch;
@@ -17,9 +18,6 @@ use crate::store::{Batch, StateStore};
 
 /// How many batches wait for the writer.
 pub(super) const QUEUE_BATCHES: usize = 8;
-
-/// How many keys are saved in one turn.
-pub(super) const KEYS_PER_TURN: usize = 512;
 
 /// What a shard hands over.
 #[derive(Debug)]
@@ -40,6 +38,8 @@ pub(crate) struct Keeper {
     /// The last epoch whose barrier was sent.
     pub epoch: Epoch,
     pub stage: Stage,
+    /// How many keys are saved in one turn.
+    pub keys_per_turn: usize,
     /// The last epoch that sources were told is committed.
     pub told: Epoch,
     /// It was said that nothing is left to do.
@@ -63,6 +63,7 @@ impl Keeper {
         control: Arc<Control>,
         acks: Sender<Ack>,
         queue: SyncSender<Handed>,
+        keys_per_turn: usize,
     ) -> Keeper {
         let epoch = control.committed();
         Keeper {
@@ -73,6 +74,7 @@ impl Keeper {
             waiting: VecDeque::new(),
             epoch,
             stage: Stage::Flowing,
+            keys_per_turn,
             told: epoch,
             finished: false,
         }
@@ -133,14 +135,7 @@ impl Writer {
     /// # Errors
     /// When the store cannot be written.
     pub(crate) fn turn(&mut self, patience: Option<Duration>) -> Result<Turn, checkpoint::Error> {
-        let handed = match patience {
-            Some(wait) => self.queue.recv_timeout(wait).map_err(|error| match error {
-                RecvTimeoutError::Timeout => TryRecvError::Empty,
-                RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
-            }),
-            None => self.queue.try_recv(),
-        };
-        match handed {
+        match pump::next(&self.queue, patience) {
             Ok(Handed::Changes(batch)) => self.store.write(&batch)?,
             Ok(Handed::End(epoch, mut note)) => {
                 let checkpoint = self.folder.epoch_path(epoch);

@@ -16,9 +16,9 @@ use super::run::SourceSetup;
 use super::thread::RunError;
 use super::worker;
 use crate::checkpoint::{Ack, Coordinator, Parties};
+use crate::disk::Lock;
 use crate::key::{ShardId, Shards};
 use crate::sink::Drain;
-use crate::store::StateStore;
 use crate::store::files::Known;
 
 /// What the parts of a run are given.
@@ -26,8 +26,7 @@ pub(super) struct Kept {
     pub acks: Sender<Ack>,
     pub writers: Vec<Writer>,
     pub coordination: Coordination,
-    pub lock: Option<std::fs::File>,
-    numbers: Vec<u32>,
+    pub lock: Option<Lock>,
     /// In the order of shards.
     keepers: VecDeque<(Keeper, Option<Resumed>)>,
 }
@@ -69,8 +68,21 @@ impl Kept {
                 }
             };
             let (queue, handed) = mpsc::sync_channel(QUEUE_BATCHES);
-            writers.push(writer(number, handed, store, known, &durable, acks.clone()));
-            let keeper = Keeper::new(number, Arc::clone(&control), acks.clone(), queue);
+            writers.push(Writer {
+                number,
+                queue: handed,
+                store,
+                folder: durable.folder.clone(),
+                known,
+                acks: acks.clone(),
+            });
+            let keeper = Keeper::new(
+                number,
+                Arc::clone(&control),
+                acks.clone(),
+                queue,
+                durable.keys_per_turn,
+            );
             keepers.push_back((keeper, resumed));
         }
         let parties = Parties {
@@ -85,25 +97,20 @@ impl Kept {
             control,
             keep: durable.keep,
             point: durable.point,
-            about: About {
-                plan: Arc::clone(plan),
+            about: About::new(
+                plan,
                 state_id,
-                sources: sources.iter().map(|source| source.name.clone()).collect(),
-                sinks: drains
-                    .iter()
-                    .map(|drain| drain.feed.name().to_owned())
-                    .collect(),
-            },
+                sources.iter().map(|source| source.name.clone()).collect(),
+                drains.iter().map(|drain| drain.key.clone()).collect(),
+            ),
             folder: durable.folder,
             meter: Arc::new(Meter::default()),
         };
-        let members = u32::try_from(plan.members().len()).expect("fewer than 2^32 patterns");
         let kept = Kept {
             acks,
             writers,
             coordination,
             lock: durable.lock,
-            numbers: (0..members).collect(),
             keepers,
         };
         Ok((kept, rows))
@@ -114,11 +121,7 @@ impl Kept {
         let next = self.keepers.pop_front();
         let (keeper, resumed) = next.expect("there is one for each shard");
         debug_assert_eq!(keeper.number, usize::from(id.0));
-        worker::Kept {
-            keeper,
-            numbers: self.numbers.clone(),
-            resumed,
-        }
+        worker::Kept { keeper, resumed }
     }
 
     /// What a sink is given.
@@ -128,24 +131,7 @@ impl Kept {
             control: Arc::clone(&self.coordination.control),
             acks: self.acks.clone(),
             open: None,
+            hurries: false,
         }
-    }
-}
-
-fn writer(
-    number: usize,
-    queue: mpsc::Receiver<super::keeper::Handed>,
-    store: Arc<dyn StateStore>,
-    known: Known,
-    durable: &Durable,
-    acks: Sender<Ack>,
-) -> Writer {
-    Writer {
-        number,
-        queue,
-        store,
-        folder: durable.folder.clone(),
-        known,
-        acks,
     }
 }

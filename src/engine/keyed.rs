@@ -298,36 +298,22 @@ impl<S: Holding> Keys<S> {
         saving.owed.is_empty()
     }
 
-    /// Takes in what a key had. `stored`: the store holds just this.
-    fn take_in(&mut self, key: &[Value], states: Vec<(Variants, State)>, stored: Stored) {
+    /// Takes in what a key had; the store holds just this.
+    fn take_in(&mut self, key: &[Value], states: Vec<(Variants, State)>) {
         let (hash, found) = self.directory.find_key(key);
         let at = found.unwrap_or_else(|| {
             let fresh = S::fresh(&self.family);
             self.directory.insert(hash, key.into(), fresh)
         });
         let slot = self.directory.slot(at);
-        slot.stored = stored == Stored::Same;
+        slot.stored = true;
         let (_, held) = slot.parts();
         for (variants, state) in states {
             held.add_state(variants, state);
         }
         let next = held.next_instant(&self.family);
         self.directory.wake(at, next);
-        if stored == Stored::Other
-            && let Some(saving) = &mut self.saving
-        {
-            saving.change(at, &mut self.directory.slot(at).changed);
-        }
     }
-}
-
-/// What the store holds of a key that is taken in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stored {
-    /// Just this.
-    Same,
-    /// Nothing, or something else.
-    Other,
 }
 
 impl Keyed {
@@ -365,7 +351,7 @@ impl Keyed {
         all
     }
 
-    /// Takes in what a key had in these variants.
+    /// Takes in what a key had in these variants; the store holds just this.
     ///
     /// # Errors
     /// When bytes are no state of this family.
@@ -373,7 +359,6 @@ impl Keyed {
         &mut self,
         key: &[Value],
         states: &StoredStates<'_>,
-        stored: Stored,
     ) -> Result<(), Damaged> {
         let family = Arc::clone(match self {
             Keyed::One(keys) => &keys.family,
@@ -394,8 +379,8 @@ impl Keyed {
             read.push((variants, state));
         }
         match self {
-            Keyed::One(keys) => keys.take_in(key, read, stored),
-            Keyed::Many(keys) => keys.take_in(key, read, stored),
+            Keyed::One(keys) => keys.take_in(key, read),
+            Keyed::Many(keys) => keys.take_in(key, read),
         }
         Ok(())
     }

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::Error;
-use super::directory::hash_key;
+use super::directory::{hash_key, hash_parts};
 use crate::automaton::{Family, Fits, Interest, Nfa, Readers, SharedConditions, Tables};
-use crate::event::{Event, EventTypeId, FieldId};
+use crate::event::{Event, EventTypeId, FieldId, Value};
 use crate::key::{KeyGroup, ShardId, Shards};
 use crate::lang::pattern::{PatternId, Program};
 use crate::lang::scalar::StableHasher;
@@ -211,13 +211,24 @@ impl Plan {
     }
 }
 
-/// The stable hash of an event's key. Families without a key are spread by the number of their first pattern.
+/// The stable hash of an event's key.
 fn key_hash(event: &Event, fields: &[FieldId], pattern: PatternId) -> Option<u64> {
+    hash_key(event, fields, key_hasher(fields.len(), pattern))
+}
+
+/// The group of a key in a family.
+pub(super) fn group_of(key: &[Value], family: &Family) -> KeyGroup {
+    let hasher = key_hasher(key.len(), family.variants[0].pattern);
+    KeyGroup::of(hash_parts(key, hasher))
+}
+
+/// What hashes a key of so many parts. Families without a key are spread by the number of their first pattern.
+fn key_hasher(parts: usize, pattern: PatternId) -> StableHasher {
     let mut hasher = StableHasher::default();
-    if fields.is_empty() {
+    if parts == 0 {
         hasher.write_u32(pattern.0);
     }
-    hash_key(event, fields, hasher)
+    hasher
 }
 
 #[cfg(test)]

@@ -27,6 +27,8 @@ pub(crate) struct Keeping {
     pub acks: Sender<Ack>,
     /// Prepared and not committed.
     pub open: Option<Epoch>,
+    /// The coordinator knows that the sink wants the epoch to end.
+    pub hurries: bool,
 }
 
 /// How long a sink with an open epoch waits for rows before it looks whether that is committed.
@@ -67,18 +69,12 @@ impl Pump {
             Some(Keeping { open: Some(_), .. }) => patience.map(|wait| wait.min(OPEN_REST)),
             _ => patience,
         };
-        let chunk = match (patience, self.unflushed) {
-            (Some(wait), false) => self.queue.recv_timeout(wait).map_err(|error| match error {
-                RecvTimeoutError::Timeout => TryRecvError::Empty,
-                RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
-            }),
-            _ => self.queue.try_recv(),
-        };
-        match chunk {
+        match next(&self.queue, patience.filter(|_| !self.unflushed)) {
             Ok(chunk) => {
                 if chunk.rows > 0 || chunk.barrier.is_none() {
                     self.sink.write(&chunk.bytes)?;
                     self.unflushed = true;
+                    self.hurry();
                 }
                 self.feed.written(&chunk, micros());
                 if let Some(epoch) = chunk.barrier {
@@ -111,12 +107,24 @@ impl Pump {
         };
         let prepared = self.sink.prepare(epoch)?;
         self.unflushed = false;
+        keeping.hurries = false;
         keeping.open = Some(epoch);
         // The coordinator is gone only when the run has failed.
         let _ = keeping
             .acks
             .send(Ack::Sink(keeping.number, epoch, prepared));
         Ok(())
+    }
+
+    /// Asks for the end of the epoch, if the sink wants that.
+    fn hurry(&mut self) {
+        if let Some(keeping) = &mut self.keeping
+            && !keeping.hurries
+            && self.sink.wants_commit()
+        {
+            keeping.hurries = true;
+            let _ = keeping.acks.send(Ack::Hurry(keeping.number));
+        }
     }
 
     /// Shows what was prepared, if that counts by now.
@@ -130,6 +138,17 @@ impl Pump {
         }
         Ok(())
     }
+}
+
+/// What comes next in a queue; for that it waits for `patience`, if there is any.
+pub(super) fn next<T>(queue: &Receiver<T>, patience: Option<Duration>) -> Result<T, TryRecvError> {
+    let Some(wait) = patience else {
+        return queue.try_recv();
+    };
+    queue.recv_timeout(wait).map_err(|error| match error {
+        RecvTimeoutError::Timeout => TryRecvError::Empty,
+        RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
+    })
 }
 
 #[cfg(test)]
@@ -180,5 +199,56 @@ mod tests {
         assert_eq!(feed.retries(), 1);
         comes_back.send(()).expect("it waits");
         writes.join().expect("no panic").expect("written");
+    }
+
+    /// Has always kept too much.
+    struct Crammed;
+
+    impl Sink for Crammed {
+        fn write(&mut self, _: &[u8]) -> Result<(), Error> {
+            Ok(())
+        }
+
+        fn flush(&mut self) -> Result<(), Error> {
+            Ok(())
+        }
+
+        fn wants_commit(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn a_sink_that_wants_its_commit_says_so_once_per_epoch() {
+        let ((rows, queue), (acks, said)) = (mpsc::sync_channel(4), mpsc::channel());
+        let keeping = Keeping {
+            number: 7,
+            control: Arc::new(Control::new(Epoch::NONE)),
+            acks,
+            open: None,
+            hurries: false,
+        };
+        let feed = Feed::new("hook".to_owned());
+        let mut pump = Pump::new(queue, Box::new(Crammed), feed).keeping(keeping);
+        let mut take = |barrier: Option<Epoch>| {
+            let chunk = Chunk {
+                rows: 1,
+                barrier,
+                ..Chunk::default()
+            };
+            rows.send(chunk).expect("there is room");
+            pump.turn(None, || 0).expect("taken");
+        };
+        take(None);
+        take(Some(Epoch(1)));
+        take(None);
+        let said: Vec<Ack> = said.try_iter().collect();
+        assert!(
+            matches!(
+                said[..],
+                [Ack::Hurry(7), Ack::Sink(7, Epoch(1), _), Ack::Hurry(7)]
+            ),
+            "{said:?}"
+        );
     }
 }

@@ -9,11 +9,9 @@ use std::sync::Arc;
 
 use super::flow::{self, Flow, Names};
 use super::holding::{StoredStates, states};
-use super::keyed::Stored;
 use super::order::Ordered;
-use super::plan::{Judged, Plan};
+use super::plan::{Judged, Plan, group_of};
 use super::reorder::Reorder;
-use super::saving::group_of;
 use super::shard::{Derived, Shard};
 use crate::checkpoint::{Error, Folder, Manifest, StoredFamily, StoredPattern};
 use crate::event::codec;
@@ -103,7 +101,7 @@ fn take_in(members: &mut [super::keyed::Keyed], key: &[u8], value: &[u8]) -> Res
     let entry = Entry::read(key, value)?;
     let member = members.get_mut(entry.number as usize);
     let member = member.ok_or_else(|| Reader::new(key).damaged("number of a family"))?;
-    member.take_in(&entry.key, &entry.states, Stored::Same)
+    member.take_in(&entry.key, &entry.states)
 }
 
 /// One key's states in one family as they lie in a store.
@@ -206,8 +204,6 @@ pub(crate) struct Reading<'a> {
     pub stores: &'a dyn Stores,
     pub folder: &'a Folder,
     pub on_change: OnChange,
-    /// How closely files are looked at.
-    pub depth: Depth,
 }
 
 impl Reading<'_> {
@@ -218,7 +214,7 @@ impl Reading<'_> {
     pub(crate) fn resume(&self, manifest: &Manifest, path: &Path) -> Result<Resumption, Error> {
         for (number, shard) in manifest.shards.iter().enumerate() {
             let store = Folder::store_path(path, number);
-            verify(&**self.folder.disk(), &store, &shard.files, self.depth)?;
+            verify(&**self.folder.disk(), &store, &shard.files, Depth::Bytes)?;
         }
         let damaged = |damaged: Damaged| {
             Error::new(format!(
@@ -323,8 +319,6 @@ impl Reading<'_> {
 
     fn live_stores(&self, manifest: &Manifest, path: &Path) -> Result<Vec<Live>, Error> {
         let now = families(self.plan);
-        let changes = changes(&manifest.families, &now);
-        self.say(&changes)?;
         let alike = |(a, b): (&StoredFamily, &StoredFamily)| a.patterns == b.patterns;
         let same = self.on_change != OnChange::Restart
             && manifest.shards.len() == usize::from(self.shards.count())
@@ -356,8 +350,12 @@ impl Reading<'_> {
             .collect())
     }
 
-    /// Says what becomes of states, or refuses.
-    fn say(&self, changes: &[(String, Change)]) -> Result<(), Error> {
+    /// Says what becomes of states.
+    ///
+    /// # Errors
+    /// When one would be lost, and that is refused.
+    pub(crate) fn agree(&self, manifest: &Manifest) -> Result<(), Error> {
+        let changes = changes(&manifest.families, &families(self.plan));
         let lost =
             |(_, change): &&(String, Change)| matches!(change, Change::Restarted | Change::Dropped);
         if self.on_change == OnChange::Refuse
@@ -371,7 +369,7 @@ impl Reading<'_> {
                 "pattern `{name}` {why}; its partial matches would be lost; give it back its form, or say --on-change keep"
             )));
         }
-        for (name, change) in changes {
+        for (name, change) in &changes {
             match change {
                 Change::Kept if self.on_change == OnChange::Restart => {
                     tracing::warn!(pattern = %name, "begins without state, as it was told");

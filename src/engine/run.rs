@@ -22,6 +22,7 @@ use super::snapshot::{
 use super::thread::RunError;
 use super::worker::{Order, WorkerSetup};
 use crate::automaton::Tally;
+use crate::disk::Lock;
 use crate::event::formats::Decoder;
 use crate::key::Shards;
 use crate::sink::{Drain, Feed, LATENCY_MICROS, Outputs};
@@ -51,7 +52,7 @@ pub(crate) struct Parts {
     pub coordination: Option<Coordination>,
     pub watch: Watch,
     /// Held for as long as the run lasts.
-    pub lock: Option<std::fs::File>,
+    pub lock: Option<Lock>,
 }
 
 /// Looks at a run, and may stop it. Cheap to clone; does not keep anything from ending.

@@ -5,15 +5,13 @@
 
 use super::directory::Slot;
 use super::holding::{Holding, put_states};
+use super::plan::group_of;
 use crate::automaton::Family;
 use crate::event::Value;
 use crate::event::codec::{put_key, put_spelling};
-use crate::key::KeyGroup;
-use crate::lang::scalar::{self, StableHasher};
 use crate::store::Batch;
 use crate::store::layout::{Table, put_prefix};
 use crate::wire::put_int;
-use std::hash::Hasher as _;
 
 /// What one family has to save.
 #[derive(Debug)]
@@ -92,16 +90,6 @@ impl Saving {
         self.epoch = self.epoch.checked_add(1).unwrap_or(1);
         into.append(&mut self.gone);
     }
-}
-
-/// The group of a key in a family. Families without a key are spread by the number of their first pattern.
-pub(crate) fn group_of(key: &[Value], family: &Family) -> KeyGroup {
-    if key.is_empty() {
-        let mut hasher = StableHasher::default();
-        hasher.write_u32(family.variants[0].pattern.0);
-        return KeyGroup::of(hasher.finish());
-    }
-    KeyGroup::of(scalar::stable_hash(key))
 }
 
 fn put_state_key(out: &mut Vec<u8>, number: u32, parts: &[Value], family: &Family) {

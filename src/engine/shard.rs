@@ -280,10 +280,10 @@ impl Shard {
 
 /// Checkpoints.
 impl Shard {
-    /// From now on it is noted what changes. `numbers`: by member, that of its states in the store.
-    pub(crate) fn keep(&mut self, numbers: &[u32]) {
-        for (keyed, number) in self.keyed.iter_mut().zip(numbers) {
-            keyed.keep(*number);
+    /// From now on it is noted what changes. In the store, states have the number of their member.
+    pub(crate) fn keep(&mut self) {
+        for (number, keyed) in (0..).zip(&mut self.keyed) {
+            keyed.keep(number);
         }
     }
 

@@ -14,6 +14,7 @@ use super::run::{Account, Parts, Watch};
 use super::snapshot::{Phase, Snapshot};
 use super::worker::{Failure, Turn, WorkerSetup};
 use crate::checkpoint;
+use crate::disk::Lock;
 use crate::sink;
 use crate::source;
 use crate::time::Timestamp;
@@ -43,7 +44,7 @@ pub(crate) struct Running {
     watch: Watch,
     shared: Arc<Shared>,
     /// Of the state folder.
-    _lock: Option<std::fs::File>,
+    _lock: Option<Lock>,
 }
 
 /// What all threads of a run have.

@@ -69,17 +69,16 @@ impl PartitionTime {
         }
     }
 
-    /// How far it has come: the newest time, what was promised without events, and whether it has ended.
+    /// True if nothing follows.
     #[must_use]
-    pub fn parts(&self) -> (Option<Timestamp>, Watermark, bool) {
-        (self.newest, self.floor, self.ended)
+    pub fn has_ended(&self) -> bool {
+        self.ended
     }
 
     /// Goes on from where another had come, which may have had another delay: what was promised stays promised.
-    pub fn go_on(&mut self, newest: Option<Timestamp>, promised: Watermark, ended: bool) {
+    pub fn go_on(&mut self, newest: Option<Timestamp>, promised: Watermark) {
         self.newest = newest;
         self.floor = promised;
-        self.ended = ended;
     }
 
     /// Promises at least this, without an event.

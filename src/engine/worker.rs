@@ -4,13 +4,14 @@
 //! [blocked](Turn::Blocked) or [idle](Turn::Idle). The order of a turn is what makes back-pressure work without deadlock: what other shards sent is always
 //! taken in, but new input is read and time passes only while everything sent has found room.
 
+mod epochs;
+
 use std::sync::Arc;
 
 use super::board::Board;
-use super::flow;
 use super::intake::{Intake, Now, Reading, take_back};
-use super::keeper::{Handed, KEYS_PER_TURN, Keeper, Stage};
-use super::link::{Barrier, Links, Packet};
+use super::keeper::Keeper;
+use super::link::{Links, Packet};
 use super::meter::{ShardMeter, ShardReport};
 use super::order::Ordered;
 use super::plan::{Judged, Plan};
@@ -19,12 +20,10 @@ use super::reorder::Reorder;
 use super::resume::Resumed;
 use super::rows::RowsOut;
 use super::shard::{Derived, Shard};
-use crate::checkpoint::{self, ShardNote};
-use crate::epoch::Epoch;
+use crate::checkpoint;
 use crate::key::{ShardId, Shards};
 use crate::sink;
 use crate::source::{self, Polled};
-use crate::store::Batch;
 use crate::time::Watermark;
 
 /// How many events may wait for the watermark in a shard before sources that are ahead of it are left alone.
@@ -130,8 +129,6 @@ pub(crate) struct WorkerSetup {
 /// What a worker of a run with durable state is made of.
 pub(crate) struct Kept {
     pub keeper: Keeper,
-    /// By member of the plan: the number of its states in the store.
-    pub numbers: Vec<u32>,
     /// What an earlier process left to this shard.
     pub resumed: Option<Resumed>,
 }
@@ -162,7 +159,7 @@ impl WorkerSetup {
         let mut time = Time::new(plan.levels(), shards);
         let mut keeper = None;
         if let Some(kept) = keeping {
-            shard.keep(&kept.numbers);
+            shard.keep();
             if let Some(resumed) = kept.resumed {
                 time.go_on(resumed.floor);
                 let notes = intake.resume(&resumed.notes, &resumed.names, resumed.floor);
@@ -299,127 +296,6 @@ impl Worker {
             spent.drain(..).for_each(|values| spare.give(values));
         });
         any
-    }
-
-    /// Does what checkpoints ask for; false while a barrier is being met, when nothing may be read.
-    fn keep(&mut self) -> Result<bool, Failure> {
-        let Some(keeper) = &mut self.keeper else {
-            return Ok(true);
-        };
-        let committed = keeper.control.committed();
-        if committed > keeper.told {
-            keeper.told = committed;
-            self.intake.committed(committed)?;
-        }
-        if let Some(epoch) = keeper.wanted() {
-            keeper.epoch = epoch;
-            let note = ShardNote {
-                sources: self.intake.notes(),
-                ..ShardNote::default()
-            };
-            keeper.stage = Stage::Meeting {
-                level: 0,
-                note: Box::new(note),
-            };
-            self.links.barrier(Barrier { epoch, level: 0 });
-        }
-        while let Some(Keeper {
-            epoch,
-            stage: Stage::Meeting { level, .. },
-            ..
-        }) = self.keeper
-        {
-            if !self.links.has_met(Barrier { epoch, level }) {
-                return Ok(false);
-            }
-            self.meet(epoch, level);
-        }
-        self.save();
-        Ok(true)
-    }
-
-    /// All have sent the barrier of a level: what was promised of it is the same for all shards, and passes.
-    fn meet(&mut self, epoch: Epoch, level: usize) {
-        let upto = self.time.least(level);
-        if level == 0 && upto > self.time.passed[0] {
-            self.reorder.release(upto, &mut self.batch);
-        } else if level == 0 {
-            // Events that came since the last release are put in order.
-            self.reorder.release(self.time.passed[0], &mut self.batch);
-        }
-        let upto = upto.max(self.time.passed[level]);
-        let events = std::mem::take(&mut self.batch);
-        let last = match self.place.shards {
-            Shards::ONE => {
-                self.batch = self.shard.pass_all(events, upto, &mut self.out);
-                self.reuse();
-                self.time.passed.fill(upto);
-                true
-            }
-            _ => {
-                self.pass_level(level, events, upto);
-                level + 1 == self.time.passed.len()
-            }
-        };
-        self.links.pass_barrier();
-        self.rows.write(&mut self.out, self.time.of_rows());
-        let Some(keeper) = &mut self.keeper else {
-            return;
-        };
-        let Stage::Meeting { note, .. } = std::mem::replace(&mut keeper.stage, Stage::Flowing)
-        else {
-            return;
-        };
-        if !last {
-            let level = level + 1;
-            keeper.stage = Stage::Meeting { level, note };
-            self.links.barrier(Barrier { epoch, level });
-            return;
-        }
-        self.end_epoch(epoch, *note);
-    }
-
-    /// The epoch ends here: what is under way is noted, and states are owed.
-    fn end_epoch(&mut self, epoch: Epoch, mut note: ShardNote) {
-        let Some(keeper) = &mut self.keeper else {
-            return;
-        };
-        let waiting = self.reorder.waiting();
-        flow::put_flow(&mut note.flow, waiting.iter(), self.shard.waiting());
-        note.numbers = self.shard.numbers();
-        note.watermark_ms = self.time.of_rows().0.0;
-        let mut gone = Batch::default();
-        self.shard.end_epoch(&mut gone);
-        if !gone.is_empty() {
-            keeper.waiting.push_back(Handed::Changes(gone));
-        }
-        keeper.stage = Stage::Saving {
-            note: Box::new(note),
-        };
-        self.rows.barrier(epoch);
-    }
-
-    /// Saves some states of the epoch that has ended, as they were then.
-    fn save(&mut self) {
-        let Some(keeper) = &mut self.keeper else {
-            return;
-        };
-        if !keeper.hand_on() {
-            return;
-        }
-        let Stage::Saving { .. } = keeper.stage else {
-            return;
-        };
-        let mut changes = Batch::default();
-        let all = self.shard.save_some(KEYS_PER_TURN, &mut changes);
-        if !changes.is_empty() {
-            keeper.waiting.push_back(Handed::Changes(changes));
-        }
-        if all && let Stage::Saving { note } = std::mem::replace(&mut keeper.stage, Stage::Flowing)
-        {
-            keeper.waiting.push_back(Handed::End(keeper.epoch, note));
-        }
-        keeper.hand_on();
     }
 
     /// Moves what is finished on its way; true if next to all found room.

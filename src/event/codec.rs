@@ -77,12 +77,18 @@ pub fn put_value(out: &mut Vec<u8>, value: &Value) {
 ///
 /// # Errors
 /// When the bytes are no value.
+#[inline]
 pub fn value(reader: &mut Reader<'_>) -> Result<Value, Damaged> {
-    nested(reader, 0)
+    match reader.byte()? {
+        LIST => list(reader, 1),
+        number => scalar(reader, number),
+    }
 }
 
-fn nested(reader: &mut Reader<'_>, depth: usize) -> Result<Value, Damaged> {
-    Ok(match reader.byte()? {
+/// What follows the number of a type, but for lists.
+#[inline]
+fn scalar(reader: &mut Reader<'_>, number: u8) -> Result<Value, Damaged> {
+    Ok(match number {
         NULL => Value::Null,
         FALSE => Value::Bool(false),
         TRUE => Value::Bool(true),
@@ -92,19 +98,24 @@ fn nested(reader: &mut Reader<'_>, depth: usize) -> Result<Value, Damaged> {
         STR => Value::Str(reader.str()?.into()),
         TIMESTAMP => Value::Timestamp(Timestamp(reader.int()?)),
         DURATION => Value::Duration(Span(reader.int()?)),
-        LIST if depth == NESTED_MAX => {
-            return Err(reader.damaged("value within 1,024 lists"));
-        }
-        LIST => {
-            let count = reader.count()?;
-            let mut values = Vec::with_capacity(count.min(ROOM_MAX));
-            for _ in 0..count {
-                values.push(nested(reader, depth + 1)?);
-            }
-            Value::List(Arc::from(values))
-        }
         _ => return Err(reader.damaged("type of a value")),
     })
+}
+
+/// `depth`: in how many lists its values lie.
+fn list(reader: &mut Reader<'_>, depth: usize) -> Result<Value, Damaged> {
+    if depth > NESTED_MAX {
+        return Err(reader.damaged("value within 1,024 lists"));
+    }
+    let count = reader.count()?;
+    let mut values = Vec::with_capacity(count.min(ROOM_MAX));
+    for _ in 0..count {
+        values.push(match reader.byte()? {
+            LIST => list(reader, depth + 1)?,
+            number => scalar(reader, number)?,
+        });
+    }
+    Ok(Value::List(Arc::from(values)))
 }
 
 /// Appends values one after the other, with their count.

@@ -427,6 +427,24 @@ pub enum AggregateFunction {
     Collect,
 }
 
+impl AggregateFunction {
+    /// Its name in patterns.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            AggregateFunction::First => "first",
+            AggregateFunction::Last => "last",
+            AggregateFunction::Count => "count",
+            AggregateFunction::Sum => "sum",
+            AggregateFunction::Avg => "avg",
+            AggregateFunction::Min => "min",
+            AggregateFunction::Max => "max",
+            AggregateFunction::Distinct => "distinct",
+            AggregateFunction::Collect => "collect",
+        }
+    }
+}
+
 /// Scalar functions; what each does is in `scalar`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]

@@ -131,7 +131,7 @@ pub(super) fn send(sink: &mut (impl Sink + ?Sized), rows: &[u8]) -> Result<(), E
 }
 
 /// Rows that wait for their commit in what [`AfterCommit`] gave to a checkpoint; `None` when it was another sink.
-pub(super) fn rows_in(kept: &[u8]) -> Option<&[u8]> {
+pub(crate) fn rows_in(kept: &[u8]) -> Option<&[u8]> {
     Kind::Rows.is_of(kept).then(|| &kept[2..])
 }
 
@@ -142,7 +142,7 @@ impl<S: Sink> Sink for AfterCommit<S> {
         if bytes > self.keep_bytes {
             let (name, keep_bytes) = (&self.name, self.keep_bytes);
             return Err(Error::usage(format!(
-                "output \"{name}\": {bytes} bytes of rows wait for their commit, more than keep={keep_bytes}; take checkpoints more often, keep more, or leave delivery=after-commit away"
+                "output \"{name}\": {bytes} bytes of rows wait for their commit, more than keep={keep_bytes}; keep more, take checkpoints more often, or leave delivery=after-commit away"
             )));
         }
         self.rows.extend_from_slice(rows);
@@ -331,7 +331,7 @@ mod tests {
         let error = sink.write(b"3\n").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "output \"noted\": 12 bytes of rows wait for their commit, more than keep=10; take checkpoints more often, keep more, or leave delivery=after-commit away"
+            "output \"noted\": 12 bytes of rows wait for their commit, more than keep=10; keep more, take checkpoints more often, or leave delivery=after-commit away"
         );
         sink.prepare(Epoch(1)).unwrap();
         sink.write(b"3\n").unwrap();

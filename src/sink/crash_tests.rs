@@ -375,7 +375,7 @@ fn seeds(count: u64, check: impl Fn(u64, &mut Choices) + std::panic::RefUnwindSa
 
 #[test]
 fn a_folder_shows_committed_rows_once_whatever_is_lost_and_when() {
-    seeds(3_000, |seed, choices| {
+    seeds(10_000, |seed, choices| {
         let story = Story::draw(choices);
         let folder = SimFolder::draw(choices);
         let mut again = Choices::from_seed(seed);
@@ -388,7 +388,7 @@ fn a_folder_shows_committed_rows_once_whatever_is_lost_and_when() {
 
 #[test]
 fn a_file_holds_committed_rows_once_whatever_is_lost_and_when() {
-    seeds(3_000, |_, choices| {
+    seeds(10_000, |_, choices| {
         let story = Story::draw(choices);
         let file = SimFile::draw(choices);
         file.output(|output| live(&file.0, &story, output, choices));

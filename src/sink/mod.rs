@@ -30,6 +30,7 @@ use std::io;
 
 use crate::epoch::Epoch;
 
+pub(crate) use after_commit::rows_in;
 pub use after_commit::{AfterCommit, Sending};
 pub use feed::Retries;
 pub(crate) use feed::{Chunk, Feed, Handed, LATENCY_MICROS};
@@ -40,6 +41,7 @@ pub use opening::Opening;
 pub use outputs::{Destination, RowText, SIDE_OUTPUTS};
 pub(crate) use outputs::{Drain, Outputs, rejected_text};
 pub use receiver::{Body, Receiver};
+pub(crate) use spec::is_same_place;
 pub use spec::{OutputSpec, Target};
 pub use stdout::Stdout;
 pub(crate) use typed::{Offered, RowQueue};
@@ -118,7 +120,7 @@ pub trait Sink: Send {
         }
     }
 
-    /// True when the epoch had better end soon, because what is kept for its commit comes near a limit. Asked for after rows were taken; a checkpoint may come early then.
+    /// True when the epoch had better end soon, because what is kept for its commit comes near a limit. Asked for after rows were taken; a checkpoint comes early then.
     fn wants_commit(&self) -> bool {
         false
     }

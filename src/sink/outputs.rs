@@ -67,6 +67,15 @@ enum Place {
     Own(usize, String),
 }
 
+/// Somewhere to which rows can go.
+trait Whither: Clone + Eq + Hash + fmt::Display {
+    /// What a checkpoint calls it.
+    fn key(&self) -> String;
+
+    /// True if rows are kept in checkpoints until they are sent.
+    fn keeps_rows(&self) -> bool;
+}
+
 /// Opens a place.
 type Open<'a, T> = dyn FnMut(&T) -> Result<Box<dyn Sink>, Error> + 'a;
 
@@ -89,6 +98,34 @@ pub(crate) struct Drain {
     pub(crate) queue: Receiver<Chunk>,
     pub(crate) sink: Box<dyn Sink>,
     pub(crate) feed: Feed,
+    /// What a checkpoint calls it.
+    pub(crate) key: String,
+}
+
+impl Whither for Target {
+    fn key(&self) -> String {
+        Target::key(self)
+    }
+
+    fn keeps_rows(&self) -> bool {
+        Target::keeps_rows(self)
+    }
+}
+
+impl Whither for Place {
+    fn key(&self) -> String {
+        match self {
+            Place::Target(target) => target.key(),
+            Place::Own(_, name) => format!("own:{name}"),
+        }
+    }
+
+    fn keeps_rows(&self) -> bool {
+        match self {
+            Place::Target(target) => target.keeps_rows(),
+            Place::Own(..) => false,
+        }
+    }
 }
 
 /// As messages and metrics name it.
@@ -206,7 +243,7 @@ impl Outputs {
     }
 
     /// Opens each place once and leads streams there. `unbound`: where streams go that are not bound.
-    fn wire<T: Clone + Eq + Hash + fmt::Display>(
+    fn wire<T: Whither>(
         program: &Program,
         bindings: &Bindings<T>,
         unbound: Option<&T>,
@@ -218,10 +255,22 @@ impl Outputs {
             if let Some(at) = opened.get(target) {
                 return Ok(*at);
             }
+            let key = target.key();
+            let mut others = opened.keys().filter(|other| other.key() == key);
+            if others.any(|other| target.keeps_rows() || other.keeps_rows()) {
+                return Err(Error::usage(format!(
+                    "output \"{target}\" is bound in several ways, one of them with delivery=after-commit; write the same options for all"
+                )));
+            }
             let sink = open(target)?;
             let (pipe, queue, feed) = Pipe::new(target.to_string());
             pipes.push(pipe);
-            drains.push(Drain { queue, sink, feed });
+            drains.push(Drain {
+                queue,
+                sink,
+                feed,
+                key,
+            });
             opened.insert(target.clone(), pipes.len() - 1);
             Ok(pipes.len() - 1)
         };
@@ -583,5 +632,9 @@ mod tests {
             "output \"all\" is bound twice; bind it once"
         );
         assert!(error(&["none/a"]).contains("cannot be created: No such file"));
+        assert_eq!(
+            error(&["fraud=-", "watch=-#delivery=after-commit"]),
+            "output \"-\" is bound in several ways, one of them with delivery=after-commit; write the same options for all"
+        );
     }
 }

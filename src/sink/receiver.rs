@@ -3,9 +3,11 @@
 //! Options stand behind `#`: that part of an address is never sent, so it can't be meant for the receiver.
 
 use std::fmt;
+use std::hash::Hasher as _;
 use std::time::Duration;
 
 use super::Sending;
+use crate::lang::scalar::StableHasher;
 use crate::source::options::Options;
 use crate::time::Span;
 
@@ -77,6 +79,17 @@ impl Receiver {
             bearer,
             sending,
         })
+    }
+
+    /// What a checkpoint calls it: the address as it may be shown, with a checksum of all of it where that says less.
+    pub(super) fn key(&self) -> String {
+        let shown = self.to_string();
+        if shown == self.url {
+            return shown;
+        }
+        let mut hasher = StableHasher::default();
+        hasher.write(self.url.as_bytes());
+        format!("{shown}?{:016x}", hasher.finish())
     }
 }
 

@@ -2,12 +2,12 @@
 //! `kafka://127.0.0.1:9092/alerts`, `late=-`.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use super::kafka::{self, Topic};
 use super::{AfterCommit, Error, File, Folder, Opening, Receiver, Roll, Sending, Sink, Stdout};
-use crate::disk::SystemDisk;
+use crate::disk::{SharedDisk, SystemDisk};
 use crate::source::options::Options;
 use crate::source::spec::is_name;
 use crate::time::Span;
@@ -88,7 +88,14 @@ impl Target {
     /// # Errors
     /// As [`Target::open`].
     pub fn open_with(&self, opening: &mut Opening) -> Result<Box<dyn Sink>, Error> {
-        let disk = SystemDisk::shared();
+        self.open_on(SystemDisk::shared(), opening)
+    }
+
+    /// The same with files and folders on another disk.
+    ///
+    /// # Errors
+    /// As [`Target::open`].
+    pub fn open_on(&self, disk: SharedDisk, opening: &mut Opening) -> Result<Box<dyn Sink>, Error> {
         Ok(match self {
             Target::Stdout(sending) => sent(self, *sending, Stdout::new()),
             Target::File(path) => Box::new(File::create_on(disk, path)?),
@@ -98,10 +105,43 @@ impl Target {
         })
     }
 
+    /// What a checkpoint calls it: where it is, without options, so that those may change between runs.
+    pub(crate) fn key(&self) -> String {
+        match self {
+            Target::Stdout(_) | Target::Kafka(_) => self.to_string(),
+            Target::File(path) | Target::Folder { path, .. } => plain(path).display().to_string(),
+            Target::Webhook(receiver) => receiver.key(),
+        }
+    }
+
+    /// True if rows are kept in checkpoints until they are sent.
+    pub(crate) fn keeps_rows(&self) -> bool {
+        let (Target::Stdout(sending) | Target::Webhook(Receiver { sending, .. })) = self else {
+            return false;
+        };
+        matches!(sending, Sending::AfterCommit { .. })
+    }
+
     /// True for standard output, whenever rows go there.
     #[must_use]
     pub fn is_stdout(&self) -> bool {
         matches!(self, Target::Stdout(_))
+    }
+}
+
+/// Whether two [keys](Target::key) mean one place: a path may be relative now and absolute then.
+pub(crate) fn is_same_place(one: &str, other: &str) -> bool {
+    let whole = |path: &str| std::path::absolute(path).ok();
+    one == other || whole(one).is_some_and(|one| whole(other) == Some(one))
+}
+
+/// A path without `./`.
+fn plain(path: &Path) -> PathBuf {
+    let parts = path.components();
+    let plain: PathBuf = parts.filter(|part| *part != Component::CurDir).collect();
+    match plain.as_os_str().is_empty() {
+        true => path.to_owned(),
+        false => plain,
     }
 }
 
@@ -259,6 +299,36 @@ mod tests {
             Some("fraud"),
             Target::Webhook(receiver),
         );
+    }
+
+    #[test]
+    fn the_key_of_a_place_is_where_it_is_and_no_secret() {
+        let key = |text: &str| Target::parse(text).expect("known").key();
+        for text in ["a/b", "./a//b", "file:a/./b"] {
+            assert_eq!(key(text), "a/b");
+        }
+        assert_eq!(key("a/b/?every=1m"), "a/b");
+        assert_eq!(
+            (key("./"), key("-#delivery=after-commit")),
+            (".".to_owned(), "-".to_owned())
+        );
+        let plain = "https://a.example/x";
+        assert_eq!(key("https://a.example/x#batch=2"), plain);
+        let keys = [
+            "https://a.example/x?team=7",
+            "https://a.example/x?team=8",
+            "https://u:p@a.example/x",
+        ]
+        .map(key);
+        // In checkpoints: it never changes.
+        assert_eq!(keys[0], "https://a.example/x?56046a4385c04df0");
+        for other in &keys {
+            assert!(other.starts_with("https://a.example/x?"), "{other}");
+            assert_eq!(keys.iter().filter(|key| *key == other).count(), 1);
+        }
+        let here = std::path::absolute("a/b").unwrap();
+        assert!(is_same_place("a/b", &here.display().to_string()));
+        assert!(!is_same_place("a/b", "a/c") && !is_same_place("-", plain));
     }
 
     #[test]

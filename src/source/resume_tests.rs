@@ -12,10 +12,10 @@ use crate::event::formats::Format;
 /// Partition, offset, bytes, heads its file.
 type Seen = (u32, u64, Vec<u8>, bool);
 
-/// Opens a source and reads it to its end; after each of so many polls it is dropped, and one that is opened anew goes on.
 /// Opens a source anew, which goes on at these positions.
 type Open<'a, S> = dyn Fn(&[(u32, SourcePosition)]) -> S + 'a;
 
+/// Opens a source and reads it to its end; after each of so many polls it is dropped, and one that is opened anew goes on.
 fn read<S: Source>(open: &Open<'_, S>, polls: &[usize]) -> Vec<Seen> {
     let (mut seen, mut polls) = (Vec::new(), polls.iter());
     let mut positions = Vec::new();

@@ -1,8 +1,10 @@
 //! Bodies of the fuzz targets: what must hold whatever the bytes are.
 
+mod state;
 mod text;
 
 pub use super::differential::matcher_vs_reference;
+pub use state::state;
 pub use text::{compile, parse, roundtrip};
 
 use serde_json::Value as Json;

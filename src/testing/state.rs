@@ -50,7 +50,7 @@ impl Machine {
         self.states.iter().map(|(key, state)| (&**key, state))
     }
 
-    /// Takes a state in, from the bytes of its key and its own.
+    /// Takes a state in, from the bytes of its key and its own. Events that follow have greater numbers than those it knows of.
     ///
     /// # Errors
     /// When the bytes are damaged, or others follow.
@@ -61,6 +61,10 @@ impl Machine {
         let mut reader = Reader::new(bytes);
         let state = self.nfa.decode(&mut reader)?;
         reader.end()?;
+        if let State::Runs(runs) = &state {
+            let newest = runs.runs.iter().map(|run| run.last).max();
+            self.number = self.number.max(newest.unwrap_or(0));
+        }
         let held = self.states.entry(of_key.to_vec());
         Ok(held.insert_entry(state).into_mut())
     }
@@ -73,21 +77,26 @@ impl Machine {
         out
     }
 
+    /// The parts of an event's key; `None` if the pattern does not read it or a part is null.
+    #[must_use]
+    pub fn key(&self, event: &Event) -> Option<Vec<Value>> {
+        let fields = self.nfa.key_fields(event.ty)?;
+        let parts = fields.iter().map(|field| event.get(*field).clone());
+        let parts: Vec<Value> = parts.collect();
+        parts.iter().all(|part| !part.is_null()).then_some(parts)
+    }
+
     /// Shows an event to the pattern: to the state of its key, which it may begin. `outcome` takes what comes of it.
     pub fn show(&mut self, event: &Event, outcome: &mut Outcome) {
         let (fits, interest) = self.nfa.look(event);
-        let fields = self.nfa.key_fields(event.ty).unwrap_or_default();
-        let parts: Vec<Value> = fields
-            .iter()
-            .map(|field| event.get(*field).clone())
-            .collect();
-        if interest == Interest::None || parts.iter().any(Value::is_null) {
+        let Some(parts) = self.key(event).filter(|_| interest != Interest::None) else {
             return;
-        }
+        };
         self.number += 1;
-        let mut bytes = Vec::new();
-        put_key(&mut bytes, &parts);
-        let state = self.states.entry(bytes).or_insert_with(|| self.nfa.fresh());
+        let mut of_key = Vec::new();
+        put_key(&mut of_key, &parts);
+        let held = self.states.entry(of_key);
+        let state = held.or_insert_with(|| self.nfa.fresh());
         let (nfa, reuse) = (&self.nfa, &mut self.reuse);
         nfa.pass_instants(state, event.time, &parts, reuse, outcome);
         let incoming = Incoming {
@@ -104,8 +113,8 @@ impl Machine {
     /// # Panics
     /// Never: keys are checked when they are taken in.
     pub fn pass(&mut self, until: Timestamp, outcome: &mut Outcome) {
-        for (bytes, state) in &mut self.states {
-            let parts = key(&mut Reader::new(bytes)).expect("made of a key, or checked");
+        for (of_key, state) in &mut self.states {
+            let parts = key(&mut Reader::new(of_key)).expect("made of a key, or checked");
             let reuse = &mut self.reuse;
             self.nfa.pass_instants(state, until, &parts, reuse, outcome);
         }

@@ -36,12 +36,17 @@ pub(super) fn registers(
     reader: &mut Reader<'_>,
 ) -> Result<Registers, Damaged> {
     let order = &nfa.layout.registers;
-    let mut registers = Registers::from_elem(Accumulator::Count(0), order.len());
+    let mut registers = Registers::with_capacity(order.len());
     for &at in order {
         let at = usize::from(at);
         let neighbour = neighbour.map(|neighbour| &neighbour[at]);
         let kind = nfa.registers.specs[at].kind;
-        registers[at] = register(nfa, kind, neighbour, from, reader)?;
+        registers.push(register(nfa, kind, neighbour, from, reader)?);
+    }
+    if !order.is_sorted() {
+        let mut numbered: Vec<_> = order.iter().zip(registers).collect();
+        numbered.sort_by_key(|(at, _)| **at);
+        registers = numbered.into_iter().map(|(_, register)| register).collect();
     }
     Ok(registers)
 }

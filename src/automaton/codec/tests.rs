@@ -1,15 +1,16 @@
 use std::sync::Arc;
 
+use proptest::prelude::*;
+
 use super::super::Outcome;
 use super::*;
-
 use crate::lang::pattern::PatternId;
-use crate::testing::compile;
 use crate::testing::state::{Machine, PATTERNS};
+use crate::testing::{compile, fuzz};
 
-/// Every pattern of the fixture with the states that its events leave.
-fn machines() -> Vec<Machine> {
-    let program = Arc::new(compile(PATTERNS).expect("the fixture's patterns are right"));
+/// The file's patterns with the states that the events of its first test leave.
+fn machines(text: &str) -> Vec<Machine> {
+    let program = Arc::new(compile(text).expect("the patterns are right"));
     let machine = |at| {
         let mut machine = Machine::new(&program, PatternId(at));
         let mut outcome = Outcome::default();
@@ -21,9 +22,20 @@ fn machines() -> Vec<Machine> {
     (0..program.patterns.len() as u32).map(machine).collect()
 }
 
+/// The bytes of every state of the fixture's patterns, each behind the number of its pattern.
+fn states() -> Vec<Vec<u8>> {
+    let machines = machines(PATTERNS);
+    let of_machine = |(number, machine): (u8, &Machine)| {
+        let states = machine.states().map(|(_, state)| machine.bytes(state));
+        let numbered = states.map(|bytes| [vec![number], bytes].concat());
+        numbered.collect::<Vec<_>>()
+    };
+    (0..).zip(&machines).flat_map(of_machine).collect()
+}
+
 #[test]
 fn every_kind_of_state_is_read_as_it_was_written() {
-    for machine in machines() {
+    for machine in machines(PATTERNS) {
         let name = machine.nfa().name();
         assert!(machine.states().count() > 0, "{name} has no state");
         for (_, state) in machine.states() {
@@ -37,5 +49,126 @@ fn every_kind_of_state_is_read_as_it_was_written() {
             let next = |state| machine.nfa().next_instant(state);
             assert_eq!(next(&read), next(state), "{name}");
         }
+    }
+}
+
+#[test]
+fn every_field_that_can_be_left_out_is_there_in_some_state() {
+    let (mut flags, mut heads) = (0, 0);
+    for machine in machines(PATTERNS) {
+        for (_, state) in machine.states() {
+            let bytes = machine.bytes(state);
+            heads |= Head::read(&mut Reader::new(&bytes[1..])).unwrap().flags;
+            let State::Runs(runs) = state else { continue };
+            for run in &runs.runs {
+                let present = [
+                    run.fresh,
+                    run.matched,
+                    run.ended != 0,
+                    run.anchor != run.first_time,
+                    run.mark.is_some(),
+                    run.counters.iter().any(|count| *count > 0),
+                    run.bound > 1,
+                ];
+                let bits = present.iter().enumerate();
+                flags |= bits.fold(0, |mask, (at, present)| mask | u32::from(*present) << at);
+            }
+        }
+    }
+    assert_eq!((flags, heads), (0x7f, 7));
+}
+
+#[test]
+fn a_cut_state_is_damaged() {
+    for machine in machines(PATTERNS) {
+        for (_, state) in machine.states() {
+            let bytes = machine.bytes(state);
+            for length in 0..bytes.len() {
+                let read = machine.nfa().decode(&mut Reader::new(&bytes[..length]));
+                let (name, bytes) = (machine.nfa().name(), &bytes[..length]);
+                assert!(read.is_err(), "{name}: {bytes:02x?} is {read:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_state_with_any_byte_changed_is_damaged_or_a_state_that_goes_on() {
+    for state in states() {
+        for at in 1..state.len() {
+            for change in [1, 0x80, 0xff, 0x10] {
+                let mut data = state.clone();
+                data[at] ^= change;
+                fuzz::state(&data);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_state_of_another_pattern_is_damaged_or_a_state_that_goes_on() {
+    for mut state in states() {
+        for pattern in 0..18 {
+            state[0] = pattern;
+            fuzz::state(&state);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+    #[test]
+    fn no_bytes_make_the_engine_panic(
+        of: prop::sample::Index,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        thread_local! {
+            static STATES: Vec<Vec<u8>> = states();
+        }
+        let mut data = STATES.with(|states| of.get(states).clone());
+        for (at, byte) in changes {
+            *at.get_mut(&mut data[1..]) = byte;
+        }
+        fuzz::state(&data);
+    }
+}
+
+#[test]
+fn a_single_partial_match_takes_few_bytes() {
+    let text = include_str!("../../../benches/workloads/w1.motif").to_owned()
+        + r#"test "t" { given { 0s Txn { card: "c0000001", kind: "auth", amount: 1.23, merchant: "m001", country: "FR" } } expect {} }"#;
+    for machine in machines(&text) {
+        for (_, state) in machine.states() {
+            // Of these, 8 are the hash of the path and 6 the time; the number of the event grows from 1 byte to 6 in the course of years.
+            let bytes = machine.bytes(state);
+            assert_eq!(bytes.len(), 23, "{bytes:02x?}");
+        }
+    }
+}
+
+#[test]
+fn partial_matches_that_share_a_list_still_do_afterwards() {
+    let events: String = (0..9)
+        .map(|at| format!("{at}s A {{ v: {at} }}\n"))
+        .collect();
+    let text = format!(
+        r#"event A {{ t: timestamp time, v: int }}
+           pattern p {{ unkeyed match a: A+ combinations then z: A where v < 0 within 1h skip none emit o {{ l: collect(a.v) }} }}
+           test "t" {{ given {{ {events} }} expect {{}} }}"#
+    );
+    let machine = &machines(&text)[0];
+    let (_, state) = machine.states().next().expect("partial matches");
+    assert_eq!(state.partials(), 511);
+    // Each subset of the nine is one: apart, their lists would have 2,304 values of two bytes beside all else.
+    let bytes = machine.bytes(state);
+    assert!(bytes.len() < 511 * 22, "{}", bytes.len());
+}
+
+#[test]
+fn a_version_that_is_not_known_is_told() {
+    for machine in machines(PATTERNS) {
+        let error = machine.nfa().decode(&mut Reader::new(&[2, 0])).unwrap_err();
+        assert_eq!(error.to_string(), "no state in a known version at byte 1");
     }
 }

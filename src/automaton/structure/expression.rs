@@ -1,6 +1,6 @@
 //! Expressions in the description of a structure: what registers are computed from, and what `limit … by` tells apart.
 
-use super::{Description, function_name, type_number};
+use super::{Description, type_number};
 use crate::event::EventTypeId;
 use crate::event::codec::put_value;
 use crate::lang::operands;
@@ -32,7 +32,7 @@ impl Description<'_> {
             }
             Expr::Prev(variable, _) => of_operands = Some(self.variable(*variable)),
             Expr::Aggregate(aggregate) => {
-                put_str(&mut self.out, function_name(aggregate.function));
+                put_str(&mut self.out, aggregate.function.name());
                 self.out.push(type_number(aggregate.argument_type));
                 put_bool(&mut self.out, aggregate.includes_tested);
                 of_operands = Some(self.variable(aggregate.variable));

@@ -166,17 +166,7 @@ impl Names<'_> {
     }
 
     fn aggregate(self, aggregate: &Aggregate) -> String {
-        let name = match aggregate.function {
-            AggregateFunction::First => "first",
-            AggregateFunction::Last => "last",
-            AggregateFunction::Count => "count",
-            AggregateFunction::Sum => "sum",
-            AggregateFunction::Avg => "avg",
-            AggregateFunction::Min => "min",
-            AggregateFunction::Max => "max",
-            AggregateFunction::Distinct => "distinct",
-            AggregateFunction::Collect => "collect",
-        };
+        let name = aggregate.function.name();
         let variable = self.variable(aggregate.variable);
         if aggregate.function == AggregateFunction::Count {
             return format!("{name}({variable})");

@@ -412,11 +412,11 @@ impl Lane {
     pub(super) fn notes(&self) -> Vec<(u32, Vec<u8>)> {
         let note = |partition: &Partition| {
             let mut out = Vec::new();
-            let (newest, _, ended) = partition.time.parts();
+            let newest = partition.time.newest();
             put_bool(&mut out, newest.is_some());
             put_int(&mut out, newest.map_or(0, |newest| newest.0));
             put_int(&mut out, partition.time.watermark().0.0);
-            put_bool(&mut out, ended);
+            put_bool(&mut out, partition.time.has_ended());
             put_bool(&mut out, partition.leap.is_some());
             if let Some(leap) = &partition.leap {
                 put_int(&mut out, leap.time.0);
@@ -451,9 +451,7 @@ impl Lane {
         let ended = reader.bool()?;
         // An end is found again by reading. In a file that has grown since, what lies before the time that has passed is late.
         let promised = if ended { floor } else { promised };
-        partition
-            .time
-            .go_on(known.then_some(newest), promised, false);
+        partition.time.go_on(known.then_some(newest), promised);
         if reader.bool()? {
             let time = Timestamp(reader.int()?);
             let offset = reader.uint()?;

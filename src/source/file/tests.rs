@@ -316,7 +316,7 @@ fn somebody_else_goes_on_in_the_midst_of_rotated_files() {
     while followed.records.len() < all {
         followed.reopen();
         // As far as one poll goes, and again from there.
-        for _ in 0..=tries / 20 {
+        for _ in 0..=tries * 5 {
             let records = &mut followed.records;
             let polled = followed.reading.poll(&mut |record| {
                 let text = String::from_utf8_lossy(record.bytes).into_owned();

@@ -4,73 +4,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Left, Script, World};
+use super::{Left, Script, World, outputs, sources};
 use crate::checkpoint::Folder;
-use crate::disk::SharedDisk;
-use crate::engine::{Durable, Parts, Plan, SourceSetup, Timing, reads};
-use crate::epoch::Epoch;
-use crate::event::formats::{Decoder, Format, Kinds};
+use crate::engine::{Durable, Parts, Plan};
 use crate::key::Shards;
-use crate::sink::{Error, OutputSpec, Outputs, Sink, Target};
-use crate::source::Source;
+use crate::sink::Opening;
 use crate::store::sorts;
 use crate::testing::choices::Choices;
 use crate::testing::disk::SimDisk;
 use crate::time::Span;
-use crate::wire::{Reader, put_uint};
 
 /// How often the world may end before a run comes to its end.
 const LIVES_MAX: u32 = 200;
-
-/// A file of rows on the simulated disk, whose length is committed with each epoch.
-struct Rows {
-    disk: SharedDisk,
-    path: &'static str,
-    length: u64,
-}
-
-impl Sink for Rows {
-    fn write(&mut self, rows: &[u8]) -> Result<(), Error> {
-        self.length += rows.len() as u64;
-        self.disk.append(Path::new(self.path), rows).map_err(failed)
-    }
-
-    fn flush(&mut self) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn prepare(&mut self, _: Epoch) -> Result<Vec<u8>, Error> {
-        let path = Path::new(self.path);
-        self.disk.append(path, b"").map_err(failed)?;
-        self.disk.sync(path).map_err(failed)?;
-        self.disk.sync(Path::new("/")).map_err(failed)?;
-        let mut out = Vec::new();
-        put_uint(&mut out, self.length);
-        Ok(out)
-    }
-
-    fn restore(&mut self, prepared: Option<(Epoch, &[u8])>) -> Result<(), Error> {
-        let path = Path::new(self.path);
-        self.length = match prepared {
-            Some((_, bytes)) => {
-                let length = Reader::new(bytes)
-                    .uint()
-                    .map_err(|error| Error::new(error.to_string()))?;
-                self.disk.truncate(path, length).map_err(failed)?;
-                length
-            }
-            None => {
-                self.disk.write(path, b"").map_err(failed)?;
-                0
-            }
-        };
-        Ok(())
-    }
-}
-
-fn failed(error: std::io::Error) -> Error {
-    Error::new(error.to_string())
-}
 
 /// What a run with crashes is made of.
 #[derive(Debug)]
@@ -92,6 +37,7 @@ impl Crashing<'_> {
     /// When a part fails though the machine is up, or the end is never reached.
     #[must_use]
     pub fn run(&self, shards: &[Shards]) -> (Left, u32) {
+        let operations = self.operations(shards[0]);
         let disk = SimDisk::new();
         let mut choices = Choices::from_seed(self.seed ^ 0xc4a5);
         for life in 0..LIVES_MAX {
@@ -100,7 +46,7 @@ impl Crashing<'_> {
             let calm = life + 20 > LIVES_MAX || choices.chance(1, 8);
             match calm {
                 true => disk.calm(),
-                false => disk.crash_after(choices.below(200) as u64),
+                false => disk.crash_after(choices.below(operations) as u64),
             }
             if self.live(count, &disk, self.seed.wrapping_add(u64::from(life))) {
                 return (left(&disk), life);
@@ -111,6 +57,14 @@ impl Crashing<'_> {
         panic!("the end is never reached");
     }
 
+    /// How many operations a life takes that nothing disturbs.
+    fn operations(&self, shards: Shards) -> usize {
+        let disk = SimDisk::new();
+        assert!(self.live(shards, &disk, self.seed), "nothing disturbs it");
+        // Choices are made among at most 256.
+        usize::try_from(disk.operations()).map_or(256, |operations| operations.clamp(1, 256))
+    }
+
     /// One life; true when it came to the end of its input.
     fn live(&self, shards: Shards, disk: &SimDisk, seed: u64) -> bool {
         let shared = disk.shared();
@@ -118,44 +72,22 @@ impl Crashing<'_> {
             return false;
         };
         let mut durable = Durable::on(folder, sorts::in_memory(Arc::clone(&shared)));
-        durable.interval = Duration::from_micros(2_000);
+        durable.interval = Duration::from_micros(500);
+        // So that most states change before it is their turn to be saved.
+        durable.keys_per_turn = 1;
         let program = self.plan.program();
-        let bind = |text: &str| OutputSpec::parse(text).expect("an output");
-        let specs = [
-            bind("rows"),
-            bind("evicted=rows"),
-            bind("late=side"),
-            bind("malformed=side"),
-        ];
-        let opened = Outputs::open_with(program, &specs, |target| {
-            let to_side = *target == Target::File("side".into());
-            let sink: Box<dyn Sink> = Box::new(Rows {
-                disk: Arc::clone(&shared),
-                path: if to_side { "/side" } else { "/rows" },
-                length: 0,
-            });
-            Ok(sink)
+        let mut opening = Opening::with_state("world");
+        let opened = outputs(program, ["/rows/?max=1KiB", "/side"], |target| {
+            target.open_on(Arc::clone(&shared), &mut opening)
         });
-        let (outputs, drains) = opened.expect("names are right");
-        let projection = reads::projection(program);
-        let kinds = Kinds::Told("type".to_owned());
-        let sources = self.scripts.iter().enumerate().map(|(number, script)| {
-            let decoder = Decoder::new(&program.schema, &projection, Format::Json, &kinds);
-            let reader: Box<dyn Source> =
-                Box::new(script.clone().reader(seed.wrapping_add(number as u64)));
-            SourceSetup {
-                name: format!("script-{number}"),
-                readers: vec![(reader, decoder)],
-                timing: Timing {
-                    delay: self.delay,
-                    ..Timing::default()
-                },
-            }
-        });
+        let Ok((outputs, drains)) = opened else {
+            return false;
+        };
+        let sources = sources(program, self.scripts.to_vec(), self.delay, seed);
         let parts = Parts::new(
             Arc::clone(self.plan),
             shards,
-            sources.collect(),
+            sources,
             outputs,
             drains,
             Some(durable),
@@ -167,16 +99,19 @@ impl Crashing<'_> {
     }
 }
 
+/// What whoever reads the outputs sees in the end: a folder of files, and a file.
 fn left(disk: &SimDisk) -> Left {
-    let files = disk.files();
-    let text = |path: &str| {
-        let bytes = files.get(Path::new(path)).cloned().unwrap_or_default();
-        String::from_utf8(bytes).expect("rows are text")
-    };
-    let mut rejected: Vec<String> = text("/side").lines().map(str::to_owned).collect();
-    rejected.sort();
-    Left {
-        rows: text("/rows"),
-        rejected,
+    let (mut rows, mut rejected) = (String::new(), Vec::new());
+    for (path, bytes) in disk.files() {
+        let text = || String::from_utf8(bytes).expect("rows are text");
+        if path.starts_with("/rows") {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            assert!(!name.starts_with('.'), "{name} is left");
+            rows += &text();
+        } else if path == Path::new("/side") {
+            rejected.extend(text().lines().map(str::to_owned));
+        }
     }
+    rejected.sort();
+    Left { rows, rejected }
 }

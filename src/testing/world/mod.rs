@@ -16,7 +16,8 @@ use crate::engine::{Now, Timing, reads};
 use crate::engine::{Parts, Plan, SourceSetup, Turn, Watch};
 use crate::event::formats::{Decoder, Format, Kinds};
 use crate::key::Shards;
-use crate::sink::{Error, OutputSpec, Outputs, Sink, Target};
+use crate::lang::pattern::Program;
+use crate::sink::{Drain, Error, OutputSpec, Outputs, Sink, Target};
 use crate::source::Source;
 use crate::time::{Span, Timestamp};
 
@@ -64,20 +65,54 @@ impl Memory {
 #[must_use]
 pub fn run(plan: &Arc<Plan>, shards: Shards, scripts: Vec<Script>, delay: Span, seed: u64) -> Left {
     let program = plan.program();
-    let (rows, side) = (Memory::default(), Memory::default());
-    let bind = |text: &str| OutputSpec::parse(text).expect("an output");
-    let specs = [
-        bind("rows"),
-        bind("evicted=rows"),
-        bind("late=side"),
-        bind("malformed=side"),
-    ];
-    let opened = Outputs::open_with(program, &specs, |target| {
+    let (rows, side_rows) = (Memory::default(), Memory::default());
+    let opened = outputs(program, ["rows", "side"], |target| {
         let to_side = *target == Target::File("side".into());
-        let sink: Box<dyn Sink> = Box::new(if to_side { side.clone() } else { rows.clone() });
-        Ok(sink)
+        let rows = if to_side { &side_rows } else { &rows };
+        Ok(Box::new(rows.clone()))
     });
     let (outputs, drains) = opened.expect("names are right");
+    let sources = sources(program, scripts, delay, seed);
+    let parts = Parts::new(Arc::clone(plan), shards, sources, outputs, drains, None);
+    let parts = parts.expect("nothing is gone on from");
+    let watch = parts.watch.clone();
+    let world = World::new(parts, seed).expect("nothing is gone on from");
+    assert!(
+        world.run_or_fail(),
+        "scripts can be read, and memory takes rows"
+    );
+    let account = watch.account();
+    account.assert_conserved();
+    Left::new(rows.text(), &side_rows.text())
+}
+
+impl Left {
+    fn new(rows: String, side: &str) -> Left {
+        let mut rejected: Vec<String> = side.lines().map(str::to_owned).collect();
+        rejected.sort();
+        Left { rows, rejected }
+    }
+}
+
+/// Outputs of a run: rows and what was evicted to one place, late and malformed records to another.
+fn outputs(
+    program: &Program,
+    [rows, side]: [&str; 2],
+    open: impl FnMut(&Target) -> Result<Box<dyn Sink>, Error>,
+) -> Result<(Outputs, Vec<Drain>), Error> {
+    let streams = [
+        ("", rows),
+        ("evicted=", rows),
+        ("late=", side),
+        ("malformed=", side),
+    ];
+    let specs = streams
+        .map(|(stream, place)| OutputSpec::parse(&format!("{stream}{place}")).expect("an output"));
+    Outputs::open_with(program, &specs, open)
+}
+
+/// A source per script.
+fn sources(program: &Program, scripts: Vec<Script>, delay: Span, seed: u64) -> Vec<SourceSetup> {
     let projection = reads::projection(program);
     let kinds = Kinds::Told("type".to_owned());
     let sources = scripts.into_iter().enumerate().map(|(number, script)| {
@@ -92,29 +127,7 @@ pub fn run(plan: &Arc<Plan>, shards: Shards, scripts: Vec<Script>, delay: Span, 
             },
         }
     });
-    let parts = Parts::new(
-        Arc::clone(plan),
-        shards,
-        sources.collect(),
-        outputs,
-        drains,
-        None,
-    );
-    let parts = parts.expect("nothing is gone on from");
-    let watch = parts.watch.clone();
-    let world = World::new(parts, seed).expect("nothing is gone on from");
-    assert!(
-        world.run_or_fail(),
-        "scripts can be read, and memory takes rows"
-    );
-    let account = watch.account();
-    account.assert_conserved();
-    let mut rejected: Vec<String> = side.text().lines().map(str::to_owned).collect();
-    rejected.sort();
-    Left {
-        rows: rows.text(),
-        rejected,
-    }
+    sources.collect()
 }
 
 /// The parts of a run; `None` once a part has ended.
