@@ -9,12 +9,11 @@ use std::collections::VecDeque;
 use rtrb::{Consumer, Producer, PushError, RingBuffer};
 use smallvec::SmallVec;
 
-use super::debt::{Debt, PAID_MAX};
+use super::parcel::Parcel;
 use super::plan::Judged;
 use super::shard::Derived;
 use crate::epoch::Epoch;
 use crate::event::Value;
-use crate::event::formats::Spare;
 use crate::key::{ShardId, Shards};
 use crate::time::Watermark;
 
@@ -28,7 +27,7 @@ const STAGED_EVENTS: usize = 512;
 #[derive(Debug, Default)]
 pub(crate) struct Packet {
     /// Events of sources.
-    pub events: Vec<Judged>,
+    pub events: Parcel,
     /// Events of streams.
     pub derived: Vec<Derived>,
     /// Nothing before these follows from the sender, by level: on level 0 of sources, above of the streams of the level below. They hold once the events
@@ -36,8 +35,6 @@ pub(crate) struct Packet {
     pub promises: SmallVec<[(usize, Watermark); 2]>,
     /// Ends the packet.
     pub barrier: Option<Barrier>,
-    /// The memory of events that the receiver sent before.
-    pub spent: Vec<Box<[Value]>>,
 }
 
 /// What comes before it belongs to an epoch, what comes after it does not: on each level of patterns one, since what a level makes of the epoch's events comes last.
@@ -53,24 +50,30 @@ pub(crate) struct Links {
     /// By shard; `None` at its own place.
     to: Vec<Option<Outgoing>>,
     from: Vec<Option<Incoming>>,
-    /// Packets that were received, for those that will be sent: as many come as go. Empty, kept for their memory.
-    empty: Vec<Packet>,
+    /// The memory of events that were sent by value.
+    emptied: Vec<Box<[Value]>>,
     /// Events sent so far.
     routed: u64,
 }
 
+// On cache lines of its own, for it is written to for each event that is sent, and one thread makes those of all.
 #[derive(Debug)]
+#[repr(align(128))]
 struct Outgoing {
     ring: Producer<Packet>,
+    /// Packets that were emptied, kept for their memory.
+    home: Consumer<Packet>,
     /// Packets that end with a barrier and found no room yet, before what is staged.
     sealed: VecDeque<Packet>,
     staged: Packet,
-    debt: Debt,
 }
 
 #[derive(Debug)]
+#[repr(align(128))]
 struct Incoming {
     ring: Consumer<Packet>,
+    /// The way back of packets.
+    home: Producer<Packet>,
     /// A barrier was met: nothing more is taken before those of all have been.
     at: Option<Barrier>,
 }
@@ -81,21 +84,23 @@ pub(crate) fn mesh(shards: Shards) -> Vec<Links> {
     let empty = || Links {
         to: (0..count).map(|_| None).collect(),
         from: (0..count).map(|_| None).collect(),
-        empty: Vec::new(),
+        emptied: Vec::new(),
         routed: 0,
     };
     let mut all: Vec<Links> = (0..count).map(|_| empty()).collect();
     for a in 0..count {
         for b in (0..count).filter(|b| *b != a) {
             let (producer, consumer) = RingBuffer::new(RING_PACKETS);
+            let (back, home) = RingBuffer::new(RING_PACKETS);
             all[a].to[b] = Some(Outgoing {
                 ring: producer,
+                home,
                 sealed: VecDeque::new(),
                 staged: Packet::default(),
-                debt: Debt::default(),
             });
             all[b].from[a] = Some(Incoming {
                 ring: consumer,
+                home: back,
                 at: None,
             });
         }
@@ -107,9 +112,13 @@ impl Links {
     /// Sends an event of a source to another shard.
     pub(crate) fn send(&mut self, to: ShardId, judged: Judged) {
         self.routed += 1;
-        let outgoing = self.outgoing(to);
-        outgoing.debt.gave(&judged.event.values);
-        outgoing.staged.events.push(judged);
+        let values = self.outgoing(to).staged.events.put(judged);
+        self.emptied.push(values);
+    }
+
+    /// The memory of the events that were sent since it was asked for last, for those to come.
+    pub(crate) fn emptied(&mut self) -> impl Iterator<Item = Box<[Value]>> + '_ {
+        self.emptied.drain(..)
     }
 
     /// Sends an event of a stream to another shard.
@@ -157,7 +166,7 @@ impl Links {
     pub(crate) fn flush(&mut self) -> bool {
         let mut room = true;
         for outgoing in self.to.iter_mut().flatten() {
-            room &= outgoing.flush(&mut self.empty);
+            room &= outgoing.flush();
         }
         room
     }
@@ -173,8 +182,8 @@ impl Links {
     /// Takes what lies in the rings now, up to the next barrier of each; true if there was anything.
     pub(crate) fn receive(&mut self, mut take: impl FnMut(ShardId, &mut Packet)) -> bool {
         let mut any = false;
-        for (from, (incoming, back)) in (0..).zip(self.from.iter_mut().zip(&mut self.to)) {
-            let (Some(Incoming { ring, at }), Some(back)) = (incoming, back) else {
+        for (from, incoming) in (0..).zip(&mut self.from) {
+            let Some(Incoming { ring, home, at }) = incoming else {
                 continue;
             };
             for _ in 0..ring.slots() {
@@ -184,25 +193,13 @@ impl Links {
                 let Ok(mut packet) = ring.pop() else { break };
                 any = true;
                 *at = packet.barrier;
-                let events = packet.events.iter().map(|judged| &judged.event.values);
-                for values in events.chain(&packet.spent) {
-                    back.debt.took(values);
-                }
                 take(ShardId(from), &mut packet);
-                if self.empty.len() < RING_PACKETS {
-                    packet.clear();
-                    self.empty.push(packet);
-                }
+                packet.clear();
+                // Without room there are more packets than are needed.
+                let _ = home.push(packet);
             }
         }
         any
-    }
-
-    /// Gives back the memory of events that others sent more of than they were sent. It leaves with the next flush.
-    pub(crate) fn give_back(&mut self, spare: &mut Spare) {
-        for outgoing in self.to.iter_mut().flatten() {
-            outgoing.debt.pay(spare, &mut outgoing.staged.spent);
-        }
     }
 
     /// How full the fullest outgoing ring is, from 0 to 1.
@@ -224,9 +221,8 @@ impl Links {
 }
 
 impl Outgoing {
-    fn flush(&mut self, empty: &mut Vec<Packet>) -> bool {
-        let pays = self.staged.spent.len() >= PAID_MAX;
-        if self.staged.is_empty() && self.sealed.is_empty() && !pays {
+    fn flush(&mut self) -> bool {
+        if self.staged.is_empty() && self.sealed.is_empty() {
             return true;
         }
         if self.ring.is_abandoned() {
@@ -241,13 +237,13 @@ impl Outgoing {
                 return false;
             }
         }
-        if self.staged.is_empty() && !pays {
+        if self.staged.is_empty() {
             return true;
         }
         if self.ring.is_full() {
             return self.staged.len() < STAGED_EVENTS;
         }
-        let next = empty.pop().unwrap_or_default();
+        let next = self.home.pop().unwrap_or_default();
         let packet = std::mem::replace(&mut self.staged, next);
         self.ring
             .push(packet)
@@ -261,7 +257,6 @@ impl Packet {
         self.events.len() + self.derived.len()
     }
 
-    /// True if the receiver misses nothing without it.
     fn is_empty(&self) -> bool {
         self.len() == 0 && self.promises.is_empty()
     }
@@ -272,13 +267,13 @@ impl Packet {
         self.derived.clear();
         self.promises.clear();
         self.barrier = None;
-        self.spent.clear();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::formats::Spare;
     use crate::event::{Event, EventTypeId, Position};
     use crate::time::Timestamp;
 
@@ -318,7 +313,10 @@ mod tests {
         assert_eq!(sent as usize, RING_PACKETS + STAGED_EVENTS);
         let mut seen = Vec::new();
         while b.receive(|_, packet| {
-            seen.extend(packet.events.iter().map(|judged| judged.event.time.0))
+            let spare = &mut Spare::default();
+            packet
+                .events
+                .unpack(spare, |judged| seen.push(judged.event.time.0));
         }) {
             a.flush();
         }

@@ -7,7 +7,6 @@
 mod board;
 mod control;
 mod coordination;
-mod debt;
 mod directory;
 mod durable;
 mod flow;
@@ -19,6 +18,7 @@ mod keyed;
 mod link;
 mod meter;
 mod order;
+mod parcel;
 mod plan;
 mod pump;
 pub mod reads;

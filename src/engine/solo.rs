@@ -128,7 +128,7 @@ impl Solo {
             },
         );
         if let Some(values) = self.lane.unwanted() {
-            self.spare.give(values);
+            self.spare.give_unwanted(values);
         }
         if self.reorder.is_due() {
             self.pass();

@@ -284,16 +284,13 @@ impl Worker {
                 derived,
                 promises,
                 barrier: _,
-                spent,
             } = packet;
             any |= !events.is_empty() || !derived.is_empty();
-            events.drain(..).for_each(|judged| reorder.push(judged));
+            events.unpack(intake.spare(), |judged| reorder.push(judged));
             derived.drain(..).for_each(|derived| shard.receive(derived));
             for (level, upto) in promises.drain(..) {
                 time.promise(level, from, upto);
             }
-            let spare = intake.spare();
-            spent.drain(..).for_each(|values| spare.give(values));
         });
         any
     }
@@ -344,6 +341,8 @@ impl Worker {
             })
             .map_err(Failure::Source)?;
         intake.tick(now, &mut take);
+        let emptied = links.emptied();
+        emptied.for_each(|values| intake.spare().give(values));
         let promise = intake.promise();
         if time.promise(0, *id, promise) {
             links.promise(0, promise);
@@ -421,11 +420,9 @@ impl Worker {
         links.promise(level + 1, upto);
     }
 
-    /// Keeps the memory of the batch, which is spent, for the events to come, here or where they came from.
+    /// Keeps the memory of the batch, which is spent, for the events to come.
     fn reuse(&mut self) {
-        let spare = self.intake.spare();
-        take_back(&mut self.batch, spare);
-        self.links.give_back(spare);
+        take_back(&mut self.batch, self.intake.spare());
     }
 
     /// A release moves events that new ones overtook: with many of them it pays to let more come first, and while input comes without a pause, to let a

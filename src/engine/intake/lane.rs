@@ -170,7 +170,7 @@ impl Lane {
         };
         self.put(arriving, now, plan, take, reject);
         if let Some(values) = self.unwanted() {
-            decoder.spare().give(values);
+            decoder.spare().give_unwanted(values);
         }
     }
 

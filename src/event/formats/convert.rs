@@ -5,6 +5,7 @@ use compact_str::CompactString;
 use super::instant;
 use super::json::unescape;
 use super::number::{self, Misfit};
+use super::spare::TEXT_BYTES_MAX;
 use super::token::{Cut, Shown, Token};
 use super::{Flaw, Malformed, TIME_MAX, TIME_MIN};
 use crate::event::schema::{Field, FieldType, TimeUnit};
@@ -21,6 +22,7 @@ pub(super) fn overwrite(
 ) -> Result<(), Malformed> {
     if let Value::Str(memory) = old
         && memory.is_heap_allocated()
+        && memory.capacity() <= TEXT_BYTES_MAX
         && field.ty == FieldType::String
     {
         return rewrite(old, field, token, text);

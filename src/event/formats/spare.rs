@@ -1,8 +1,7 @@
 //! The memory of spent events, for events to come.
 //!
 //! An event's values are one allocation, and each of its long strings another. Both go round instead: what was matched, or what nobody wanted, is kept
-//! here, and the next event of as many fields is written over it. So in the steady state decoding neither allocates nor frees, and
-//! no allocator has to bring memory home that was made on one thread and freed on another.
+//! here, and the next event of as many fields is written over it. So in the steady state decoding neither allocates nor frees.
 
 use crate::event::Value;
 
@@ -10,11 +9,13 @@ use crate::event::Value;
 const KEPT_BYTES_MAX: usize = 8 << 20;
 
 /// The memory of a string longer than this is given up: a few giants would be all that is kept.
-const TEXT_BYTES_MAX: usize = 1 << 10;
+pub(super) const TEXT_BYTES_MAX: usize = 256;
 
 /// The values of spent events; what they say is of no concern.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Spare {
+    /// Those of the last event that nobody wanted. Most are like it, so it leaves first, and is looked at no closer.
+    unwanted: Option<Box<[Value]>>,
     /// By the number of fields.
     shelves: Vec<Shelf>,
 }
@@ -37,20 +38,27 @@ impl Spare {
     /// So many values to be written over.
     #[inline]
     pub(crate) fn take(&mut self, fields: usize) -> Box<[Value]> {
-        match self.find(fields) {
+        let like = |values: &mut Box<[Value]>| values.len() == fields;
+        match self.unwanted.take_if(like) {
             Some(values) => values,
-            None => vec![Value::Null; fields].into_boxed_slice(),
+            None => self.find(fields),
         }
     }
 
-    /// So many values, if any are kept.
+    fn find(&mut self, fields: usize) -> Box<[Value]> {
+        let kept = self.shelves.get_mut(fields).and_then(Shelf::take);
+        kept.unwrap_or_else(|| vec![Value::Null; fields].into_boxed_slice())
+    }
+
+    /// Keeps the values of an event that nobody wanted: the next one is likely to be made of them.
     #[inline]
-    pub(crate) fn find(&mut self, fields: usize) -> Option<Box<[Value]>> {
-        self.shelves.get_mut(fields)?.take()
+    pub(crate) fn give_unwanted(&mut self, values: Box<[Value]>) {
+        if let Some(before) = self.unwanted.replace(values) {
+            self.give(before);
+        }
     }
 
     /// Keeps the values of a spent event, unless as many are kept as may be.
-    #[inline]
     pub(crate) fn give(&mut self, mut values: Box<[Value]>) {
         let fields = values.len();
         if self.shelves.len() <= fields {
@@ -115,6 +123,17 @@ mod tests {
     }
 
     #[test]
+    fn the_next_event_is_made_of_the_last_unwanted_one_if_it_is_like_it() {
+        let mut spare = Spare::default();
+        let (two, three) = (event(&["a", "b"]), event(&["c", "d", "e"]));
+        let places = (two.as_ptr(), three.as_ptr());
+        spare.give_unwanted(two);
+        spare.give_unwanted(three);
+        let (two, three) = (spare.take(2), spare.take(3));
+        assert_eq!((two.as_ptr(), three.as_ptr()), places);
+    }
+
+    #[test]
     fn what_is_kept_is_bounded_whatever_comes_back() {
         let mut spare = Spare::default();
         let long = "x".repeat(TEXT_BYTES_MAX);
@@ -129,6 +148,7 @@ mod tests {
                 .sum::<usize>()
         };
         assert!((KEPT_BYTES_MAX * 9 / 10..=KEPT_BYTES_MAX).contains(&held(&spare)));
+        assert!(!spare.shelves[1].kept.is_empty());
         while !spare.shelves[1].kept.is_empty() {
             spare.take(1);
         }
