@@ -37,7 +37,7 @@ static COUNTING: Counting = Counting;
 static ALONE: Mutex<()> = Mutex::new(());
 
 /// Events per reader before counting begins.
-const WARM_UP: u64 = 200_000;
+const WARM_UP: u64 = 1_000_000;
 
 /// Events per reader while it counts.
 const COUNTED: u64 = 400_000;

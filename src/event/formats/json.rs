@@ -5,7 +5,7 @@
 
 use compact_str::CompactString;
 
-use super::paths::{PathTree, ROOT};
+use super::paths::{Found, PathTree, ROOT};
 use super::token::{Cut, Token};
 use super::{Flaw, Malformed};
 
@@ -91,44 +91,35 @@ impl Scan<'_> {
         }
         loop {
             self.expect(b'"', "expected a member's name in quotes")?;
-            let (cut, escaped) = self.string()?;
-            let found = if escaped {
-                self.name.clear();
-                let raw = &self.bytes[cut.start as usize..cut.end as usize];
-                let raw = std::str::from_utf8(raw)
-                    .expect("a string ends at a quote, which is a character of its own");
-                // A name with half a surrogate pair is no name that a pattern can write.
-                match unescape(raw, &mut self.name) {
-                    Ok(()) => tree.find(node, self.name.as_bytes()),
-                    Err(_) => None,
+            let found = match tree.guess(node, &self.bytes[self.at..]) {
+                Some((found, bytes)) => {
+                    self.at += bytes;
+                    found
                 }
-            } else {
-                tree.find(node, &self.bytes[cut.start as usize..cut.end as usize])
+                None => self.name(node, tree)?,
             };
             self.space();
             self.expect(b':', "expected `:`")?;
             self.space();
-            match found {
-                None => {
-                    self.value(depth)?;
-                }
-                Some((slot, child, covers)) => {
-                    slots[covers].fill(Token::Absent);
-                    let token = match (child, self.peek()) {
-                        (Some(child), Some(b'{')) => {
-                            if depth == DEPTH_MAX {
-                                return Err(self.fault("nested too deep (more than 128)"));
-                            }
-                            self.at += 1;
-                            self.object(child, depth + 1, tree, slots)?;
-                            Token::Object
-                        }
-                        _ => self.value(depth)?,
-                    };
-                    if let Some(slot) = slot {
-                        slots[slot as usize] = token;
+            let Found {
+                slot,
+                child,
+                covers,
+            } = found;
+            slots[covers].fill(Token::Absent);
+            let token = match (child, self.peek()) {
+                (Some(child), Some(b'{')) => {
+                    if depth == DEPTH_MAX {
+                        return Err(self.fault("nested too deep (more than 128)"));
                     }
+                    self.at += 1;
+                    self.object(child, depth + 1, tree, slots)?;
+                    Token::Object
                 }
+                _ => self.value(depth)?,
+            };
+            if let Some(slot) = slot {
+                slots[slot as usize] = token;
             }
             self.space();
             match self.next() {
@@ -137,6 +128,23 @@ impl Scan<'_> {
                 _ => return Err(self.fault_before("expected `,` or `}`")),
             }
         }
+    }
+
+    /// Reads a member's name whose opening quote has been read: what the member is.
+    fn name(&mut self, node: usize, tree: &mut PathTree) -> Result<Found, Fault> {
+        let (cut, escaped) = self.string()?;
+        let raw = &self.bytes[cut.start as usize..cut.end as usize];
+        if !escaped {
+            return Ok(tree.find(node, raw));
+        }
+        self.name.clear();
+        let raw = std::str::from_utf8(raw)
+            .expect("a string ends at a quote, which is a character of its own");
+        // A name with half a surrogate pair is no name that a pattern can write.
+        Ok(match unescape(raw, &mut self.name) {
+            Ok(()) => tree.find(node, self.name.as_bytes()),
+            Err(_) => Found::default(),
+        })
     }
 
     /// Reads any value.
