@@ -72,7 +72,9 @@ impl Crashing<'_> {
             return false;
         };
         let mut durable = Durable::on(folder, sorts::in_memory(Arc::clone(&shared)));
-        durable.interval = Duration::from_micros(500);
+        // Short epochs, in which little happens, and long ones, in which keys vanish and come back.
+        let micros = [500, 3_000][(self.seed / 4 % 2) as usize];
+        durable.interval = Duration::from_micros(micros);
         // So that most states change before it is their turn to be saved.
         durable.keys_per_turn = 1;
         // So that states go to the store and come back in the middle of epochs.
