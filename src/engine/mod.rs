@@ -15,6 +15,7 @@ mod intake;
 mod keeper;
 mod keeping;
 mod keyed;
+mod ledger;
 mod link;
 mod meter;
 mod order;
@@ -40,7 +41,6 @@ use crate::time::{Timestamp, Watermark};
 
 #[cfg(feature = "testing")]
 pub(crate) use coordination::Coordination;
-pub use coordination::Seen as Checkpoints;
 pub(crate) use durable::Durable;
 pub(crate) use intake::Fate;
 #[cfg(feature = "testing")]
@@ -48,6 +48,7 @@ pub(crate) use intake::Now;
 pub use intake::{Counts, TimeBasis, Timing};
 #[cfg(feature = "testing")]
 pub(crate) use keeper::Writer;
+pub use ledger::Seen as Checkpoints;
 pub use plan::Plan;
 #[cfg(feature = "testing")]
 pub(crate) use pump::Pump;
