@@ -16,6 +16,7 @@ mod program;
 mod run;
 #[cfg(test)]
 mod sample;
+mod state;
 mod suggest;
 mod summary;
 mod test;
@@ -48,6 +49,7 @@ pub fn main() -> ExitCode {
         Command::Fmt(args) => fmt::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::State(args) => state::run(&args),
         Command::Top(args) => top::run(&args),
     };
     match result {

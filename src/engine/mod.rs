@@ -11,6 +11,7 @@ mod directory;
 mod durable;
 mod flow;
 mod holding;
+mod inspect;
 mod intake;
 mod keeper;
 mod keeping;
@@ -42,6 +43,7 @@ use crate::time::{Timestamp, Watermark};
 #[cfg(feature = "testing")]
 pub(crate) use coordination::Coordination;
 pub(crate) use durable::Durable;
+pub use inspect::{Inspection, KeyState, PatternState};
 pub(crate) use intake::Fate;
 #[cfg(feature = "testing")]
 pub(crate) use intake::Now;

@@ -105,18 +105,18 @@ fn take_in(members: &mut [super::keyed::Keyed], key: &[u8], value: &[u8]) -> Res
 }
 
 /// One key's states in one family as they lie in a store.
-struct Entry<'a> {
-    number: u32,
-    key: smallvec::SmallVec<[crate::event::Value; 1]>,
+pub(super) struct Entry<'a> {
+    pub number: u32,
+    pub key: smallvec::SmallVec<[crate::event::Value; 1]>,
     /// As it follows the prefix.
     key_bytes: &'a [u8],
     /// Before the states: when the key is to be looked at, and how it is spelled.
     head: &'a [u8],
-    states: StoredStates<'a>,
+    pub states: StoredStates<'a>,
 }
 
 impl<'a> Entry<'a> {
-    fn read(key: &'a [u8], value: &'a [u8]) -> Result<Entry<'a>, Damaged> {
+    pub(super) fn read(key: &'a [u8], value: &'a [u8]) -> Result<Entry<'a>, Damaged> {
         let mut reader = Reader::new(key);
         reader.take(2)?;
         if reader.byte()? != Table::State as u8 {
