@@ -316,3 +316,69 @@ fn damage_is_seen_and_the_newest_whole_checkpoint_is_looked_at() {
     let refused = place.refused(&format!("state state p.motif --checkpoint {newest}"));
     assert!(refused.contains("damaged"), "{refused}");
 }
+
+/// The same with another threshold, another aggregate, one pattern gone and one more.
+fn changed() -> String {
+    let changed = PATTERNS.replace("amount > 800", "amount > 700");
+    let changed = changed.replace("having sum(spends.amount)", "having max(spends.amount)");
+    let (kept, _) = changed
+        .split_once("pattern all_told")
+        .expect("it is the last");
+    format!(
+        "{kept}\npattern twice {{ key card match a: Txn then b: Txn within 1m emit two {{ card }} }}\n"
+    )
+}
+
+#[test]
+fn a_change_of_patterns_is_told_in_advance_with_what_would_be_lost() {
+    let place = Place::new();
+    place.write("new.motif", &changed());
+    let same = place.call("diff p.motif p.motif");
+    assert_eq!(same.code, Some(0), "{}", same.err);
+    assert_eq!(same.out.matches("kept\n").count(), 3, "{}", same.out);
+    let told = place.call("diff p.motif new.motif");
+    assert_eq!(told.code, Some(1), "{}", told.err);
+    let wanted = "\
+all_told          dropped: there is no such pattern any more
+probe_then_drain  kept: says something else, so its matches get other ids
+spent             restarted: what its conditions and outputs read of steps changed
+twice             new: begins without state
+";
+    assert_eq!(told.out, wanted);
+    assert!(
+        place
+            .refused("diff new.motif")
+            .contains("nothing to compare with")
+    );
+
+    place.following("").stop();
+    let told = place.call("diff new.motif --state state");
+    assert_eq!(told.code, Some(1), "{}", told.err);
+    assert!(
+        told.out.contains("any more; 1 partial match is lost"),
+        "{}",
+        told.out
+    );
+    assert!(
+        told.out.contains("its state; 2 partial matches are lost"),
+        "{}",
+        told.out
+    );
+    let told = place.call("diff p.motif new.motif --state state --format json");
+    let told: Value = serde_json::from_str(&told.out).expect("JSON");
+    assert_eq!(told[2]["pattern"], "spent");
+    assert_eq!(told[2]["change"], "restarted");
+    assert_eq!(told[2]["lost"], 2);
+    assert_eq!(told[1]["reworded"], true);
+    // Nothing lives that would be lost: a pattern may restart.
+    let quiet = PATTERNS.replace("then large", "next large");
+    place.write("quiet.motif", &quiet);
+    let told = place.call("diff quiet.motif --state state");
+    assert_eq!(told.code, Some(1), "{}", told.out);
+    place.write("t.ndjson", "");
+    fs::remove_dir_all(place.path("state")).expect("removed");
+    place.following("").stop();
+    let told = place.call("diff quiet.motif --state state");
+    assert_eq!(told.code, Some(0), "{} {}", told.out, told.err);
+    assert!(told.out.contains("restarted"), "{}", told.out);
+}

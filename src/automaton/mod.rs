@@ -41,6 +41,7 @@ pub use row::{Row, Stream};
 pub use run::Runs;
 pub(crate) use shared::SharedConditions;
 pub use state::{Interest, Reuse, State};
+pub use structure::StructurePart;
 pub use tables::Tables;
 pub(crate) use variants::Variants;
 pub use walk::TooComplex;

@@ -42,6 +42,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Say what lies in a state folder, and what a key waits for
     State(StateArgs),
+    /// Say what a change of patterns does to their state
+    Diff(DiffArgs),
     /// Watch a running engine on a terminal
     Top(TopArgs),
 }
@@ -233,6 +235,31 @@ const STATE_EXAMPLES: &str = "Examples:
   leitmotif state state
   leitmotif state state patterns/fraud
   leitmotif state state patterns/fraud --pattern probe_then_drain --key c1";
+
+/// `leitmotif diff`
+#[derive(Debug, Args)]
+#[command(after_help = DIFF_EXAMPLES)]
+pub struct DiffArgs {
+    /// Patterns as they were and as they are to be, a file or folder each; with --state the latter are enough
+    #[arg(required = true, num_args = 1..=2, value_names = ["OLD", "NEW"])]
+    pub patterns: Vec<PathBuf>,
+    /// The state folder that is to be gone on from: says what would be lost
+    #[arg(long, value_name = "FOLDER")]
+    pub state: Option<PathBuf>,
+    /// Override a `param` of the pattern files
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = named)]
+    pub params: Vec<Named>,
+    /// How it is written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ReportFormat,
+}
+
+const DIFF_EXAMPLES: &str = "Ends with exit code 1 if partial matches would be lost.
+
+Examples:
+  leitmotif diff deployed/ patterns/
+  leitmotif diff patterns/ --state state
+  leitmotif diff deployed/ patterns/ --state state";
 
 /// `leitmotif top`
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@
 mod args;
 mod check;
 mod config;
+mod diff;
 mod explain;
 mod fmt;
 #[cfg(feature = "http")]
@@ -50,6 +51,7 @@ pub fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::State(args) => state::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Top(args) => top::run(&args),
     };
     match result {

@@ -55,7 +55,7 @@ pub use plan::Plan;
 #[cfg(feature = "testing")]
 pub(crate) use pump::Pump;
 pub use reasons::Reasons;
-pub use resume::{Change, OnChange};
+pub use resume::{Change, OnChange, pattern_changes};
 #[cfg(feature = "testing")]
 pub(crate) use rows::Collector;
 pub use run::{Account, Watch};

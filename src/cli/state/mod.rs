@@ -6,6 +6,8 @@ mod key;
 mod list;
 mod patterns;
 
+pub use patterns::word;
+
 use std::io::{self, Write};
 use std::sync::Arc;
 
