@@ -46,6 +46,8 @@ pub(crate) struct Durable {
 pub(crate) struct Begun {
     /// `None`: nothing was there.
     pub resumption: Option<Resumption>,
+    /// The epoch that it goes on from.
+    pub from: Epoch,
     /// The newest epoch that ever had a folder.
     pub last: Epoch,
     pub state_id: u64,
@@ -103,6 +105,7 @@ impl Durable {
         let stored = manifest.map_or(&[][..], |manifest| &manifest.sinks);
         restore_sinks(drains, committed, stored).map_err(RunError::Sink)?;
         Ok(Begun {
+            from: committed,
             last: last.max(committed),
             state_id: manifest.map_or_else(
                 || RandomState::new().build_hasher().finish(),

@@ -6,9 +6,10 @@ use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{self, Sender};
 
 use super::control::Control;
-use super::coordination::{About, Coordination, Meter};
+use super::coordination::{About, Coordination};
 use super::durable::{Begun, Durable};
 use super::keeper::{Keeper, QUEUE_BATCHES, Writer};
+use super::ledger::{Files, Ledger};
 use super::order::Ordered;
 use super::plan::Plan;
 use super::pump;
@@ -47,6 +48,7 @@ impl Kept {
         let (acks, received) = mpsc::channel();
         let Begun {
             resumption,
+            from,
             last,
             state_id,
         } = begun;
@@ -58,6 +60,9 @@ impl Kept {
             None => (shards.ids().map(|_| None).collect::<Vec<_>>(), Vec::new()),
         };
         let room = Arc::new(durable.room);
+        let mut files = Files::default();
+        let of_shards = resumed.iter().flatten();
+        let (state_bytes, _) = files.take(of_shards.map(|resumed: &Resumed| &resumed.files[..]));
         let mut keepers = VecDeque::new();
         let mut writers = Vec::new();
         for (number, resumed) in resumed.into_iter().enumerate() {
@@ -111,7 +116,8 @@ impl Kept {
                 drains.iter().map(|drain| drain.key.clone()).collect(),
             ),
             folder: durable.folder,
-            meter: Arc::new(Meter::default()),
+            ledger: Arc::new(Ledger::new(from, state_bytes)),
+            files,
         };
         let kept = Kept {
             acks,

@@ -12,10 +12,12 @@ mod directory;
 mod durable;
 mod flow;
 mod holding;
+mod inspect;
 mod intake;
 mod keeper;
 mod keeping;
 mod keyed;
+mod ledger;
 mod link;
 mod meter;
 mod order;
@@ -42,19 +44,20 @@ use crate::time::{Timestamp, Watermark};
 
 #[cfg(feature = "testing")]
 pub(crate) use coordination::Coordination;
-pub use coordination::Seen as Checkpoints;
 pub(crate) use durable::Durable;
+pub use inspect::{Inspection, KeyState, PatternState};
 pub(crate) use intake::Fate;
 #[cfg(feature = "testing")]
 pub(crate) use intake::Now;
 pub use intake::{Counts, TimeBasis, Timing};
 #[cfg(feature = "testing")]
 pub(crate) use keeper::Writer;
+pub use ledger::Seen as Checkpoints;
 pub use plan::Plan;
 #[cfg(feature = "testing")]
 pub(crate) use pump::Pump;
 pub use reasons::Reasons;
-pub use resume::{Change, OnChange};
+pub use resume::{Change, OnChange, pattern_changes};
 pub(crate) use room::{Room, resident_bytes};
 #[cfg(feature = "testing")]
 pub(crate) use rows::Collector;

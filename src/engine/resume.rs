@@ -160,6 +160,12 @@ pub(crate) fn changes(stored: &[StoredFamily], now: &[StoredFamily]) -> Vec<(Str
     changes
 }
 
+/// What becomes of the state of each pattern, by name, when a run goes on with another plan.
+#[must_use]
+pub fn pattern_changes(old: &Plan, new: &Plan) -> Vec<(String, Change)> {
+    changes(&families(old), &families(new))
+}
+
 /// A checkpoint, ready to be gone on from.
 pub(crate) struct Resumption {
     /// By shard.
