@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::plan::Plan;
 use super::resume::{OnChange, Reading, Resumption};
+use super::room::Room;
 use super::run::SourceSetup;
 use super::thread::RunError;
 use crate::checkpoint::{CommitPoint, Error, Folder, Manifest};
@@ -30,6 +31,8 @@ pub(crate) struct Durable {
     pub keep: usize,
     /// How many keys a shard saves in one turn: events wait as long.
     pub keys_per_turn: usize,
+    /// What states may take of memory.
+    pub room: Room,
     pub on_change: OnChange,
     /// A checkpoint to begin from when the folder holds none: a savepoint.
     pub from: Option<PathBuf>,
@@ -43,6 +46,8 @@ pub(crate) struct Durable {
 pub(crate) struct Begun {
     /// `None`: nothing was there.
     pub resumption: Option<Resumption>,
+    /// The epoch that it goes on from.
+    pub from: Epoch,
     /// The newest epoch that ever had a folder.
     pub last: Epoch,
     pub state_id: u64,
@@ -70,6 +75,7 @@ impl Durable {
             interval: Duration::from_secs(10),
             keep: 3,
             keys_per_turn: KEYS_PER_TURN,
+            room: Room::Keys(usize::MAX),
             on_change: OnChange::default(),
             from: None,
             point: None,
@@ -99,6 +105,7 @@ impl Durable {
         let stored = manifest.map_or(&[][..], |manifest| &manifest.sinks);
         restore_sinks(drains, committed, stored).map_err(RunError::Sink)?;
         Ok(Begun {
+            from: committed,
             last: last.max(committed),
             state_id: manifest.map_or_else(
                 || RandomState::new().build_hasher().finish(),
