@@ -45,14 +45,14 @@ const STRETCH: u64 = 200_000;
 /// Stretches, of which the first one does not count.
 const STRETCHES: usize = 6;
 
-/// One allocation in so many events is allowed: tables grow now and then.
-const EVENTS_PER_ALLOCATION: u64 = 1_000;
+/// One allocation in so many events is allowed: tables grow now and then, and memory that is seldom used has never held a long text.
+const EVENTS_PER_ALLOCATION: u64 = 100;
 
 /// Besides, shards report ten times a second, however many events there are.
 const REPORTED_PER_SECOND: f64 = 500.0;
 
 /// How far a reader may be ahead of the others: what waits for a shard that stands still is memory, too.
-const AHEAD_MAX: u64 = 2_000;
+const AHEAD_MAX: u64 = 300;
 
 const PATTERNS: &str = r#"
     event Beat { ts: timestamp time, device: string, kind: string, level: int, note: string }
