@@ -17,11 +17,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Error, Kind, Manifest};
-use crate::disk::SharedDisk;
+use crate::disk::{Lock, SharedDisk};
 use crate::epoch::Epoch;
 
-const PREPARED: &str = "manifest.prepared";
-const COMMITTED: &str = "manifest";
+pub(super) const PREPARED: &str = "manifest.prepared";
+pub(super) const COMMITTED: &str = "manifest";
 
 /// Where savepoints lie in a state folder, unless told otherwise.
 pub const SAVEPOINTS: &str = "savepoints";
@@ -65,6 +65,34 @@ impl Folder {
         Folder {
             path: path.to_owned(),
             disk,
+        }
+    }
+
+    /// Keeps other runs out for as long as what it gives back lives.
+    ///
+    /// # Errors
+    /// When another run uses the folder, or it cannot be locked.
+    pub fn lock(&self) -> Result<Lock, Error> {
+        match self.try_lock()? {
+            Some(lock) => Ok(lock),
+            None => Err(Error(format!(
+                "state \"{}\": another run uses it; stop that one, or name another folder",
+                self.path.display()
+            ))),
+        }
+    }
+
+    /// The same; nothing if another run uses the folder.
+    ///
+    /// # Errors
+    /// When it cannot be locked.
+    pub fn try_lock(&self) -> Result<Option<Lock>, Error> {
+        let path = self.path.join("lock");
+        let locked = self.disk.append(&path, &[]);
+        match locked.and_then(|()| self.disk.lock(&path)) {
+            Ok(lock) => Ok(Some(lock)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(self.failed("locked", &path, &error)),
         }
     }
 

@@ -7,6 +7,7 @@
 mod folder;
 mod manifest;
 mod protocol;
+mod savepoint;
 
 use std::fmt;
 

@@ -42,6 +42,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Say what lies in a state folder, and what a key waits for
     State(StateArgs),
+    /// Keep the state as it is now, to begin from it later
+    Savepoint(SavepointArgs),
     /// Say what a change of patterns does to their state
     Diff(DiffArgs),
     /// Watch a running engine on a terminal
@@ -120,8 +122,8 @@ pub struct RunArgs {
     /// What becomes of the state of patterns that have changed: keep what can be kept, restart, or refuse to lose any [default: keep]
     #[arg(long, value_name = "CHOICE", value_parser = read::<OnChange>)]
     pub on_change: Option<OnChange>,
-    /// The folder of a checkpoint or savepoint to begin from, when the state folder holds none
-    #[arg(long, value_name = "FOLDER")]
+    /// A checkpoint or savepoint to begin from, when the state folder holds no checkpoint: its folder, or the name of a savepoint there
+    #[arg(long, value_name = "FOLDER|NAME")]
     pub from: Option<PathBuf>,
     /// How the closing summary is written to stderr
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -235,6 +237,28 @@ const STATE_EXAMPLES: &str = "Examples:
   leitmotif state state
   leitmotif state state patterns/fraud
   leitmotif state state patterns/fraud --pattern probe_then_drain --key c1";
+
+/// `leitmotif savepoint`
+#[derive(Debug, Args)]
+#[command(after_help = SAVEPOINT_EXAMPLES)]
+pub struct SavepointArgs {
+    /// A state folder; an engine that uses it makes a checkpoint now, without stopping
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// What it is called, or where it is to lie if there is a / in it [default: its epoch]
+    #[arg(long, value_name = "NAME|PATH")]
+    pub to: Option<String>,
+    /// How long the engine may take for its checkpoint
+    #[arg(long, value_name = "TIME", default_value = "1m")]
+    pub wait: Span,
+}
+
+const SAVEPOINT_EXAMPLES: &str = "Writes the savepoint's folder to stdout.
+
+Examples:
+  leitmotif savepoint state --to before-upgrade
+  leitmotif run patterns --source Txn=cards.ndjson --state new-state --from state/savepoints/before-upgrade
+  leitmotif savepoint state --to /backup/monday";
 
 /// `leitmotif diff`
 #[derive(Debug, Args)]

@@ -17,6 +17,7 @@ mod program;
 mod run;
 #[cfg(test)]
 mod sample;
+mod savepoint;
 mod state;
 mod suggest;
 mod summary;
@@ -51,6 +52,7 @@ pub fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::State(args) => state::run(&args),
+        Command::Savepoint(args) => savepoint::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Top(args) => top::run(&args),
     };

@@ -9,11 +9,13 @@ mod sources;
 use std::convert::Infallible;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use leitmotif::checkpoint::SAVEPOINTS;
 use leitmotif::config::{Config, SourceConfig};
 use leitmotif::engine::snapshot::Quantile;
 use leitmotif::engine::{Account, Checkpoints};
@@ -70,7 +72,7 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
                 .memory_bytes(state.memory_bytes)
                 .on_change(state.on_change);
             match &args.from {
-                Some(from) => keeping.from(from),
+                Some(from) => keeping.from(savepoint(from, &state.folder)),
                 None => keeping,
             }
         });
@@ -104,6 +106,15 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
     } else {
         Outcome::Fine
     })
+}
+
+/// Where a savepoint lies that is named by its path, or by its name in the state folder.
+fn savepoint(from: &Path, state: &Path) -> PathBuf {
+    let named = state.join(SAVEPOINTS).join(from);
+    match !from.exists() && from.components().count() == 1 && named.exists() {
+        true => named,
+        false => from.to_owned(),
+    }
 }
 
 /// Flags that say how state is kept say nothing without state.
