@@ -13,6 +13,8 @@ mod fmt;
 mod http;
 mod literal;
 mod log;
+#[cfg(feature = "jemalloc")]
+mod memory;
 mod program;
 mod run;
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::plan::Plan;
 use super::resume::{OnChange, Reading, Resumption};
+use super::room::Room;
 use super::run::SourceSetup;
 use super::thread::RunError;
 use crate::checkpoint::{CommitPoint, Error, Folder, Manifest};
@@ -29,6 +30,8 @@ pub(crate) struct Durable {
     pub keep: usize,
     /// How many keys a shard saves in one turn: events wait as long.
     pub keys_per_turn: usize,
+    /// What states may take of memory.
+    pub room: Room,
     pub on_change: OnChange,
     /// A checkpoint to begin from when the folder holds none: a savepoint.
     pub from: Option<PathBuf>,
@@ -71,6 +74,7 @@ impl Durable {
             interval: Duration::from_secs(10),
             keep: 3,
             keys_per_turn: KEYS_PER_TURN,
+            room: Room::Keys(usize::MAX),
             on_change: OnChange::default(),
             from: None,
             point: None,

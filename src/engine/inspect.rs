@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use super::flow::{Flow, Names};
 use super::plan::{Plan, group_of};
-use super::resume::{Change, Entry, changes, families};
+use super::resume::{Change, changes, families};
+use super::saving::Entry;
 use crate::automaton::{Live, Nfa, State};
 use crate::checkpoint::{Error, Folder, Manifest};
 use crate::disk::SharedDisk;

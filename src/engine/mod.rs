@@ -5,6 +5,7 @@
 //! workers, the collector of rows and the sinks. Only `thread` reads clocks. `solo` is one shard with its intake, driven by a program in its own thread.
 
 mod board;
+mod cold;
 mod control;
 mod coordination;
 mod directory;
@@ -26,6 +27,7 @@ pub mod reads;
 mod reasons;
 mod reorder;
 mod resume;
+mod room;
 mod rows;
 mod run;
 mod saving;
@@ -56,6 +58,7 @@ pub use plan::Plan;
 pub(crate) use pump::Pump;
 pub use reasons::Reasons;
 pub use resume::{Change, OnChange, pattern_changes};
+pub(crate) use room::{Room, resident_bytes};
 #[cfg(feature = "testing")]
 pub(crate) use rows::Collector;
 pub use run::{Account, Watch};

@@ -71,6 +71,8 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
                 .checkpoints(state.keep)
                 .memory_bytes(state.memory_bytes)
                 .on_change(state.on_change);
+            #[cfg(feature = "jemalloc")]
+            let keeping = keeping.measured_by(super::memory::used_bytes);
             match &args.from {
                 Some(from) => keeping.from(savepoint(from, &state.folder)),
                 None => keeping,
