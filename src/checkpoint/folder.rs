@@ -15,6 +15,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{Error, Kind, Manifest};
 use crate::disk::{Lock, SharedDisk};
@@ -26,11 +27,17 @@ pub(super) const COMMITTED: &str = "manifest";
 /// Where savepoints lie in a state folder, unless told otherwise.
 pub const SAVEPOINTS: &str = "savepoints";
 
+/// How often a lock that somebody holds is tried again, and how long is waited each time.
+const LOCK_TRIES: u32 = 10;
+const LOCK_REST: Duration = Duration::from_millis(20);
+
 /// A state folder.
 #[derive(Clone, Debug)]
 pub struct Folder {
     path: PathBuf,
     disk: SharedDisk,
+    /// Which run of this process uses it, of those that have not given their live stores back.
+    life: u32,
 }
 
 /// A checkpoint that was found.
@@ -53,6 +60,7 @@ impl Folder {
         let folder = Folder {
             path: path.to_owned(),
             disk,
+            life: 0,
         };
         let made = folder.disk.make_folder(path);
         made.map_err(|error| folder.failed("made", path, &error))?;
@@ -65,6 +73,7 @@ impl Folder {
         Folder {
             path: path.to_owned(),
             disk,
+            life: 0,
         }
     }
 
@@ -73,7 +82,16 @@ impl Folder {
     /// # Errors
     /// When another run uses the folder, or it cannot be locked.
     pub fn lock(&self) -> Result<Lock, Error> {
-        match self.try_lock()? {
+        let mut lock = self.try_lock()?;
+        // Somebody may only look whether the folder is in use.
+        for _ in 0..LOCK_TRIES {
+            if lock.is_some() {
+                break;
+            }
+            std::thread::sleep(LOCK_REST);
+            lock = self.try_lock()?;
+        }
+        match lock {
             Some(lock) => Ok(lock),
             None => Err(Error(format!(
                 "state \"{}\": another run uses it; stop that one, or name another folder",
@@ -93,6 +111,34 @@ impl Folder {
             Ok(lock) => Ok(Some(lock)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(self.failed("locked", &path, &error)),
+        }
+    }
+
+    /// The same, with live stores apart from those of earlier runs of this process, which do not give them back.
+    #[must_use]
+    pub(crate) fn in_life(self, life: u32) -> Folder {
+        Folder { life, ..self }
+    }
+
+    fn live_name(&self) -> String {
+        match self.life {
+            0 => "live".to_owned(),
+            life => format!("live-{life}"),
+        }
+    }
+
+    /// Removes live stores of other runs. Call it under the lock.
+    pub(crate) fn remove_other_lives(&self) {
+        let own = self.live_name();
+        let names = self.disk.list(&self.path).unwrap_or_default();
+        let is_other = |name: &&String| {
+            let number = name.strip_prefix("live-");
+            let numbered = number.is_some_and(|number| number.parse::<u32>().is_ok());
+            (numbered || *name == "live") && **name != own
+        };
+        for name in names.iter().filter(is_other) {
+            // A shard that hangs has them open; they go with the process.
+            let _ = self.disk.remove(&self.path.join(name));
         }
     }
 
@@ -123,7 +169,9 @@ impl Folder {
     /// Where a shard's store lies while the run goes on.
     #[must_use]
     pub fn live_path(&self, shard: usize) -> PathBuf {
-        self.path.join("live").join(format!("shard-{shard}"))
+        self.path
+            .join(self.live_name())
+            .join(format!("shard-{shard}"))
     }
 
     /// All checkpoints, the newest first; also such as are neither prepared nor committed.

@@ -57,9 +57,10 @@ impl Durable {
     ///
     /// # Errors
     /// When the folder cannot be made or is in use.
-    pub(crate) fn open(path: &Path, stores: Arc<dyn Stores>) -> Result<Durable, Error> {
-        let folder = Folder::open(path, SystemDisk::shared())?;
+    pub(crate) fn open(path: &Path, life: u32, stores: Arc<dyn Stores>) -> Result<Durable, Error> {
+        let folder = Folder::open(path, SystemDisk::shared())?.in_life(life);
         let lock = folder.lock()?;
+        folder.remove_other_lives();
         Ok(Durable {
             lock: Some(lock),
             ..Durable::on(folder, stores)
