@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Error, Kind, Manifest};
-use crate::disk::{Lock, SharedDisk};
+use crate::disk::{Disk, Lock, SharedDisk};
 use crate::epoch::Epoch;
 
 pub(super) const PREPARED: &str = "manifest.prepared";
@@ -62,7 +62,15 @@ impl Folder {
             disk,
             life: 0,
         };
-        let made = folder.disk.make_folder(path);
+        let above = match folder.disk.entry(path) {
+            Ok(None) => new_folders(&*folder.disk, path),
+            _ => Vec::new(),
+        };
+        // Else a checkpoint might be lost with the name of the folder that it lies in.
+        let made = folder
+            .disk
+            .make_folder(path)
+            .and_then(|()| above.iter().try_for_each(|above| folder.disk.sync(above)));
         made.map_err(|error| folder.failed("made", path, &error))?;
         Ok(folder)
     }
@@ -302,6 +310,24 @@ impl Folder {
             path.display()
         ))
     }
+}
+
+/// Folders that get a new name when one is made at this path: its parent, and those above as far as they are new.
+pub(super) fn new_folders(disk: &dyn Disk, path: &Path) -> Vec<PathBuf> {
+    let mut changed = Vec::new();
+    let mut at = path;
+    while let Some(above) = at.parent() {
+        let above = match above.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => above,
+        };
+        changed.push(above.to_owned());
+        if disk.entry(above).is_ok_and(|found| found.is_some()) {
+            break;
+        }
+        at = above;
+    }
+    changed
 }
 
 fn manifest(disk: &SharedDisk, checkpoint: &Path) -> Result<Manifest, Error> {

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::folder::{COMMITTED, PREPARED};
+use super::folder::{COMMITTED, PREPARED, new_folders};
 use super::{Error, Folder, Kind, Manifest};
 use crate::disk::Disk;
 use crate::store::files::{Depth, verify};
@@ -100,24 +100,6 @@ impl Folder {
         named.map_err(failed)?;
         Ok(manifest)
     }
-}
-
-/// Folders that get a new name when one is made at this path: its parent, and those above as far as they are new.
-fn new_folders(disk: &dyn Disk, path: &Path) -> Vec<PathBuf> {
-    let mut changed = Vec::new();
-    let mut at = path;
-    while let Some(above) = at.parent() {
-        let above = match above.as_os_str().is_empty() {
-            true => Path::new("."),
-            false => above,
-        };
-        changed.push(above.to_owned());
-        if disk.entry(above).is_ok_and(|found| found.is_some()) {
-            break;
-        }
-        at = above;
-    }
-    changed
 }
 
 /// True if a folder is what was left of a savepoint that came to nothing: no manifest that counts, and nothing that is none of ours.

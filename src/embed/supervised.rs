@@ -16,7 +16,7 @@ use crate::engine::snapshot::{Phase, Snapshot};
 use crate::engine::{Account, Failures, Restart, RestartPolicy, Watch};
 
 /// How often a run is looked at: soon at first, so that a short one ends without delay.
-const LOOK: (Duration, Duration) = (Duration::from_micros(200), Duration::from_millis(20));
+const LOOK: (Duration, Duration) = (Duration::from_micros(200), Duration::from_millis(10));
 
 /// For how long a shard must be seen not to answer after it was first seen so: a process that was halted as a whole is not stuck.
 const DOUBT: Duration = Duration::from_secs(1);
