@@ -258,7 +258,9 @@ fn check(source: &[(u64, Trouble)], sink: &[(u64, Trouble)]) {
         setup.source.is_over() && setup.sink.is_over(),
         "not all trouble was met"
     );
-    assert_eq!(restarts as usize, source.len() + sink.len());
+    // One run may meet two troubles at once.
+    let (most, least) = (source.len() + sink.len(), source.len().max(sink.len()));
+    assert!((least..=most).contains(&(restarts as usize)), "{restarts}");
     let (left, wanted) = (rows(folder.path()), undisturbed());
     assert!(wanted.lines().count() > 1_000, "few rows say little");
     assert!(
