@@ -8,6 +8,8 @@ mod folder;
 mod manifest;
 mod protocol;
 mod savepoint;
+#[cfg(test)]
+mod savepoint_tests;
 
 use std::fmt;
 
