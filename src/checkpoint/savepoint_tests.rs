@@ -1,7 +1,10 @@
+//! A savepoint counts or does not, wherever the machine goes down.
+
 use std::path::Path;
 
 use super::{Folder, Kind, Manifest};
 use crate::checkpoint::StoredShard;
+use crate::disk::Disk as _;
 use crate::epoch::Epoch;
 use crate::store::files::{Depth, Known, files, verify};
 use crate::store::{Batch, StateStore as _, memory::Memory};
