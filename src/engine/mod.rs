@@ -21,6 +21,7 @@ mod ledger;
 mod link;
 mod meter;
 mod order;
+mod parcel;
 mod plan;
 mod pump;
 pub mod reads;
