@@ -8,7 +8,6 @@ use super::{Left, Script, World, outputs, sources};
 use crate::checkpoint::Folder;
 use crate::engine::{Durable, Parts, Plan};
 use crate::key::Shards;
-use crate::sink::Opening;
 use crate::store::sorts;
 use crate::testing::choices::Choices;
 use crate::testing::disk::SimDisk;
@@ -76,7 +75,9 @@ impl Crashing<'_> {
         // So that most states change before it is their turn to be saved.
         durable.keys_per_turn = 1;
         let program = self.plan.program();
-        let mut opening = Opening::with_state("world");
+        let Ok(mut opening) = durable.opening() else {
+            return false;
+        };
         let opened = outputs(program, ["/rows/?max=1KiB", "/side"], |target| {
             target.open_on(Arc::clone(&shared), &mut opening)
         });
