@@ -248,7 +248,7 @@ impl Transactions {
         self.step(|| self.producer.inner().commit_transaction(STEP))
     }
 
-    fn send_offsets(&self, group: &str, offsets: &TopicPartitionList) -> Result<(), String> {
+    fn send_offsets(&self, name: &str, offsets: &TopicPartitionList) -> Result<(), String> {
         if offsets.count() == 0 {
             return Ok(());
         }
@@ -256,16 +256,20 @@ impl Transactions {
             .groups
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .get(group)
+            .get(name)
             .cloned();
         let group = match known {
             Some(group) => group,
-            None => self.group(group)?,
+            None => self.group(name)?,
         };
-        self.step(|| {
+        let sent = self.step(|| {
             self.producer
                 .inner()
                 .send_offsets_to_transaction(offsets, &group, STEP)
+        });
+        sent.map_err(|reason| match name == self.id {
+            true => reason,
+            false => format!("offsets of group \"{name}\": {reason}"),
         })
     }
 
