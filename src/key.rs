@@ -26,6 +26,11 @@ impl KeyGroup {
         KeyGroup(((stable_hash >> 32) % u64::from(KEY_GROUPS)) as u16)
     }
 
+    /// All of them in order.
+    pub(crate) fn all() -> impl Iterator<Item = KeyGroup> {
+        (0..KEY_GROUPS).map(KeyGroup)
+    }
+
     /// Its number.
     #[must_use]
     pub fn number(self) -> u16 {

@@ -166,6 +166,7 @@ pub mod wire;
 
 pub use embed::{
     Builder, Engine, Error, ErrorKind, Finished, Input, Keeping, Match, MatchId, Pushed, Running,
+    States,
 };
 pub use epoch::Epoch;
 pub use event::formats::EventBuilder;

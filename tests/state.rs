@@ -102,9 +102,13 @@ fn states_of_every_earlier_version_can_be_read() {
     assert_eq!(lines(&machines), file);
 }
 
-fn structure(program: &Arc<Program>, at: usize) -> u64 {
+fn automaton(program: &Arc<Program>, at: usize) -> Nfa {
     let nfa = Nfa::new(program, PatternId(at as u32), &Tables::empty(program));
-    nfa.expect("small patterns have automata").structure()
+    nfa.expect("small patterns have automata")
+}
+
+fn structure(program: &Arc<Program>, at: usize) -> u64 {
+    automaton(program, at).structure()
 }
 
 #[test]
@@ -146,11 +150,17 @@ param small: decimal = 2.00
 fn check(text: &str, from: &str, to: &str, fate: Fate) {
     let text = format!("{DECLARATIONS}{text}");
     assert!(text.contains(from), "{text} has no {from}");
-    let structure_of = |text: &str| {
+    let automaton_of = |text: &str| {
         let program = program(text);
-        structure(&program, program.patterns.len() - 1)
+        automaton(&program, program.patterns.len() - 1)
     };
-    let same = structure_of(&text) == structure_of(&text.replacen(from, to, 1));
+    let (before, after) = (
+        automaton_of(&text),
+        automaton_of(&text.replacen(from, to, 1)),
+    );
+    let same = before.structure() == after.structure();
+    let told = before.structure_changes(&after);
+    assert_eq!(same, told.is_empty(), "{from} -> {to}: {told:?}");
     let found = if same { Kept } else { Restarted };
     assert_eq!(found, fate, "{from} -> {to}");
 }

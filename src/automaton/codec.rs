@@ -56,6 +56,15 @@ impl Nfa {
     }
 }
 
+/// How many partial matches or panes there are, whatever automaton they belong to.
+pub(super) fn partials_in(bytes: &[u8]) -> Result<u64, Damaged> {
+    let mut reader = Reader::new(bytes);
+    if reader.byte()? != VERSION {
+        return Err(reader.damaged("state in a known version"));
+    }
+    Ok(Head::read(&mut reader)?.count as u64)
+}
+
 #[cfg(feature = "testing")]
 impl Nfa {
     /// Goes on with what is read from the bytes of a state, as after a restart.

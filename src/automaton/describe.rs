@@ -42,12 +42,16 @@ impl Nfa {
         if let Some(window) = &self.window {
             return self.window_ways(window.describe());
         }
-        let mut all = Vec::new();
-        for (number, position) in self.positions.iter().enumerate() {
-            let from = position.step.map(|step| Place { number, step });
-            all.extend(position.ways.iter().map(|way| self.describe(from, way)));
-        }
-        all
+        let numbers = 0..self.positions.len();
+        numbers.flat_map(|number| self.ways_from(number)).collect()
+    }
+
+    /// The ways on from a position, most preferred first.
+    pub(super) fn ways_from(&self, number: usize) -> Vec<WayOn> {
+        let position = &self.positions[number];
+        let from = position.step.map(|step| Place { number, step });
+        let ways = position.ways.iter();
+        ways.map(|way| self.describe(from, way)).collect()
     }
 
     /// How partial matches are represented.

@@ -194,6 +194,11 @@ impl Nfa {
         self.input(ty).map(|input| &*input.key)
     }
 
+    /// True if the pattern is a window.
+    pub(crate) fn is_window(&self) -> bool {
+        self.window.is_some()
+    }
+
     /// What a partial match is counted under: the names of the steps, or `window`.
     pub(crate) fn places(&self) -> Vec<&str> {
         match self.window {

@@ -29,12 +29,60 @@ const VERSION: u64 = 1;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Layout {
     structure: u64,
+    /// Of each part, a hash.
+    parts: [u64; StructurePart::ALL.len()],
     /// The numbers of the registers, in the order of their descriptions.
     pub(super) registers: Vec<u16>,
     /// What is kept of events that are kept, by type.
     pub(super) kept: Vec<Kept>,
     /// By position: ways on that can be open.
     pub(super) open: Vec<u64>,
+}
+
+/// What a structure consists of, for people who ask why a pattern restarts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StructurePart {
+    /// The event types that it reads, and its key.
+    Inputs,
+    /// Its steps, by name and type.
+    Steps,
+    /// Whether it has a `timeout`, and `within` where rows are made when it passes.
+    Timeout,
+    /// How steps are joined, or what window it is.
+    Ways,
+    /// What `limit … by` tells apart.
+    Limit,
+    /// Fields that rows of `emit each` read.
+    Each,
+    /// What is remembered of events bound.
+    Registers,
+}
+
+impl StructurePart {
+    /// In the order of their descriptions.
+    const ALL: [StructurePart; 7] = [
+        StructurePart::Inputs,
+        StructurePart::Steps,
+        StructurePart::Timeout,
+        StructurePart::Ways,
+        StructurePart::Limit,
+        StructurePart::Each,
+        StructurePart::Registers,
+    ];
+}
+
+impl std::fmt::Display for StructurePart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            StructurePart::Inputs => "its key or the event types that it reads",
+            StructurePart::Steps => "its steps",
+            StructurePart::Timeout => "its timeout, or a bound of time whose passing makes rows",
+            StructurePart::Ways => "how its steps are joined, or its window",
+            StructurePart::Limit => "what `limit` tells apart",
+            StructurePart::Each => "the fields that `emit each` reads",
+            StructurePart::Registers => "what its conditions and outputs read of steps",
+        })
+    }
 }
 
 /// What is kept of an event of one type.
@@ -73,6 +121,20 @@ impl Nfa {
     pub fn structure(&self) -> u64 {
         self.layout.structure
     }
+
+    /// The parts in which the structures of two automata differ, the most telling first; none if they are the same.
+    #[must_use]
+    pub fn structure_changes(&self, other: &Nfa) -> Vec<StructurePart> {
+        let parts = self.layout.parts.iter().zip(&other.layout.parts);
+        let parts = StructurePart::ALL.into_iter().zip(parts);
+        let differing = parts.filter(|(_, (a, b))| a != b);
+        let mut differing: Vec<StructurePart> = differing.map(|(part, _)| part).collect();
+        // Other steps are joined otherwise, and remember other things.
+        if differing.contains(&StructurePart::Steps) {
+            differing.retain(|part| *part <= StructurePart::Steps);
+        }
+        differing
+    }
 }
 
 impl Layout {
@@ -93,12 +155,16 @@ impl Layout {
         let mut description = Description::new(program, pattern, &kept);
         description.timed = timed;
         description.automaton(nfa);
+        description.end_part();
         put_uint(&mut description.out, registers.len() as u64);
         for (register, _) in &registers {
             put_bytes(&mut description.out, register);
         }
+        description.end_part();
+        let parts = description.parts;
         Layout {
             structure: hash(&description.out),
+            parts: parts.try_into().expect("every part ends once"),
             registers: registers.into_iter().map(|(_, at)| at).collect(),
             kept,
             open: nfa.positions.iter().map(open).collect(),
@@ -189,6 +255,10 @@ struct Description<'a> {
     /// True if bounds of time are part of it.
     timed: bool,
     out: Vec<u8>,
+    /// Of each part that has ended, a hash.
+    parts: Vec<u64>,
+    /// Where the part that goes on begins.
+    part: usize,
 }
 
 impl<'a> Description<'a> {
@@ -199,7 +269,14 @@ impl<'a> Description<'a> {
             kept,
             timed: false,
             out: Vec::new(),
+            parts: Vec::new(),
+            part: 0,
         }
+    }
+
+    fn end_part(&mut self) {
+        self.parts.push(hash(&self.out[self.part..]));
+        self.part = self.out.len();
     }
 
     fn uint(&mut self, value: u64) {
@@ -240,18 +317,22 @@ impl<'a> Description<'a> {
     fn automaton(&mut self, nfa: &Nfa) {
         self.uint(VERSION);
         self.inputs(nfa);
+        self.end_part();
         self.count(nfa.steps.len());
         for step in &self.pattern.steps {
             put_str(&mut self.out, &step.name);
             put_str(&mut self.out, &self.program.schema.get(step.ty).name);
         }
+        self.end_part();
         put_bool(&mut self.out, self.timed);
         put_bool(&mut self.out, nfa.timeout.is_some());
         self.span(nfa.within);
+        self.end_part();
         match &nfa.window {
             Some(window) => self.window(window),
             None => self.runs(nfa),
         }
+        self.end_part();
         let by = self
             .pattern
             .limit
@@ -260,6 +341,7 @@ impl<'a> Description<'a> {
         self.count(by.len());
         let bare = self.kept.first().map(|kept| kept.ty);
         by.iter().for_each(|by| self.expression(by, bare));
+        self.end_part();
         self.rows();
     }
 

@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 pub(crate) struct Variant {
     pub pattern: PatternId,
     /// A hash of everything the pattern says; part of every match id.
-    fingerprint: u64,
+    pub fingerprint: u64,
     /// By `emit`.
     streams: Box<[EventTypeId]>,
     timeout: Option<EventTypeId>,

@@ -251,6 +251,39 @@ impl Windows {
     }
 }
 
+/// What a session, pane or window holds, for people.
+pub(super) struct Held<'a> {
+    pub first: Timestamp,
+    pub last: Timestamp,
+    pub count: u64,
+    /// When the last window that holds it ends; `None` when events decide.
+    pub ends: Option<Timestamp>,
+    pub registers: &'a Registers,
+}
+
+impl Windows {
+    /// What is open, oldest first.
+    pub(super) fn held(&self, plan: &WindowPlan) -> impl Iterator<Item = Held<'_>> {
+        self.panes.iter().map(|pane| Held {
+            first: pane.first_time,
+            last: pane.last_time,
+            count: pane.count,
+            ends: match &plan.kind {
+                WindowKind::Session { close, .. } => Some(pane.closes(*close)),
+                WindowKind::Time { windows, sharing } => {
+                    let window = match sharing {
+                        Sharing::Panes => windows.last(pane.number),
+                        Sharing::Apart => pane.number,
+                    };
+                    Some(windows.bounds(window).1)
+                }
+                WindowKind::Count { .. } => None,
+            },
+            registers: &pane.registers,
+        })
+    }
+}
+
 impl Pane {
     fn new(nfa: &Nfa, number: i64, event: &Event) -> Pane {
         Pane {

@@ -26,6 +26,9 @@ const PREPARED: &str = "manifest.prepared";
 const COMMITTED: &str = "manifest";
 const ID: &str = "id";
 
+/// Where savepoints lie in a state folder, unless told otherwise.
+pub const SAVEPOINTS: &str = "savepoints";
+
 /// A state folder.
 #[derive(Clone, Debug)]
 pub struct Folder {
@@ -57,6 +60,15 @@ impl Folder {
         let made = folder.disk.make_folder(path);
         made.map_err(|error| folder.failed("made", path, &error))?;
         Ok(folder)
+    }
+
+    /// A state folder as it is, to be looked at: nothing is made.
+    #[must_use]
+    pub fn at(path: &Path, disk: SharedDisk) -> Folder {
+        Folder {
+            path: path.to_owned(),
+            disk,
+        }
     }
 
     /// Where it lies.
@@ -144,6 +156,26 @@ impl Folder {
         }
         found.sort_by_key(|found| std::cmp::Reverse(found.epoch));
         Ok(found)
+    }
+
+    /// True if a folder is a checkpoint or savepoint that is committed.
+    #[must_use]
+    pub fn is_committed(&self, path: &Path) -> bool {
+        self.disk.length(&path.join(COMMITTED)).is_ok()
+    }
+
+    /// Folders of savepoints that lie here, by name.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn savepoints(&self) -> Result<Vec<PathBuf>, Error> {
+        let folder = self.path.join(SAVEPOINTS);
+        let names = match self.disk.list(&folder) {
+            Ok(names) => names,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(self.failed("read", &folder, &error)),
+        };
+        Ok(names.iter().map(|name| folder.join(name)).collect())
     }
 
     /// The manifest of a checkpoint, committed or only prepared.

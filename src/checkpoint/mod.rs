@@ -16,7 +16,7 @@ use std::fmt;
 use crate::epoch::Epoch;
 use crate::source::SourcePosition;
 
-pub use folder::{Folder, Found};
+pub use folder::{Folder, Found, SAVEPOINTS};
 pub use manifest::{
     Kind, Manifest, StoredFamily, StoredPartition, StoredPattern, StoredShard, StoredSource,
     StoredType,

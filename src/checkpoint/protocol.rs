@@ -126,6 +126,11 @@ impl Coordinator {
         self.over
     }
 
+    /// True while an epoch is open, or prepared and not committed.
+    pub(crate) fn is_open(&self) -> bool {
+        self.gathering.is_some()
+    }
+
     /// When the last epoch was opened.
     pub(crate) fn opened_at(&self) -> u64 {
         self.opened_at

@@ -40,6 +40,10 @@ pub enum Command {
     Test(TestArgs),
     /// Say what a pattern does, or what a code such as E107 means
     Explain(ExplainArgs),
+    /// Say what lies in a state folder, and what a key waits for
+    State(StateArgs),
+    /// Say what a change of patterns does to their state
+    Diff(DiffArgs),
     /// Watch a running engine on a terminal
     Top(TopArgs),
 }
@@ -192,6 +196,71 @@ pub struct ExplainArgs {
     pub format: ExplainFormat,
 }
 
+/// `leitmotif state`
+#[derive(Debug, Args)]
+#[command(after_help = STATE_EXAMPLES)]
+pub struct StateArgs {
+    /// A state folder, which an engine may be using, or the folder of a checkpoint or savepoint
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// Pattern files, or folders that hold `.motif` files: says what their patterns have there; without them checkpoints are listed
+    #[arg(value_name = "PATTERNS")]
+    pub patterns: Vec<PathBuf>,
+    /// Override a `param` of the pattern files
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = named)]
+    pub params: Vec<Named>,
+    /// Look at this checkpoint or savepoint [default: the newest]
+    #[arg(long, value_name = "NUMBER|NAME")]
+    pub checkpoint: Option<String>,
+    /// Only the pattern of this name
+    #[arg(long, value_name = "NAME", requires = "patterns")]
+    pub pattern: Option<String>,
+    /// Show what this key waits for; once for each part of the key
+    #[arg(
+        long = "key",
+        value_name = "VALUE",
+        requires = "patterns",
+        allow_hyphen_values = true
+    )]
+    pub key: Vec<String>,
+    /// Read every byte of what is listed, as a run does that goes on from it
+    #[arg(long, conflicts_with = "patterns")]
+    pub verify: bool,
+    /// How it is written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ReportFormat,
+}
+
+const STATE_EXAMPLES: &str = "Examples:
+  leitmotif state state
+  leitmotif state state patterns/fraud
+  leitmotif state state patterns/fraud --pattern probe_then_drain --key c1";
+
+/// `leitmotif diff`
+#[derive(Debug, Args)]
+#[command(after_help = DIFF_EXAMPLES)]
+pub struct DiffArgs {
+    /// Patterns as they were and as they are to be, a file or folder each; with --state the latter are enough
+    #[arg(required = true, num_args = 1..=2, value_names = ["OLD", "NEW"])]
+    pub patterns: Vec<PathBuf>,
+    /// The state folder that is to be gone on from: says what would be lost
+    #[arg(long, value_name = "FOLDER")]
+    pub state: Option<PathBuf>,
+    /// Override a `param` of the pattern files
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = named)]
+    pub params: Vec<Named>,
+    /// How it is written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ReportFormat,
+}
+
+const DIFF_EXAMPLES: &str = "Ends with exit code 1 if partial matches would be lost.
+
+Examples:
+  leitmotif diff deployed/ patterns/
+  leitmotif diff patterns/ --state state
+  leitmotif diff deployed/ patterns/ --state state";
+
 /// `leitmotif top`
 #[derive(Debug, Args)]
 #[command(after_help = "q, Esc or Ctrl-C ends it.")]
@@ -213,6 +282,15 @@ pub enum CheckFormat {
     Json,
     /// Annotations of a continuous integration run, on stdout.
     Github,
+}
+
+/// How `state` and `diff` write what they found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people.
+    Text,
+    /// One JSON document.
+    Json,
 }
 
 /// How `explain` writes patterns.

@@ -6,16 +6,20 @@
 mod args;
 mod check;
 mod config;
+mod diff;
 mod explain;
 mod fmt;
 #[cfg(feature = "http")]
 mod http;
 mod literal;
 mod log;
+#[cfg(feature = "jemalloc")]
+mod memory;
 mod program;
 mod run;
 #[cfg(test)]
 mod sample;
+mod state;
 mod suggest;
 mod summary;
 mod test;
@@ -48,6 +52,8 @@ pub fn main() -> ExitCode {
         Command::Fmt(args) => fmt::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::State(args) => state::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Top(args) => top::run(&args),
     };
     match result {

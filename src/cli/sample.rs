@@ -1,8 +1,8 @@
 //! A snapshot made by hand, for tests of all that shows snapshots.
 
 use leitmotif::engine::snapshot::{
-    Activity, Histogram, OutputSnapshot, PartitionSnapshot, PatternSnapshot, Phase, ShardSnapshot,
-    Snapshot, SourceSnapshot, StandingSnapshot,
+    Activity, CheckpointSnapshot, Histogram, OutputSnapshot, PartitionSnapshot, PatternSnapshot,
+    Phase, ShardSnapshot, Snapshot, SourceSnapshot, StandingSnapshot,
 };
 
 /// The wall clock when it was taken.
@@ -112,5 +112,18 @@ pub fn snapshot() -> Snapshot {
             above: 1,
             sum_seconds: 1.5,
         },
+        checkpoints: Some(CheckpointSnapshot {
+            epoch: 41,
+            failures: 0,
+            last_seconds: Some(0.25),
+            age_seconds: 4.0,
+            new_bytes: 1_500_000,
+            state_bytes: 120_000_000,
+            durations: Histogram {
+                buckets: vec![(0.1, 7), (0.3, 3)],
+                above: 0,
+                sum_seconds: 0.9,
+            },
+        }),
     }
 }

@@ -29,8 +29,24 @@ pub struct Summary {
     pub latency_p50_ms: Option<f64>,
     /// The same, of all rows but the slowest hundredth.
     pub latency_p99_ms: Option<f64>,
+    /// Of a run with durable state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoints: Option<CheckpointCounts>,
     /// True if it was stopped before the end of its sources.
     pub interrupted: bool,
+}
+
+/// What became of checkpoints.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct CheckpointCounts {
+    /// How many were committed.
+    pub count: u64,
+    /// The last one; the next run goes on from it.
+    pub epoch: u64,
+    /// How long one took from its barrier to its commit on average, in milliseconds; null without any.
+    pub mean_ms: Option<f64>,
+    /// Bytes of state in the last one.
+    pub state_bytes: u64,
 }
 
 /// Where the records of one source went: `read = processed + late + malformed + filtered`.
@@ -138,10 +154,28 @@ impl Summary {
             );
         }
         out.push('\n');
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.text(&mut out);
+        }
         if self.interrupted {
             out.push_str("interrupted before the end of the input\n");
         }
         out
+    }
+}
+
+impl CheckpointCounts {
+    fn text(&self, out: &mut String) {
+        let _ = write!(out, "{}", counted(self.count, "checkpoint", "checkpoints"));
+        if let Some(mean) = self.mean_ms {
+            let _ = write!(out, " of {mean:.0} ms on average");
+        }
+        let _ = writeln!(
+            out,
+            ", the last is number {} with {} MB of state",
+            self.epoch,
+            thousands(self.state_bytes.div_ceil(1_000_000))
+        );
     }
 }
 
@@ -261,6 +295,21 @@ mod tests {
         assert!(!text.contains("--output late="), "{text}");
         assert!(text.contains("--output malformed="), "{text}");
         assert!(text.contains("p  1 match, 3 evicted by `bound`"), "{text}");
+    }
+
+    #[test]
+    fn checkpoints_are_told_where_there_are_any() {
+        assert!(!summary().text(|_| true).contains("checkpoint"));
+        let mut summary = summary();
+        summary.checkpoints = Some(CheckpointCounts {
+            count: 12,
+            epoch: 31,
+            mean_ms: Some(40.2),
+            state_bytes: 1_200_000,
+        });
+        let text = summary.text(|_| true);
+        let line = "12 checkpoints of 40 ms on average, the last is number 31 with 2 MB of state\n";
+        assert!(text.ends_with(line), "{text}");
     }
 
     #[test]

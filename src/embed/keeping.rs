@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Error;
-use crate::engine::{Durable, OnChange};
+use crate::engine::{Durable, OnChange, Room, resident_bytes};
 use crate::key::Shards;
 #[cfg(feature = "rocksdb")]
 use crate::store::rocks::Tuning;
@@ -17,12 +17,13 @@ use crate::time::Span;
 const STORE_SHARE: usize = 4;
 
 /// How durable state is kept: where, how often it is written, what becomes of it when patterns change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Keeping {
     folder: PathBuf,
     interval: Span,
     checkpoints: usize,
     memory_bytes: u64,
+    measure: fn() -> u64,
     on_change: OnChange,
     from: Option<PathBuf>,
 }
@@ -35,6 +36,7 @@ impl Keeping {
             interval: Span(10_000),
             checkpoints: 3,
             memory_bytes: 1 << 30,
+            measure: resident_bytes,
             on_change: OnChange::default(),
             from: None,
         }
@@ -57,13 +59,21 @@ impl Keeping {
         }
     }
 
-    /// How many bytes of memory state may use; 1 GiB if nothing is said.
+    /// How many bytes of memory the process may use before states that were not asked for of late leave it for the state folder; 1 GiB if nothing is said. It costs a read from
+    /// there when such a key is asked for again.
     #[must_use]
     pub fn memory_bytes(self, memory_bytes: u64) -> Keeping {
         Keeping {
             memory_bytes,
             ..self
         }
+    }
+
+    /// How the memory that the process uses is measured, in bytes. If nothing is said that is its resident size, on Linux; elsewhere nothing leaves memory. An allocator that
+    /// tells what is in use is better: it notices at once what was given back.
+    #[must_use]
+    pub fn measured_by(self, measure: fn() -> u64) -> Keeping {
+        Keeping { measure, ..self }
     }
 
     /// What becomes of the state of patterns that have changed; what can be kept is kept if nothing is said.
@@ -84,6 +94,7 @@ impl Keeping {
         let mut durable = Durable::open(&self.folder, stores)?;
         durable.interval = Duration::from_millis(self.interval.0.unsigned_abs());
         durable.keep = self.checkpoints;
+        durable.room = Room::bytes(self.memory_bytes, self.measure);
         durable.on_change = self.on_change;
         durable.from = self.from;
         Ok(durable)

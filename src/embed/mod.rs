@@ -12,6 +12,7 @@ mod keeping;
 mod matches;
 mod names;
 mod running;
+mod states;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -23,3 +24,4 @@ pub use input::Input;
 pub use keeping::Keeping;
 pub use matches::{Match, MatchId};
 pub use running::Running;
+pub use states::{Condition, States, Stored};

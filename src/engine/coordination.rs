@@ -5,6 +5,7 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use super::control::Control;
+use super::ledger::{Files, Ledger};
 use super::plan::Plan;
 use super::worker::Turn;
 use super::{flow, pump, resume};
@@ -24,7 +25,9 @@ pub(crate) struct Coordination {
     pub keep: usize,
     pub point: Option<Box<dyn CommitPoint>>,
     pub about: About,
-    pub meter: Arc<Meter>,
+    pub ledger: Arc<Ledger>,
+    /// Of the checkpoint before.
+    pub(super) files: Files,
 }
 
 /// What each manifest says of the run.
@@ -39,38 +42,14 @@ pub(crate) struct About {
     sinks: Vec<String>,
 }
 
-/// What can be seen of checkpoints.
-#[derive(Debug, Default)]
-pub(crate) struct Meter(std::sync::Mutex<Seen>);
-
-/// What became of checkpoints so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Seen {
-    /// The last epoch that counts.
-    pub epoch: u64,
-    /// How many were committed by this process.
-    pub count: u64,
-    /// From the barrier to the commit, of the last one.
-    pub duration_micros: u64,
-    /// The same, of all together.
-    pub sum_micros: u64,
-    /// Bytes of the last one's stores.
-    pub bytes: u64,
-}
-
-impl Meter {
-    pub(crate) fn seen(&self) -> Seen {
-        *self.lock()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Seen> {
-        self.0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
-
 impl Coordination {
+    /// The run cannot go on: what is open will not be committed.
+    pub(crate) fn give_up(&self) {
+        if self.coordinator.is_open() {
+            self.ledger.failed();
+        }
+    }
+
     /// Takes words, waiting for one for `patience` if there is any, and does what follows from them and from time.
     ///
     /// # Errors
@@ -115,14 +94,11 @@ impl Coordination {
             Action::Commit(gathered) => {
                 let began = self.coordinator.opened_at();
                 let manifest = self.commit(gathered, wall())?;
-                let mut seen = self.meter.lock();
-                seen.epoch = manifest.epoch.0;
-                seen.count += 1;
-                seen.duration_micros = micros().saturating_sub(began);
-                seen.sum_micros += seen.duration_micros;
-                let files = manifest.shards.iter().flat_map(|shard| &shard.files);
-                seen.bytes = files.map(|file| file.length).sum();
-                tracing::debug!(epoch = %manifest.epoch, micros = seen.duration_micros, "a checkpoint is committed");
+                let shards = manifest.shards.iter().map(|shard| &shard.files[..]);
+                let bytes = self.files.take(shards);
+                let now = micros();
+                self.ledger.committed(manifest.epoch, began, now, bytes);
+                tracing::debug!(epoch = %manifest.epoch, micros = now.saturating_sub(began), "a checkpoint is committed");
             }
         }
         Ok(())

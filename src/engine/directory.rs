@@ -10,6 +10,9 @@ use crate::event::{Event, FieldId, Value};
 use crate::lang::scalar;
 use crate::time::Timestamp;
 
+/// As many timers may mean nothing before that is looked at.
+const IDLE_TIMERS_MIN: usize = 4_096;
+
 /// Keys with state. A key whose state is empty is forgotten.
 #[derive(Debug)]
 pub(super) struct Directory<S> {
@@ -18,6 +21,8 @@ pub(super) struct Directory<S> {
     slots: Vec<Slot<S>>,
     free: Vec<u32>,
     timers: Timers,
+    /// Entries of `timers` that mean nothing any more, because their key was evicted.
+    idle_timers: usize,
     hasher: foldhash::fast::RandomState,
 }
 
@@ -26,10 +31,16 @@ pub(super) struct Directory<S> {
 pub(super) struct Slot<S> {
     /// Parts of the key.
     pub key: SmallVec<[Value; 1]>,
-    hash: u64,
-    generation: u32,
+    pub hash: u64,
+    pub generation: u32,
     /// The instant it will be looked at; [`Timestamp::MAX`] for none.
-    wakes: Timestamp,
+    pub wakes: Timestamp,
+    /// The calendar of cold keys sees to that, not the timers.
+    pub filed: bool,
+    /// It was used since it was last thought of for eviction.
+    pub touched: bool,
+    /// It is to be evicted once the store has it, if it is not used until then.
+    pub offered: bool,
     /// `None` while the slot is free.
     state: Option<S>,
     /// The epoch in which it changed since it was last saved, counted within the process; 0 for none.
@@ -61,6 +72,7 @@ impl<S> Default for Directory<S> {
             slots: Vec::new(),
             free: Vec::new(),
             timers: Timers::default(),
+            idle_timers: 0,
             hasher: foldhash::fast::RandomState::default(),
         }
     }
@@ -118,6 +130,9 @@ impl<S> Directory<S> {
             hash,
             generation,
             wakes: Timestamp::MAX,
+            filed: false,
+            touched: true,
+            offered: false,
             state: Some(state),
             changed: 0,
             stored: false,
@@ -163,6 +178,7 @@ impl<S> Directory<S> {
         let slot = &mut self.slots[at as usize];
         if instant < slot.wakes {
             slot.wakes = instant;
+            slot.filed = false;
             self.timers.add(
                 instant,
                 Wake {
@@ -171,6 +187,37 @@ impl<S> Directory<S> {
                 },
             );
         }
+    }
+
+    /// Sees to it by a timer that a key is looked at, if the calendar of cold keys would have at this instant.
+    pub(super) fn take_from_calendar(&mut self, at: u32, instant: Timestamp) {
+        let slot = &mut self.slots[at as usize];
+        if slot.filed && slot.wakes == instant {
+            slot.wakes = Timestamp::MAX;
+            self.wake(at, instant);
+        }
+    }
+
+    /// Forgets a key whose state lies in the store.
+    pub(super) fn evict(&mut self, at: u32) {
+        let slot = &self.slots[at as usize];
+        if !slot.filed && slot.wakes != Timestamp::MAX {
+            self.idle_timers += 1;
+        }
+        self.forget(at);
+        if self.idle_timers > IDLE_TIMERS_MIN && self.idle_timers > self.timers.len() / 2 {
+            self.idle_timers = 0;
+            let slots = &self.slots;
+            self.timers.retain(|instant, wake| {
+                let slot = &slots[wake.slot as usize];
+                slot.generation == wake.generation && slot.wakes == instant && !slot.filed
+            });
+        }
+    }
+
+    /// How many slots there are, free ones too.
+    pub(super) fn slots(&self) -> usize {
+        self.slots.len()
     }
 
     /// The earliest instant at which some key is to be looked at; [`Timestamp::MAX`] for none.

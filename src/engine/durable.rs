@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::plan::Plan;
 use super::resume::{OnChange, Reading, Resumption};
+use super::room::Room;
 use super::run::SourceSetup;
 use super::thread::RunError;
 #[cfg(feature = "kafka")]
@@ -31,6 +32,8 @@ pub(crate) struct Durable {
     pub keep: usize,
     /// How many keys a shard saves in one turn: events wait as long.
     pub keys_per_turn: usize,
+    /// What states may take of memory.
+    pub room: Room,
     pub on_change: OnChange,
     /// A checkpoint to begin from when the folder holds none: a savepoint.
     pub from: Option<PathBuf>,
@@ -44,6 +47,8 @@ pub(crate) struct Durable {
 pub(crate) struct Begun {
     /// `None`: nothing was there.
     pub resumption: Option<Resumption>,
+    /// The epoch that it goes on from.
+    pub from: Epoch,
     /// The newest epoch that ever had a folder.
     pub last: Epoch,
     pub state_id: u64,
@@ -71,6 +76,7 @@ impl Durable {
             interval: Duration::from_secs(10),
             keep: 3,
             keys_per_turn: KEYS_PER_TURN,
+            room: Room::Keys(usize::MAX),
             on_change: OnChange::default(),
             from: None,
             point: None,
@@ -124,6 +130,7 @@ impl Durable {
         let stored = manifest.map_or(&[][..], |manifest| &manifest.sinks);
         restore_sinks(drains, committed, stored).map_err(RunError::Sink)?;
         Ok(Begun {
+            from: committed,
             last: last.max(committed),
             state_id,
             resumption: found.map(|(_, resumption)| resumption),

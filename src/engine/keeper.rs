@@ -5,12 +5,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, TrySendError};
 use std::time::Duration;
 
 use super::control::Control;
 use super::pump;
-use super::worker::Turn;
+use super::worker::{Relief, Turn};
 use crate::checkpoint::{self, Ack, Folder, ShardNote};
 use crate::epoch::Epoch;
 use crate::store::files::{Known, files};
@@ -40,6 +41,10 @@ pub(crate) struct Keeper {
     pub stage: Stage,
     /// How many keys are saved in one turn.
     pub keys_per_turn: usize,
+    pub relief: Relief,
+    /// How many things were handed over, and how many of them are done.
+    handed: u64,
+    written: Arc<AtomicU64>,
     /// The last epoch that sources were told is committed.
     pub told: Epoch,
     /// It was said that nothing is left to do.
@@ -63,7 +68,9 @@ impl Keeper {
         control: Arc<Control>,
         acks: Sender<Ack>,
         queue: SyncSender<Handed>,
+        written: Arc<AtomicU64>,
         keys_per_turn: usize,
+        relief: Relief,
     ) -> Keeper {
         let epoch = control.committed();
         Keeper {
@@ -75,6 +82,9 @@ impl Keeper {
             epoch,
             stage: Stage::Flowing,
             keys_per_turn,
+            relief,
+            handed: 0,
+            written,
             told: epoch,
             finished: false,
         }
@@ -98,6 +108,22 @@ impl Keeper {
             // The coordinator is gone only when the run has failed.
             let _ = self.acks.send(Ack::Finished(self.number));
         }
+    }
+
+    /// Hands something over, once there is room for it.
+    pub(super) fn hand(&mut self, handed: Handed) {
+        self.handed += 1;
+        self.waiting.push_back(handed);
+    }
+
+    /// How many things were handed over.
+    pub(super) fn handed(&self) -> u64 {
+        self.handed
+    }
+
+    /// How many of them are in the store.
+    pub(super) fn written(&self) -> u64 {
+        self.written.load(Ordering::Acquire)
     }
 
     /// Moves what is handed over to the writer; true if next to nothing waits.
@@ -127,6 +153,8 @@ pub(crate) struct Writer {
     /// Files of the last part.
     pub known: Known,
     pub acks: Sender<Ack>,
+    /// How many things are done.
+    pub written: Arc<AtomicU64>,
 }
 
 impl Writer {
@@ -151,6 +179,7 @@ impl Writer {
             Err(TryRecvError::Empty) => return Ok(Turn::Idle),
             Err(TryRecvError::Disconnected) => return Ok(Turn::Done),
         }
+        self.written.fetch_add(1, Ordering::Release);
         Ok(Turn::Busy)
     }
 }

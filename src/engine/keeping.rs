@@ -2,23 +2,26 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{self, Sender};
 
 use super::control::Control;
-use super::coordination::{About, Coordination, Meter};
+use super::coordination::{About, Coordination};
 use super::durable::{Begun, Durable};
 use super::keeper::{Keeper, QUEUE_BATCHES, Writer};
+use super::ledger::{Files, Ledger};
 use super::order::Ordered;
 use super::plan::Plan;
 use super::pump;
 use super::resume::Resumed;
 use super::run::SourceSetup;
 use super::thread::RunError;
-use super::worker;
+use super::worker::{self, Relief};
 use crate::checkpoint::{Ack, Coordinator, Parties};
 use crate::disk::Lock;
 use crate::key::{ShardId, Shards};
 use crate::sink::Drain;
+use crate::store::StateStore;
 use crate::store::files::Known;
 
 /// What the parts of a run are given.
@@ -28,7 +31,7 @@ pub(super) struct Kept {
     pub coordination: Coordination,
     pub lock: Option<Lock>,
     /// In the order of shards.
-    keepers: VecDeque<(Keeper, Option<Resumed>)>,
+    keepers: VecDeque<(Keeper, Arc<dyn StateStore>, Option<Resumed>)>,
 }
 
 impl Kept {
@@ -45,6 +48,7 @@ impl Kept {
         let (acks, received) = mpsc::channel();
         let Begun {
             resumption,
+            from,
             last,
             state_id,
         } = begun;
@@ -55,6 +59,10 @@ impl Kept {
             ),
             None => (shards.ids().map(|_| None).collect::<Vec<_>>(), Vec::new()),
         };
+        let room = Arc::new(durable.room);
+        let mut files = Files::default();
+        let of_shards = resumed.iter().flatten();
+        let (state_bytes, _) = files.take(of_shards.map(|resumed: &Resumed| &resumed.files[..]));
         let mut keepers = VecDeque::new();
         let mut writers = Vec::new();
         for (number, resumed) in resumed.into_iter().enumerate() {
@@ -68,22 +76,26 @@ impl Kept {
                 }
             };
             let (queue, handed) = mpsc::sync_channel(QUEUE_BATCHES);
+            let written = Arc::new(AtomicU64::new(0));
             writers.push(Writer {
                 number,
                 queue: handed,
-                store,
+                store: Arc::clone(&store),
                 folder: durable.folder.clone(),
                 known,
                 acks: acks.clone(),
+                written: Arc::clone(&written),
             });
             let keeper = Keeper::new(
                 number,
                 Arc::clone(&control),
                 acks.clone(),
                 queue,
+                written,
                 durable.keys_per_turn,
+                Relief::new(Arc::clone(&room)),
             );
-            keepers.push_back((keeper, resumed));
+            keepers.push_back((keeper, store, resumed));
         }
         let parties = Parties {
             shards: usize::from(shards.count()),
@@ -104,7 +116,8 @@ impl Kept {
                 drains.iter().map(|drain| drain.key.clone()).collect(),
             ),
             folder: durable.folder,
-            meter: Arc::new(Meter::default()),
+            ledger: Arc::new(Ledger::new(from, state_bytes)),
+            files,
         };
         let kept = Kept {
             acks,
@@ -119,9 +132,13 @@ impl Kept {
     /// What a shard is given; asked for in order, once each.
     pub(super) fn shard(&mut self, id: ShardId) -> worker::Kept {
         let next = self.keepers.pop_front();
-        let (keeper, resumed) = next.expect("there is one for each shard");
+        let (keeper, store, resumed) = next.expect("there is one for each shard");
         debug_assert_eq!(keeper.number, usize::from(id.0));
-        worker::Kept { keeper, resumed }
+        worker::Kept {
+            keeper,
+            store,
+            resumed,
+        }
     }
 
     /// What a sink is given.

@@ -1,18 +1,21 @@
 //! One family with the state of all its keys.
 
+mod evict;
+mod stored;
+
+pub(crate) use evict::Offered;
+
 use std::sync::Arc;
 
+use super::cold::Cold;
 use super::directory::Directory;
-use super::holding::{Blocks, Holding, Key, Shown, StoredStates, Work};
+use super::holding::{Blocks, Holding, Key, Shown, Work};
 use super::order::Moment;
 use super::plan::{Concern, Judged};
 use super::saving::Saving;
-use crate::automaton::{Family, Interest, Row, State, Tally, Variants};
-use crate::event::Value;
+use crate::automaton::{Family, Interest, Row, State, Tally};
 use crate::lang::pattern::PatternId;
-use crate::store::Batch;
 use crate::time::{Timestamp, Watermark};
-use crate::wire::{Damaged, Reader};
 
 /// One family with the state of all its keys.
 #[derive(Debug)]
@@ -56,8 +59,8 @@ impl Keyed {
     /// How many keys have state.
     pub(crate) fn keys(&self) -> usize {
         match self {
-            Keyed::One(keys) => keys.directory.len(),
-            Keyed::Many(keys) => keys.directory.len(),
+            Keyed::One(keys) => keys.len(),
+            Keyed::Many(keys) => keys.len(),
         }
     }
 
@@ -105,6 +108,8 @@ pub(crate) struct Keys<S> {
     due: Vec<u32>,
     /// What checkpoints have to know; `None` without durable state.
     saving: Option<Saving>,
+    /// Keys whose states lie in the store only; `None` without durable state.
+    cold: Option<Cold>,
 }
 
 impl<S: Holding> Keys<S> {
@@ -116,7 +121,12 @@ impl<S: Holding> Keys<S> {
             due: Vec::new(),
             family,
             saving: None,
+            cold: None,
         }
+    }
+
+    fn len(&self) -> usize {
+        self.directory.len() + self.cold.as_ref().map_or(0, Cold::len)
     }
 
     fn live(&self) -> (usize, usize) {
@@ -126,7 +136,8 @@ impl<S: Holding> Keys<S> {
                 partials += state.partials() * variants.count();
             });
         }
-        (self.directory.len(), partials)
+        let cold = self.cold.iter().flat_map(|cold| &cold.counts);
+        (self.len(), partials + cold.sum::<u64>() as usize)
     }
 
     #[cfg(feature = "testing")]
@@ -137,18 +148,14 @@ impl<S: Holding> Keys<S> {
 
     fn partials(&self, into: &mut [Vec<(String, u64)>]) {
         let steps = self.family.nfa.places();
-        let mut counts = vec![0; self.family.variants.len() * steps.len()];
+        let mut counts = match &self.cold {
+            Some(cold) => cold.counts.clone(),
+            None => vec![0; self.family.variants.len() * steps.len()],
+        };
         let mut of_state = vec![0; steps.len()];
         for held in self.directory.states() {
-            held.states(&self.family, |state, variants| {
-                of_state.fill(0);
-                state.count_by_step(&self.family.nfa, &mut of_state);
-                for variant in variants {
-                    let counts = &mut counts[variant * steps.len()..];
-                    for (count, more) in counts.iter_mut().zip(&of_state) {
-                        *count += more;
-                    }
-                }
+            count(held, &self.family, &mut of_state, |at, more| {
+                counts[at] += more;
             });
         }
         for (variant, counts) in self.family.variants.iter().zip(counts.chunks(steps.len())) {
@@ -169,6 +176,7 @@ impl<S: Holding> Keys<S> {
         watermark: Watermark,
         mut emit: impl FnMut(Moment, Option<u64>, Row),
     ) {
+        self.fetch_for(events, shown);
         for (at, nth) in shown {
             let judged = &events[*at as usize];
             self.show(judged, &judged.concerns[*nth as usize], &mut emit);
@@ -183,7 +191,7 @@ impl<S: Holding> Keys<S> {
         emit: &mut impl FnMut(Moment, Option<u64>, Row),
     ) {
         let event = &judged.event;
-        if self.directory.next_instant() <= event.time {
+        if self.next_instant() <= event.time {
             self.pass_instants(event.time, emit);
         }
         let Some(fields) = self.family.nfa.key_fields(event.ty) else {
@@ -230,16 +238,29 @@ impl<S: Holding> Keys<S> {
             if let Some(saving) = &mut self.saving {
                 saving.change(at, &mut slot.changed);
             }
-            let (_, held) = self.directory.slot(at).parts();
+            slot.touched = true;
+            let (_, held) = slot.parts();
             let next = held.next_instant(&self.family);
             self.directory.wake(at, next);
         }
     }
 
-    /// Lets every instant up to and including `until` pass, in order; at each, keys in their order.
+    /// No key is to be looked at before this instant.
+    fn next_instant(&self) -> Timestamp {
+        let instant = self.directory.next_instant();
+        match &self.cold {
+            Some(cold) => instant.min(cold.next_instant()),
+            None => instant,
+        }
+    }
+
+    /// Lets every instant up to and including `until` pass, in order; at each, keys in their order, those in memory before others.
     fn pass_instants(&mut self, until: Timestamp, emit: &mut impl FnMut(Moment, Option<u64>, Row)) {
         loop {
             let instant = self.directory.next_instant();
+            if self.fetch_due(until.min(instant)) {
+                continue;
+            }
             if instant > until || instant == Timestamp::MAX {
                 return;
             }
@@ -268,138 +289,22 @@ impl<S: Holding> Keys<S> {
     }
 }
 
-/// Checkpoints.
-impl<S: Holding> Keys<S> {
-    /// A key that the open epoch is to save as it is gets saved before it changes.
-    fn save_before_change(&mut self, at: u32) {
-        let Some(saving) = &mut self.saving else {
-            return;
-        };
-        let slot = self.directory.slot(at);
-        if saving.owes(slot.changed) {
-            saving.save(slot, &self.family);
+/// Gives out how many partial matches each variant has by the step bound last. `of_state` is as long as there are steps.
+fn count<S: Holding>(
+    held: &S,
+    family: &Family,
+    of_state: &mut [u64],
+    mut to: impl FnMut(usize, u64),
+) {
+    let steps = of_state.len();
+    held.states(family, |state, variants| {
+        of_state.fill(0);
+        state.count_by_step(&family.nfa, of_state);
+        for variant in variants {
+            let counts = (0..).zip(of_state.iter()).filter(|(_, count)| **count > 0);
+            counts.for_each(|(step, count)| to(variant * steps + step, *count));
         }
-    }
-
-    /// Saves some of what the open epoch is to hold; true once that is all.
-    fn save_some(&mut self, keys_max: usize) -> bool {
-        let Some(saving) = &mut self.saving else {
-            return true;
-        };
-        for _ in 0..keys_max {
-            let Some(at) = saving.owed.pop() else {
-                return true;
-            };
-            let slot = self.directory.slot(at);
-            if slot.is_occupied() && saving.owes(slot.changed) {
-                saving.save(slot, &self.family);
-            }
-        }
-        saving.owed.is_empty()
-    }
-
-    /// Takes in what a key had; the store holds just this.
-    fn take_in(&mut self, key: &[Value], states: Vec<(Variants, State)>) {
-        let (hash, found) = self.directory.find_key(key);
-        let at = found.unwrap_or_else(|| {
-            let fresh = S::fresh(&self.family);
-            self.directory.insert(hash, key.into(), fresh)
-        });
-        let slot = self.directory.slot(at);
-        slot.stored = true;
-        let (_, held) = slot.parts();
-        for (variants, state) in states {
-            held.add_state(variants, state);
-        }
-        let next = held.next_instant(&self.family);
-        self.directory.wake(at, next);
-    }
-}
-
-impl Keyed {
-    /// From now on it is noted what changes. `number`: that of its states in the store.
-    pub(crate) fn keep(&mut self, number: u32) {
-        match self {
-            Keyed::One(keys) => keys.saving = Some(Saving::new(number)),
-            Keyed::Many(keys) => keys.saving = Some(Saving::new(number)),
-        }
-    }
-
-    fn saving(&mut self) -> Option<&mut Saving> {
-        match self {
-            Keyed::One(keys) => keys.saving.as_mut(),
-            Keyed::Many(keys) => keys.saving.as_mut(),
-        }
-    }
-
-    /// An epoch ends here: what has changed until now is owed to it. Appends what it is to remove. Costs nothing per key.
-    pub(crate) fn end_epoch(&mut self, into: &mut Batch) {
-        if let Some(saving) = self.saving() {
-            saving.end_epoch(into);
-        }
-    }
-
-    /// Saves some of what the open epoch is to hold, and appends what was saved; true once that is all.
-    pub(crate) fn save_some(&mut self, keys_max: usize, into: &mut Batch) -> bool {
-        let all = match self {
-            Keyed::One(keys) => keys.save_some(keys_max),
-            Keyed::Many(keys) => keys.save_some(keys_max),
-        };
-        if let Some(saving) = self.saving() {
-            into.append(&mut saving.batch);
-        }
-        all
-    }
-
-    /// Takes in what a key had in these variants; the store holds just this.
-    ///
-    /// # Errors
-    /// When bytes are no state of this family.
-    pub(crate) fn take_in(
-        &mut self,
-        key: &[Value],
-        states: &StoredStates<'_>,
-    ) -> Result<(), Damaged> {
-        let family = Arc::clone(match self {
-            Keyed::One(keys) => &keys.family,
-            Keyed::Many(keys) => &keys.family,
-        });
-        let mut read = Vec::with_capacity(states.len());
-        for (numbers, bytes) in states {
-            let mut variants = Variants::none(family.variants.len());
-            let mut reader = Reader::new(bytes);
-            for number in numbers {
-                if *number >= family.variants.len() {
-                    return Err(reader.damaged("variant of the family"));
-                }
-                variants.add(*number);
-            }
-            let state = family.nfa.decode(&mut reader)?;
-            reader.end()?;
-            read.push((variants, state));
-        }
-        match self {
-            Keyed::One(keys) => keys.take_in(key, read),
-            Keyed::Many(keys) => keys.take_in(key, read),
-        }
-        Ok(())
-    }
-
-    /// More than the number of any event seen.
-    pub(crate) fn number(&self) -> u64 {
-        match self {
-            Keyed::One(keys) => keys.number,
-            Keyed::Many(keys) => keys.number,
-        }
-    }
-
-    /// Goes on counting events from here.
-    pub(crate) fn set_number(&mut self, number: u64) {
-        match self {
-            Keyed::One(keys) => keys.number = number,
-            Keyed::Many(keys) => keys.number = number,
-        }
-    }
+    });
 }
 
 #[cfg(test)]

@@ -5,16 +5,19 @@
 //! workers, the collector of rows and the sinks. Only `thread` reads clocks. `solo` is one shard with its intake, driven by a program in its own thread.
 
 mod board;
+mod cold;
 mod control;
 mod coordination;
 mod directory;
 mod durable;
 mod flow;
 mod holding;
+mod inspect;
 mod intake;
 mod keeper;
 mod keeping;
 mod keyed;
+mod ledger;
 mod link;
 mod meter;
 mod order;
@@ -24,6 +27,7 @@ pub mod reads;
 mod reasons;
 mod reorder;
 mod resume;
+mod room;
 mod rows;
 mod run;
 mod saving;
@@ -40,19 +44,21 @@ use crate::time::{Timestamp, Watermark};
 
 #[cfg(feature = "testing")]
 pub(crate) use coordination::Coordination;
-pub use coordination::Seen as Checkpoints;
 pub(crate) use durable::Durable;
+pub use inspect::{Inspection, KeyState, PatternState};
 pub(crate) use intake::Fate;
 #[cfg(feature = "testing")]
 pub(crate) use intake::Now;
 pub use intake::{Counts, TimeBasis, Timing};
 #[cfg(feature = "testing")]
 pub(crate) use keeper::Writer;
+pub use ledger::Seen as Checkpoints;
 pub use plan::Plan;
 #[cfg(feature = "testing")]
 pub(crate) use pump::Pump;
 pub use reasons::Reasons;
-pub use resume::{Change, OnChange};
+pub use resume::{Change, OnChange, pattern_changes};
+pub(crate) use room::{Room, resident_bytes};
 #[cfg(feature = "testing")]
 pub(crate) use rows::Collector;
 pub use run::{Account, Watch};

@@ -132,6 +132,41 @@ impl Plan {
         &self.program
     }
 
+    /// The automaton that a pattern runs on; that of its family, whose conditions may be other ones.
+    ///
+    /// # Panics
+    /// When the program has no such pattern.
+    #[must_use]
+    pub fn automaton(&self, pattern: PatternId) -> &Nfa {
+        let mut members = self.members.iter();
+        let own = |member: &&Member| {
+            let mut variants = member.family.variants.iter();
+            variants.any(|variant| variant.pattern == pattern)
+        };
+        &members
+            .find(own)
+            .expect("every pattern has its family")
+            .family
+            .nfa
+    }
+
+    /// A hash of everything that a pattern says; with another one its matches have other ids.
+    ///
+    /// # Panics
+    /// When the program has no such pattern.
+    #[must_use]
+    pub fn fingerprint(&self, pattern: PatternId) -> u64 {
+        let variants = self
+            .members
+            .iter()
+            .flat_map(|member| &member.family.variants);
+        let mut variants = variants.filter(|variant| variant.pattern == pattern);
+        variants
+            .next()
+            .expect("every pattern has its family")
+            .fingerprint
+    }
+
     pub(crate) fn members(&self) -> &[Member] {
         &self.members
     }

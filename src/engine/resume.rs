@@ -8,10 +8,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::flow::{self, Flow, Names};
-use super::holding::{StoredStates, states};
+use super::holding::StoredStates;
+use super::keyed::Keyed;
 use super::order::Ordered;
 use super::plan::{Judged, Plan, group_of};
 use super::reorder::Reorder;
+use super::room::Room;
+use super::saving::Entry;
 use super::shard::{Derived, Shard};
 use crate::checkpoint::{Error, Folder, Manifest, StoredFamily, StoredPattern};
 use crate::event::codec;
@@ -75,7 +78,12 @@ impl Resumed {
     ///
     /// # Errors
     /// When the store is damaged.
-    pub(crate) fn fill(self, shard: &mut Shard, reorder: &mut Reorder) -> Result<(), Error> {
+    pub(crate) fn fill(
+        self,
+        shard: &mut Shard,
+        reorder: &mut Reorder,
+        room: &Room,
+    ) -> Result<(), Error> {
         for judged in self.waiting {
             reorder.push(judged);
         }
@@ -86,9 +94,13 @@ impl Resumed {
         for (keyed, number) in members.iter_mut().zip(self.numbers.iter()) {
             keyed.set_number(*number);
         }
+        let mut seen = 0;
         let whole = &[][..]..&[0xff; PREFIX_BYTES][..];
         self.store.scan(whole, &mut |key, value| {
-            let taken = take_in(members, key, value);
+            let hot = members.iter().map(Keyed::hot).sum();
+            let leave = room.has_no_more(hot, seen);
+            seen += 1;
+            let taken = take_over(members, key, value, leave);
             taken.map_err(|damaged| {
                 crate::store::Error::damaged(format!("a stored state is damaged: {damaged}"))
             })
@@ -97,50 +109,11 @@ impl Resumed {
     }
 }
 
-fn take_in(members: &mut [super::keyed::Keyed], key: &[u8], value: &[u8]) -> Result<(), Damaged> {
+fn take_over(members: &mut [Keyed], key: &[u8], value: &[u8], leave: bool) -> Result<(), Damaged> {
     let entry = Entry::read(key, value)?;
     let member = members.get_mut(entry.number as usize);
     let member = member.ok_or_else(|| Reader::new(key).damaged("number of a family"))?;
-    member.take_in(&entry.key, &entry.states)
-}
-
-/// One key's states in one family as they lie in a store.
-struct Entry<'a> {
-    number: u32,
-    key: smallvec::SmallVec<[crate::event::Value; 1]>,
-    /// As it follows the prefix.
-    key_bytes: &'a [u8],
-    /// Before the states: when the key is to be looked at, and how it is spelled.
-    head: &'a [u8],
-    states: StoredStates<'a>,
-}
-
-impl<'a> Entry<'a> {
-    fn read(key: &'a [u8], value: &'a [u8]) -> Result<Entry<'a>, Damaged> {
-        let mut reader = Reader::new(key);
-        reader.take(2)?;
-        if reader.byte()? != Table::State as u8 {
-            return Err(reader.damaged("table that this version knows"));
-        }
-        let mut number = [0; 4];
-        number.copy_from_slice(reader.take(4)?);
-        let key_bytes = reader.rest();
-        let mut parts = codec::key(&mut reader)?;
-        reader.end()?;
-        let mut reader = Reader::new(value);
-        reader.int()?;
-        codec::spelling(&mut reader, &mut parts)?;
-        let head = &value[..value.len() - reader.rest().len()];
-        let states = states(&mut reader)?;
-        reader.end()?;
-        Ok(Entry {
-            number: u32::from_be_bytes(number),
-            key: parts,
-            key_bytes,
-            head,
-            states,
-        })
-    }
+    member.take_over(&entry, leave)
 }
 
 /// Whose the states of a plan are: member by member.
@@ -185,6 +158,12 @@ pub(crate) fn changes(stored: &[StoredFamily], now: &[StoredFamily]) -> Vec<(Str
     }
     changes.sort_by(|(a, _), (b, _)| a.cmp(b));
     changes
+}
+
+/// What becomes of the state of each pattern, by name, when a run goes on with another plan.
+#[must_use]
+pub fn pattern_changes(old: &Plan, new: &Plan) -> Vec<(String, Change)> {
+    changes(&families(old), &families(new))
 }
 
 /// A checkpoint, ready to be gone on from.

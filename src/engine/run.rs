@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use super::board::Board;
-use super::coordination::{Coordination, Meter, Seen};
+use super::coordination::Coordination;
 use super::durable::Durable;
 use super::intake::{Counts, Reading, Timing};
 use super::keeper::Writer;
 use super::keeping::Kept;
+use super::ledger::{Ledger, Seen};
 use super::link;
 use super::meter::{ShardMeter, ShardReport, told};
 use super::plan::Plan;
@@ -68,7 +69,7 @@ struct Watched {
     feeds: Vec<Feed>,
     stop: AtomicBool,
     /// Of a run with durable state.
-    state: Option<Arc<Meter>>,
+    state: Option<Arc<Ledger>>,
     failed: AtomicBool,
     phase: AtomicU8,
 }
@@ -155,7 +156,7 @@ impl Parts {
         let pumps = pumps.collect();
         let state = kept
             .as_ref()
-            .map(|kept| Arc::clone(&kept.coordination.meter));
+            .map(|kept| Arc::clone(&kept.coordination.ledger));
         let (writers, coordination, lock) = match kept {
             Some(kept) => (kept.writers, Some(kept.coordination), kept.lock),
             None => (Vec::new(), None, None),
@@ -250,7 +251,7 @@ impl Watch {
     /// What became of checkpoints; `None` without durable state.
     #[must_use]
     pub fn checkpoints(&self) -> Option<Seen> {
-        self.0.state.as_ref().map(|meter| meter.seen())
+        self.0.state.as_ref().map(|ledger| ledger.seen())
     }
 
     /// True if the run was asked to end.
@@ -357,6 +358,7 @@ impl Watch {
                 .collect(),
             outputs: watched.feeds.iter().map(output).collect(),
             detection_latency: account.latency,
+            checkpoints: self.checkpoints().map(|seen| seen.snapshot(uptime_seconds)),
         }
     }
 

@@ -4,14 +4,15 @@
 //! any other just before it changes (copying on update: the snapshot is that of the barrier, whenever it is taken).
 
 use super::directory::Slot;
-use super::holding::{Holding, put_states};
+use super::holding::{Holding, StoredStates, put_states, states};
 use super::plan::group_of;
 use crate::automaton::Family;
 use crate::event::Value;
-use crate::event::codec::{put_key, put_spelling};
+use crate::event::codec::{self, put_key, put_spelling};
 use crate::store::Batch;
 use crate::store::layout::{Table, put_prefix};
-use crate::wire::put_int;
+use crate::wire::{Damaged, Reader, put_int};
+use smallvec::SmallVec;
 
 /// What one family has to save.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ pub(crate) struct Saving {
     /// Slots that changed in the one before and may still have to be saved.
     pub owed: Vec<u32>,
     /// Keys that vanished in the epoch that goes on.
-    gone: Batch,
+    pub gone: Batch,
     /// What was saved of the one before.
     pub batch: Batch,
     /// Kept for its memory.
@@ -92,7 +93,48 @@ impl Saving {
     }
 }
 
-fn put_state_key(out: &mut Vec<u8>, number: u32, parts: &[Value], family: &Family) {
+/// Appends the key under which a store has the state of a key; `number` is that of the family's states.
+pub(super) fn put_state_key(out: &mut Vec<u8>, number: u32, parts: &[Value], family: &Family) {
     put_prefix(out, group_of(parts, family), Table::State, number);
     put_key(out, parts);
+}
+
+/// One key's states in one family as they lie in a store.
+pub(crate) struct Entry<'a> {
+    pub number: u32,
+    pub key: SmallVec<[Value; 1]>,
+    /// As it follows the prefix.
+    pub key_bytes: &'a [u8],
+    /// Before the states: when the key is to be looked at, and how it is spelled.
+    pub head: &'a [u8],
+    pub states: StoredStates<'a>,
+}
+
+impl<'a> Entry<'a> {
+    /// Reads a key and its value.
+    pub(crate) fn read(key: &'a [u8], value: &'a [u8]) -> Result<Entry<'a>, Damaged> {
+        let mut reader = Reader::new(key);
+        reader.take(2)?;
+        if reader.byte()? != Table::State as u8 {
+            return Err(reader.damaged("table that this version knows"));
+        }
+        let mut number = [0; 4];
+        number.copy_from_slice(reader.take(4)?);
+        let key_bytes = reader.rest();
+        let mut parts = codec::key(&mut reader)?;
+        reader.end()?;
+        let mut reader = Reader::new(value);
+        reader.int()?;
+        codec::spelling(&mut reader, &mut parts)?;
+        let head = &value[..value.len() - reader.rest().len()];
+        let states = states(&mut reader)?;
+        reader.end()?;
+        Ok(Entry {
+            number: u32::from_be_bytes(number),
+            key: parts,
+            key_bytes,
+            head,
+            states,
+        })
+    }
 }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::keyed::{Keyed, Places};
+use super::keyed::{Keyed, Offered, Places};
 use super::order::{Moment, Ordered};
 use super::plan::{Judged, Plan};
 use super::{Error, is_over};
@@ -16,7 +16,7 @@ use crate::automaton::{Row, Stream, Tables, Tally};
 use crate::event::{Event, EventTypeId, Position, Value};
 use crate::lang::pattern::{PatternId, Program};
 use crate::lang::scalar;
-use crate::store::Batch;
+use crate::store::{self, Batch, StateStore};
 use crate::time::Watermark;
 
 /// One shard of a running program.
@@ -28,6 +28,13 @@ pub struct Shard {
     levels: Vec<Level>,
     /// By member: what it is shown of a batch. Empty between calls.
     shown: Vec<Places>,
+}
+
+/// A key that may leave memory, and whose it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OfferedKey {
+    member: usize,
+    key: Offered,
 }
 
 /// The patterns of a level and what waits for them.
@@ -293,10 +300,49 @@ impl Shard {
 /// Checkpoints.
 impl Shard {
     /// From now on it is noted what changes. In the store, states have the number of their member.
-    pub(crate) fn keep(&mut self) {
+    pub(crate) fn keep(&mut self, store: &Arc<dyn StateStore>) {
         for (number, keyed) in (0..).zip(&mut self.keyed) {
-            keyed.keep(number);
+            keyed.keep(number, Arc::clone(store));
         }
+    }
+
+    /// How many keys have their state in memory, over all patterns.
+    pub(crate) fn hot(&self) -> usize {
+        self.keyed.iter().map(Keyed::hot).sum()
+    }
+
+    /// Offers some keys that were not used of late to leave memory, of each member as many as its share, and appends what is to be written before they are [let
+    /// go](Shard::let_go). No epoch is owed anything.
+    pub(crate) fn offer(
+        &mut self,
+        keys_max: usize,
+        into: &mut Batch,
+        offered: &mut Vec<OfferedKey>,
+    ) {
+        let hot = self.hot().max(1);
+        for (member, keyed) in self.keyed.iter_mut().enumerate() {
+            let share = (keys_max * keyed.hot()).div_ceil(hot);
+            let share = share.min(keys_max.saturating_sub(offered.len()));
+            if share > 0 {
+                keyed.offer(share, into, |key| offered.push(OfferedKey { member, key }));
+            }
+        }
+    }
+
+    /// Lets a key go that was offered and that the store has by now, if it was not used since.
+    pub(crate) fn let_go(&mut self, offered: OfferedKey) {
+        self.keyed[offered.member].let_go(offered.key);
+    }
+
+    /// Up to where time may pass, so that not too many states come into memory at once.
+    pub(crate) fn reach(&self, upto: Watermark) -> Watermark {
+        let reached = self.keyed.iter().map(|keyed| keyed.reach(upto));
+        reached.min().unwrap_or(upto)
+    }
+
+    /// Why the store could not be read; what was made since is of no use.
+    pub(crate) fn take_failure(&mut self) -> Option<store::Error> {
+        self.keyed.iter_mut().find_map(Keyed::take_failure)
     }
 
     /// By member: its keys' states and more.

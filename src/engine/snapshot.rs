@@ -21,6 +21,28 @@ pub struct Snapshot {
     pub outputs: Vec<OutputSnapshot>,
     /// From the arrival of the event that completed a match to its row being handed to the sink.
     pub detection_latency: Histogram,
+    /// Of a run with durable state.
+    #[serde(default)]
+    pub checkpoints: Option<CheckpointSnapshot>,
+}
+
+/// What became of checkpoints.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CheckpointSnapshot {
+    /// The last epoch that counts; that from which the run goes on, before its first. 0 for none.
+    pub epoch: u64,
+    /// How many could not be committed.
+    pub failures: u64,
+    /// How long the last one took from its barrier to its commit; none before the first.
+    pub last_seconds: Option<f64>,
+    /// How long ago the last one was committed; since the start, before the first.
+    pub age_seconds: f64,
+    /// Bytes of the last one's stores that no checkpoint before it had.
+    pub new_bytes: u64,
+    /// Bytes of the last one's stores.
+    pub state_bytes: u64,
+    /// How long they took.
+    pub durations: Histogram,
 }
 
 /// Where an engine stands in its life.

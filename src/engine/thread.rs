@@ -371,6 +371,7 @@ impl Thread {
     fn coordinate(&self, mut coordination: Coordination) -> Result<(), RunError> {
         loop {
             if self.watch.has_failed() {
+                coordination.give_up();
                 return Ok(());
             }
             if self.watch.is_stopping() {
@@ -381,8 +382,13 @@ impl Thread {
                 || self.shared.micros(),
                 || self.shared.now().wall,
             );
-            if turn.map_err(RunError::State)? == Turn::Done {
-                return Ok(());
+            match turn {
+                Ok(Turn::Done) => return Ok(()),
+                Ok(_) => {}
+                Err(error) => {
+                    coordination.give_up();
+                    return Err(RunError::State(error));
+                }
             }
         }
     }

@@ -44,6 +44,19 @@ impl Timers {
         }
     }
 
+    /// How many instants are asked for.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len() + self.heap.len()
+    }
+
+    /// Lets go of those that mean nothing any more.
+    pub(crate) fn retain(&mut self, mut means: impl FnMut(Timestamp, Wake) -> bool) {
+        self.queue.retain(|(instant, wake)| means(*instant, *wake));
+        (self.heap).retain(|Reverse((instant, wake))| means(*instant, *wake));
+        self.queue.shrink_to(2 * self.queue.len());
+        self.heap.shrink_to(2 * self.heap.len());
+    }
+
     /// Takes one of those due at `instant` or before.
     pub(crate) fn pop(&mut self, instant: Timestamp) -> Option<Wake> {
         if let Some((due, wake)) = self.queue.front()

@@ -5,8 +5,11 @@
 //! taken in, but new input is read and time passes only while everything sent has found room.
 
 mod epochs;
+mod relief;
 
 use std::sync::Arc;
+
+pub(crate) use relief::Relief;
 
 use super::board::Board;
 use super::intake::{Intake, Now, Reading};
@@ -24,6 +27,7 @@ use crate::checkpoint;
 use crate::key::{ShardId, Shards};
 use crate::sink;
 use crate::source::{self, Polled};
+use crate::store::StateStore;
 use crate::time::Watermark;
 
 /// How many events may wait for the watermark in a shard before sources that are ahead of it are left alone.
@@ -129,6 +133,7 @@ pub(crate) struct WorkerSetup {
 /// What a worker of a run with durable state is made of.
 pub(crate) struct Kept {
     pub keeper: Keeper,
+    pub store: Arc<dyn StateStore>,
     /// What an earlier process left to this shard.
     pub resumed: Option<Resumed>,
 }
@@ -159,7 +164,7 @@ impl WorkerSetup {
         let mut time = Time::new(plan.levels(), shards);
         let mut keeper = None;
         if let Some(kept) = keeping {
-            shard.keep();
+            shard.keep(&kept.store);
             if let Some(resumed) = kept.resumed {
                 time.go_on(resumed.floor);
                 let notes = intake.resume(&resumed.notes, &resumed.names, resumed.floor);
@@ -169,7 +174,7 @@ impl WorkerSetup {
                     )))
                 })?;
                 resumed
-                    .fill(&mut shard, &mut reorder)
+                    .fill(&mut shard, &mut reorder, kept.keeper.relief.room())
                     .map_err(Failure::State)?;
             }
             keeper = Some(kept.keeper);
@@ -228,14 +233,14 @@ impl Worker {
             self.report_at_times(now);
             return Ok(if received { Turn::Busy } else { Turn::Blocked });
         }
-        let flows = order == Order::GoOn && self.keep()?;
+        let flows = order == Order::GoOn && self.keep(now.micros)?;
         let read = match (order, flows) {
             (Order::GoOn, true) => self.read(now)?,
             // What others still send of the epoch comes soon.
             (Order::GoOn, false) => Polled::Waiting,
             (Order::Stop, _) => Polled::End,
         };
-        let passed = order == Order::GoOn && flows && self.pass(now, read);
+        let passed = order == Order::GoOn && flows && self.pass(now, read)?;
         let room = self.hand_on()?;
         let empty = room && self.links.is_empty();
         let over = self.time.is_over();
@@ -351,15 +356,17 @@ impl Worker {
     }
 
     /// Lets time pass as far as it was promised; true if events or rows moved with it.
-    fn pass(&mut self, now: Now, read: Polled) -> bool {
+    fn pass(&mut self, now: Now, read: Polled) -> Result<bool, Failure> {
         let (mut moved, mut any) = (false, false);
-        let upto = self.time.least(0);
+        let least = self.time.least(0);
+        let upto = self.shard.reach(least);
         if upto > self.time.passed[0] && self.is_worth_while(upto, now, read) {
             moved = true;
             self.time.released = now.micros;
             self.reorder.release(upto, &mut self.batch);
             let events = std::mem::take(&mut self.batch);
-            any = !events.is_empty();
+            // What more comes due is for the next turn.
+            any = !events.is_empty() || upto < least;
             if self.place.shards == Shards::ONE {
                 self.batch = self.shard.pass_all(events, upto, &mut self.out);
                 self.time.passed.fill(upto);
@@ -368,18 +375,29 @@ impl Worker {
             }
         }
         for level in 1..self.time.passed.len() {
-            let upto = self.time.least(level);
+            let least = self.time.least(level);
+            let upto = self.shard.reach(least);
             if upto > self.time.passed[level] {
                 moved = true;
+                any |= upto < least;
                 self.pass_level(level, Vec::new(), upto);
             }
         }
         any |= !self.out.is_empty();
         if moved {
+            self.see_to_store()?;
             self.rows.write(&mut self.out, self.time.of_rows());
         }
         // Time alone is no work: it moves all day, and may do so a millisecond later.
-        any
+        Ok(any)
+    }
+
+    /// What was made without a state that the store could not give is of no use.
+    fn see_to_store(&mut self) -> Result<(), Failure> {
+        match self.shard.take_failure() {
+            Some(error) => Err(Failure::State(error.into())),
+            None => Ok(()),
+        }
     }
 
     fn pass_level(&mut self, level: usize, events: Vec<Judged>, upto: Watermark) {

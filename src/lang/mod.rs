@@ -21,9 +21,9 @@ mod tree;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod tree_eq;
 
-pub use check::Params;
 pub(crate) use check::suggest;
 pub(crate) use check::visit::operands;
+pub use check::{Params, parse_value};
 
 use diagnostic::Diagnostic;
 use pattern::Program;

@@ -136,6 +136,17 @@ fn head(name: &str) -> Vec<u8> {
     head
 }
 
+/// A value as JSON, as rows have it.
+///
+/// # Panics
+/// Never: text and numbers are UTF-8.
+#[must_use]
+pub fn json(value: &Value) -> String {
+    let mut out = Vec::new();
+    append_value(value, &mut out);
+    String::from_utf8(out).expect("texts and digits are UTF-8")
+}
+
 /// Appends a value as JSON.
 fn append_value(value: &Value, out: &mut Vec<u8>) {
     match value {

@@ -36,7 +36,7 @@ pub use feed::Retries;
 pub(crate) use feed::{Chunk, Feed, Handed, LATENCY_MICROS};
 pub use file::File;
 pub use folder::{Folder, Roll};
-pub use json_row::JsonRows;
+pub use json_row::{JsonRows, json};
 pub(crate) use kept::decides;
 pub use opening::Opening;
 pub use outputs::{Destination, RowText, SIDE_OUTPUTS};

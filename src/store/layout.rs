@@ -17,6 +17,9 @@ pub enum Table {
     State = 1,
 }
 
+/// Bytes of the key group.
+pub const GROUP_BYTES: usize = 2;
+
 /// Bytes before the parts of the key.
 pub const PREFIX_BYTES: usize = 7;
 

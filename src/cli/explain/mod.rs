@@ -1,7 +1,7 @@
 //! `leitmotif explain`: what a pattern does, or what a code means.
 
-mod expression;
-mod facts;
+pub mod expression;
+pub mod facts;
 mod graph;
 mod reads;
 mod samples;

@@ -5,8 +5,8 @@
 use std::fmt;
 
 use leitmotif::engine::snapshot::{
-    Activity, Histogram, OutputSnapshot, PatternSnapshot, ShardSnapshot, Snapshot, SourceSnapshot,
-    StandingSnapshot,
+    Activity, CheckpointSnapshot, Histogram, OutputSnapshot, PatternSnapshot, ShardSnapshot,
+    Snapshot, SourceSnapshot, StandingSnapshot,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
@@ -46,8 +46,15 @@ impl Collector for Scrape {
         )?;
         self.sources(&mut page)?;
         self.patterns(&mut page)?;
-        page.histogram(&self.snapshot.detection_latency)?;
+        page.histogram(
+            "leitmotif_detection_latency",
+            "From the arrival of the event that completed a match to its row being handed to the output",
+            &self.snapshot.detection_latency,
+        )?;
         self.shards(&mut page)?;
+        if let Some(checkpoints) = &self.snapshot.checkpoints {
+            page.checkpoints(checkpoints)?;
+        }
         self.outputs(&mut page)
     }
 }
@@ -381,17 +388,55 @@ impl Page<'_> {
         Ok(())
     }
 
-    fn histogram(&mut self, latency: &Histogram) -> fmt::Result {
-        let mut metric = self.0.encode_descriptor(
-            "leitmotif_detection_latency",
-            "From the arrival of the event that completed a match to its row being handed to the output.",
-            Some(&Unit::Seconds),
-            MetricType::Histogram,
-        )?;
-        let mut buckets = latency.buckets.clone();
-        buckets.push((f64::INFINITY, latency.above));
+    fn histogram(&mut self, name: &str, help: &str, durations: &Histogram) -> fmt::Result {
+        let help = format!("{help}.");
+        let mut metric =
+            self.0
+                .encode_descriptor(name, &help, Some(&Unit::Seconds), MetricType::Histogram)?;
+        let mut buckets = durations.buckets.clone();
+        buckets.push((f64::INFINITY, durations.above));
         let count = buckets.iter().map(|(_, count)| count).sum();
-        metric.encode_histogram::<NoLabelSet>(latency.sum_seconds, count, &buckets, None)
+        metric.encode_histogram::<NoLabelSet>(durations.sum_seconds, count, &buckets, None)
+    }
+
+    /// What only runs with durable state have.
+    fn checkpoints(&mut self, checkpoints: &CheckpointSnapshot) -> fmt::Result {
+        self.histogram(
+            "leitmotif_checkpoint_duration",
+            "From the barrier of a checkpoint to its commit",
+            &checkpoints.durations,
+        )?;
+        self.counter(
+            ("leitmotif_checkpoint_failures", None),
+            "Checkpoints that could not be committed",
+            [([], checkpoints.failures)],
+        )?;
+        let gauges = [
+            (
+                ("leitmotif_checkpoint_epoch", None),
+                "The last checkpoint that counts",
+                checkpoints.epoch as f64,
+            ),
+            (
+                ("leitmotif_checkpoint_age", Some(Unit::Seconds)),
+                "Time since the last checkpoint was committed; before the first, since the start",
+                checkpoints.age_seconds,
+            ),
+            (
+                ("leitmotif_checkpoint", Some(Unit::Bytes)),
+                "Bytes that the last checkpoint wrote",
+                checkpoints.new_bytes as f64,
+            ),
+            (
+                ("leitmotif_state", Some(Unit::Bytes)),
+                "Bytes of state in the last checkpoint",
+                checkpoints.state_bytes as f64,
+            ),
+        ];
+        for (name, help, value) in gauges {
+            self.gauge(name, help, [([], value)])?;
+        }
+        Ok(())
     }
 }
 

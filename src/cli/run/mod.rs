@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use leitmotif::config::{Config, SourceConfig};
-use leitmotif::engine::Account;
 use leitmotif::engine::snapshot::Quantile;
+use leitmotif::engine::{Account, Checkpoints};
 use leitmotif::lang::pattern::Program;
 use leitmotif::source::Rejection;
 use leitmotif::{Engine, Running};
@@ -29,7 +29,7 @@ use super::config;
 use super::http::{Server, View};
 use super::log;
 use super::program;
-use super::summary::{self, PatternCounts, SourceCounts, Summary};
+use super::summary::{self, CheckpointCounts, PatternCounts, SourceCounts, Summary};
 use bar::Bar;
 
 /// How often the run is looked at while it goes on: soon at first, then a few times a second.
@@ -69,6 +69,8 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
                 .checkpoints(state.keep)
                 .memory_bytes(state.memory_bytes)
                 .on_change(state.on_change);
+            #[cfg(feature = "jemalloc")]
+            let keeping = keeping.measured_by(super::memory::used_bytes);
             match &args.from {
                 Some(from) => keeping.from(from),
                 None => keeping,
@@ -88,12 +90,14 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
     let on_terminal = outputs::draws_on_terminal(&config.outputs, &program);
     wait(&running, &stop, on_terminal);
     let interrupted = stop.load(Ordering::Relaxed);
+    let watch = running.watch().clone();
     let account = running.wait()?;
     let report = Report {
         args,
         sources: &wanted,
         program: &program,
         account: &account,
+        checkpoints: watch.checkpoints(),
         interrupted,
     };
     report.write(began, |output| outputs::keeps(&config.outputs, output))?;
@@ -188,6 +192,7 @@ struct Report<'a> {
     sources: &'a [SourceConfig],
     program: &'a Program,
     account: &'a Account,
+    checkpoints: Option<Checkpoints>,
     interrupted: bool,
 }
 
@@ -217,6 +222,12 @@ impl Report<'_> {
             peak_memory_bytes: summary::peak_memory(),
             latency_p50_ms: self.latency_ms(0.5),
             latency_p99_ms: self.latency_ms(0.99),
+            checkpoints: self.checkpoints.map(|seen| CheckpointCounts {
+                count: seen.count,
+                epoch: seen.epoch,
+                mean_ms: (seen.count > 0).then(|| seen.sum_micros as f64 / seen.count as f64 / 1e3),
+                state_bytes: seen.bytes,
+            }),
             interrupted: self.interrupted,
         };
         tracing::info!(

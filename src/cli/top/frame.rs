@@ -53,6 +53,7 @@ pub fn frame(interval: &Interval<'_>, size: Size) -> Vec<Line> {
         view.patterns(),
         view.shards(),
         view.outputs(),
+        view.checkpoints(),
     ];
     let room = size.height.saturating_sub(lines.len());
     for (table, height) in tables.iter().zip(shared(room, &tables)) {
@@ -342,6 +343,29 @@ impl View<'_> {
         });
         Table {
             titles: vec!["OUTPUT", "ROWS/S", "BYTES/S", "QUEUE", "RETRIES"],
+            rows: rows.collect(),
+        }
+    }
+
+    /// One row, of a run with durable state.
+    fn checkpoints(&self) -> Table {
+        let failures =
+            |snapshot: &Snapshot| snapshot.checkpoints.as_ref().map(|seen| seen.failures);
+        let troubled = failures(self.after) > failures(self.before);
+        let rows = self.after.checkpoints.iter().map(|seen| Row {
+            look: if troubled { Look::Loud } else { Look::Plain },
+            cells: vec![
+                seen.epoch.to_string(),
+                duration(seen.age_seconds),
+                seen.last_seconds.map_or_else(|| "–".to_owned(), duration),
+                bytes(seen.new_bytes as f64),
+                bytes(seen.state_bytes as f64),
+                thousands(seen.failures),
+            ],
+            note: String::new(),
+        });
+        Table {
+            titles: vec!["CHECKPOINT", "AGE", "TOOK", "WROTE", "STATE", "FAILED"],
             rows: rows.collect(),
         }
     }

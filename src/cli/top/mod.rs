@@ -3,7 +3,7 @@
 mod fetch;
 mod frame;
 mod line;
-mod number;
+pub mod number;
 mod screen;
 mod table;
 

@@ -11,7 +11,7 @@ use crate::store::Batch;
 
 impl Worker {
     /// Does what checkpoints ask for; false while a barrier is being met, when nothing may be read.
-    pub(super) fn keep(&mut self) -> Result<bool, Failure> {
+    pub(super) fn keep(&mut self, micros: u64) -> Result<bool, Failure> {
         let Some(keeper) = &mut self.keeper else {
             return Ok(true);
         };
@@ -20,7 +20,12 @@ impl Worker {
             keeper.told = committed;
             self.intake.committed(committed)?;
         }
-        if let Some(epoch) = keeper.wanted() {
+        // An epoch ends when time has passed as far as it may, so that little comes due at once.
+        let shard = &self.shard;
+        let abreast = |upto| shard.reach(upto) == upto;
+        if let Some(epoch) = keeper.wanted()
+            && (0..self.time.passed.len()).all(|level| abreast(self.time.least(level)))
+        {
             keeper.epoch = epoch;
             let note = ShardNote {
                 sources: self.intake.notes(),
@@ -41,14 +46,15 @@ impl Worker {
             if !self.links.has_met(Barrier { epoch, level }) {
                 return Ok(false);
             }
-            self.meet(epoch, level);
+            self.meet(epoch, level)?;
         }
         self.save();
-        Ok(true)
+        self.relieve(micros);
+        Ok(!self.is_choked())
     }
 
     /// All have sent the barrier of a level: what was promised of it is the same for all shards, and passes.
-    fn meet(&mut self, epoch: Epoch, level: usize) {
+    fn meet(&mut self, epoch: Epoch, level: usize) -> Result<(), Failure> {
         let upto = self.time.least(level).max(self.time.passed[level]);
         if level == 0 {
             self.reorder.release(upto, &mut self.batch);
@@ -66,21 +72,23 @@ impl Worker {
             }
         };
         self.links.pass_barrier();
+        self.see_to_store()?;
         self.rows.write(&mut self.out, self.time.of_rows());
         let Some(keeper) = &mut self.keeper else {
-            return;
+            return Ok(());
         };
         let Stage::Meeting { note, .. } = std::mem::replace(&mut keeper.stage, Stage::Flowing)
         else {
-            return;
+            return Ok(());
         };
         if !last {
             let level = level + 1;
             keeper.stage = Stage::Meeting { level, note };
             self.links.barrier(Barrier { epoch, level });
-            return;
+            return Ok(());
         }
         self.end_epoch(epoch, *note);
+        Ok(())
     }
 
     /// The epoch ends here: what is under way is noted, and states are owed.
@@ -95,7 +103,7 @@ impl Worker {
         let mut gone = Batch::default();
         self.shard.end_epoch(&mut gone);
         if !gone.is_empty() {
-            keeper.waiting.push_back(Handed::Changes(gone));
+            keeper.hand(Handed::Changes(gone));
         }
         keeper.stage = Stage::Saving {
             note: Box::new(note),
@@ -117,11 +125,11 @@ impl Worker {
         let mut changes = Batch::default();
         let all = self.shard.save_some(keeper.keys_per_turn, &mut changes);
         if !changes.is_empty() {
-            keeper.waiting.push_back(Handed::Changes(changes));
+            keeper.hand(Handed::Changes(changes));
         }
         if all && let Stage::Saving { note } = std::mem::replace(&mut keeper.stage, Stage::Flowing)
         {
-            keeper.waiting.push_back(Handed::End(keeper.epoch, note));
+            keeper.hand(Handed::End(keeper.epoch, note));
         }
         keeper.hand_on();
     }

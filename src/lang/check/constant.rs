@@ -167,8 +167,9 @@ pub(super) fn unknown_overrides(catalog: &Catalog, report: &mut Report, override
     }
 }
 
-/// The value of a setting; `None` if the text is none of the type.
-fn parse(text: &str, ty: FieldType) -> Option<Value> {
+/// The value that a text without quotes stands for, in a setting or on a command line; `None` if it is none of the type.
+#[must_use]
+pub fn parse(text: &str, ty: FieldType) -> Option<Value> {
     let value = match ty {
         FieldType::Bool => Value::Bool(text.parse().ok()?),
         FieldType::Int => Value::Int(text.parse().ok()?),

@@ -46,7 +46,7 @@ mod tests;
 
 use std::collections::{HashMap, HashSet};
 
-pub use constant::Params;
+pub use constant::{Params, parse as parse_value};
 
 use self::catalog::{Catalog, FileNames};
 use self::report::{Place, Report};

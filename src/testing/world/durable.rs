@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Left, Script, World, outputs, sources};
 use crate::checkpoint::Folder;
-use crate::engine::{Durable, Parts, Plan};
+use crate::engine::{Durable, Parts, Plan, Room};
 use crate::key::Shards;
 use crate::store::sorts;
 use crate::testing::choices::Choices;
@@ -71,9 +71,13 @@ impl Crashing<'_> {
             return false;
         };
         let mut durable = Durable::on(folder, sorts::in_memory(Arc::clone(&shared)));
-        durable.interval = Duration::from_micros(500);
+        // Short epochs, in which little happens, and long ones, in which keys vanish and come back.
+        let micros = [500, 3_000][(self.seed / 4 % 2) as usize];
+        durable.interval = Duration::from_micros(micros);
         // So that most states change before it is their turn to be saved.
         durable.keys_per_turn = 1;
+        // So that states go to the store and come back in the middle of epochs.
+        durable.room = Room::Keys([0, 1, 3, usize::MAX][(self.seed % 4) as usize]);
         let program = self.plan.program();
         let Ok(mut opening) = durable.opening() else {
             return false;

@@ -1,0 +1,77 @@
+//! A multiset of 64-bit hashes, nine to twenty bytes each.
+
+use hashbrown::HashTable;
+
+/// So many tables share the hashes, so that no growth copies all of them at once.
+const PARTS: usize = 64;
+
+/// Hashes, some perhaps several times.
+#[derive(Debug)]
+pub(super) struct Fingerprints {
+    parts: Box<[HashTable<u64>]>,
+    count: usize,
+}
+
+impl Default for Fingerprints {
+    fn default() -> Fingerprints {
+        Fingerprints {
+            parts: vec![HashTable::new(); PARTS].into(),
+            count: 0,
+        }
+    }
+}
+
+/// Tables use the lowest and highest bits.
+fn part_of(hash: u64) -> usize {
+    (hash >> 40) as usize % PARTS
+}
+
+impl Fingerprints {
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
+
+    pub(super) fn contains(&self, hash: u64) -> bool {
+        self.count > 0
+            && self.parts[part_of(hash)]
+                .find(hash, |other| *other == hash)
+                .is_some()
+    }
+
+    pub(super) fn insert(&mut self, hash: u64) {
+        self.parts[part_of(hash)].insert_unique(hash, hash, |hash| *hash);
+        self.count += 1;
+    }
+
+    /// Removes the hash once.
+    pub(super) fn remove(&mut self, hash: u64) {
+        if let Ok(entry) = self.parts[part_of(hash)].find_entry(hash, |other| *other == hash) {
+            entry.remove();
+            self.count -= 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_hash_is_there_as_often_as_it_was_put_in() {
+        let mut hashes = Fingerprints::default();
+        let of = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        for number in 0..10_000 {
+            hashes.insert(of(number));
+        }
+        hashes.insert(of(7));
+        assert_eq!(hashes.len(), 10_001);
+        hashes.remove(of(7));
+        assert!(hashes.contains(of(7)) && !hashes.contains(of(10_000)));
+        for number in 0..10_000 {
+            hashes.remove(of(number));
+            hashes.remove(of(number));
+            assert!(!hashes.contains(of(number)));
+        }
+        assert_eq!(hashes.len(), 0);
+    }
+}
