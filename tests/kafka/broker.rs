@@ -114,26 +114,6 @@ impl Broker {
         assert!(started.status.success(), "{started:?}");
     }
 
-    /// Stops it where it is, with what is on its way to it.
-    pub fn pause(&self) {
-        self.signal("-STOP");
-    }
-
-    /// Lets it go on.
-    pub fn resume(&self) {
-        self.signal("-CONT");
-    }
-
-    fn signal(&self, signal: &str) {
-        let told = script(&["status", "--port", port(&self.address)]);
-        let told = String::from_utf8_lossy(&told.stdout).into_owned();
-        let pid = told.lines().find_map(|line| line.strip_prefix("pid "));
-        let sent = Command::new("kill")
-            .args([signal, pid.expect("it runs")])
-            .status();
-        assert!(sent.expect("kill runs").success());
-    }
-
     fn config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.address);

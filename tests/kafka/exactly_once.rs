@@ -38,8 +38,8 @@ pattern spent {
 }
 "#;
 
-/// How many events there are: some seconds of work for a build of the tests.
-const EVENTS: &str = "generate:cards?events=600000&seed=7";
+/// How many events there are: a second or two of work for a build of the tests.
+const EVENTS: &str = "generate:cards?events=300000&seed=7";
 
 /// How many partitions they are in.
 const PARTITIONS: i32 = 3;
@@ -289,17 +289,17 @@ fn a_run_that_is_killed_again_and_again_adds_nothing_and_loses_nothing() {
         topic: topic.clone(),
         wanted: shared_input(broker).wanted.clone(),
     };
-    let rate = format!("&rate={}", 150_000 / kills.max(1));
+    let rate = format!("&rate={}", 75_000 / kills.max(1));
     let feeding = std::thread::spawn(move || fill(broker, &topic, &rate));
     let place = Place::new(broker, &input);
     let mut choices = Choices::from_seed(3);
-    for _ in 0..kills {
+    for number in 0..kills {
         let before = place.newest();
         let shards = (1 + choices.below(3)).to_string();
         let mut run = place.command("state", "", &["--shards", &shards]);
         let mut run = run.spawn().expect("the binary is there");
-        // Some before they have come to anything.
-        if choices.below(3) > 0 {
+        // Every third one before it has come to anything.
+        if number % 3 != 1 {
             until("a checkpoint is made", || {
                 assert_eq!(run.try_wait().expect("asked"), None, "{}", place.log());
                 place.newest() > before
@@ -364,7 +364,7 @@ fn what_was_prepared_and_not_committed_does_not_count() {
 
 #[test]
 fn a_broker_that_goes_away_and_comes_back_adds_nothing_and_loses_nothing() {
-    let Some(broker) = shared().and_then(|_| Broker::start()) else {
+    let Some(broker) = Broker::start() else {
         return;
     };
     let input = input(&broker);
@@ -386,12 +386,6 @@ fn a_broker_that_goes_away_and_comes_back_adds_nothing_and_loses_nothing() {
     });
     assert_eq!(run.try_wait().expect("asked"), None, "{}", place.log());
     kill(run);
-    // The run alone, while a commit may be on its way.
-    let run = place.run_for(1);
-    broker.pause();
-    sleep(Duration::from_millis(600));
-    kill(run);
-    broker.resume();
     place.ends_as_if_undisturbed();
 }
 
