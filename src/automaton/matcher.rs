@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use super::choice::{Admitted, Choice, Outcome, evicted, timed_out};
 use super::expression::{Bounds, Scope, StepMask};
 use super::nfa::{Completion, Mindfulness, Nfa, Target, Wanted, Way};
-use super::run::{Run, Runs, bits};
+use super::run::{ROOM_KEPT, Run, Runs, bits};
 use crate::event::{Event, Value};
 use crate::lang::pattern::{Contiguity, Evict, StepId};
 use crate::time::Timestamp;
@@ -235,7 +235,8 @@ pub(crate) fn step(
     };
     if !state.runs.is_empty() {
         scratch.runs.clear();
-        std::mem::swap(&mut state.runs, &mut scratch.runs);
+        // Moved, not swapped: the room that a busy key needs stays with it, and no other key gets it.
+        scratch.runs.append(&mut state.runs);
         for run in scratch.runs.drain(..) {
             if !pass.choice.removes(run.first) {
                 pass.advance(run, &mut state.runs);
@@ -251,6 +252,7 @@ pub(crate) fn step(
         merge(&mut state.runs);
     }
     evict(nfa, state, incoming.event.time, out);
+    give_room_back(&mut state.runs);
 }
 
 impl Pass<'_> {
@@ -323,6 +325,10 @@ impl Pass<'_> {
             self.choice.consider(&run, self.admitted, self.out);
         }
         if run.alive != 0 {
+            if runs.capacity() == 0 {
+                // Most keys have one, and a run is large.
+                runs.reserve_exact(1);
+            }
             runs.push(run);
         }
     }
@@ -367,6 +373,13 @@ impl Pass<'_> {
     }
 }
 
+/// A key that was busy gives back the memory that it does not use any more.
+fn give_room_back(runs: &mut Vec<Run>) {
+    if runs.capacity() > ROOM_KEPT && runs.capacity() / 4 > runs.len() {
+        runs.shrink_to(2 * runs.len());
+    }
+}
+
 /// Lets every instant up to and including `until` pass, in order.
 pub(crate) fn pass_instants(
     nfa: &Nfa,
@@ -397,7 +410,7 @@ fn pass_instant(
     scratch.runs.clear();
     scratch.expired.clear();
     scratch.completed.clear();
-    std::mem::swap(&mut state.runs, &mut scratch.runs);
+    scratch.runs.append(&mut state.runs);
     for mut run in scratch.runs.drain(..) {
         if run.next > instant {
             state.runs.push(run);
@@ -448,6 +461,7 @@ fn pass_instant(
     {
         state.admitted = None;
     }
+    give_room_back(&mut state.runs);
 }
 
 /// Reports each start whose last run has expired, by its most advanced one.

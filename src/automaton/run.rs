@@ -91,6 +91,9 @@ impl Runs {
     }
 }
 
+/// Room for so many runs is never given back.
+pub(crate) const ROOM_KEPT: usize = 16;
+
 /// The hash of a path that binds nothing.
 const PATH_START: u64 = 0x6c65_6974_6d6f_7469;
 
@@ -285,6 +288,54 @@ mod tests {
     #[test]
     fn events_that_only_differ_in_time_leave_different_marks() {
         assert_ne!(place(&event(1)), place(&event(2)));
+    }
+
+    /// Room for runs that the state of each key has, after its events at these times.
+    fn room(shown: &[(i64, &str, i64)]) -> Vec<(usize, usize)> {
+        let text = "event E { t: timestamp time, k: string, v: int }\n\
+            pattern p { key k match a: E where v == 1 then b: E where v == 2 within 1h emit r { v: b.v } }\n";
+        let program = std::sync::Arc::new(crate::testing::compile(text).expect("it is right"));
+        let mut machine =
+            crate::testing::state::Machine::new(&program, crate::lang::pattern::PatternId(0));
+        for (time, key, v) in shown {
+            let values = [
+                Value::Timestamp(Timestamp(*time)),
+                Value::Str((*key).into()),
+                Value::Int(*v),
+            ];
+            let event = Event {
+                values: Box::new(values),
+                ..event(*time)
+            };
+            machine.show(&event, &mut super::super::Outcome::default());
+        }
+        let states = machine.states().map(|(_, state)| match state {
+            super::super::State::Runs(runs) => (runs.runs.len(), runs.runs.capacity()),
+            super::super::State::Windows(_) => unreachable!("it is no window"),
+        });
+        states.collect()
+    }
+
+    #[test]
+    fn a_key_has_as_much_room_as_it_needs_and_none_of_a_busy_one() {
+        assert_eq!(room(&[(1, "a", 1), (2, "b", 1)]), [(1, 1), (1, 1)]);
+        let mut shown: Vec<(i64, &str, i64)> = (0..500).map(|time| (time, "busy", 1)).collect();
+        shown.extend([
+            (501, "a", 1),
+            (502, "busy", 1),
+            (503, "a", 3),
+            (504, "b", 1),
+        ]);
+        let busy = room(&shown);
+        assert_eq!(busy[0], (1, 1));
+        assert_eq!(busy[1], (1, 1));
+        assert_eq!(busy[2].0, 501);
+        // Two hours later.
+        shown.push((7_200_000, "busy", 1));
+        let [.., (1, left)] = room(&shown)[..] else {
+            panic!("one run is left");
+        };
+        assert!(left <= ROOM_KEPT, "{left}");
     }
 
     fn event(time: i64) -> Event {

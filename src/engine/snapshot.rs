@@ -136,6 +136,12 @@ pub struct ShardSnapshot {
     pub waiting_events: u64,
     /// Keys with state, over all patterns.
     pub keys: u64,
+    /// Keys with state whose state is in memory; others lie in the state folder.
+    pub keys_in_memory: u64,
+    /// States read from the state folder because they were asked for or their time had come.
+    pub states_read: u64,
+    /// The longest time that a checkpoint kept the shard from reading.
+    pub checkpoint_pause_seconds: f64,
     /// Events routed to other shards.
     pub routed: u64,
     /// How full its fullest outgoing ring is, from 0 to 1.
