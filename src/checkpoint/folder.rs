@@ -3,6 +3,7 @@
 //! ```text
 //! state/
 //!   lock                        held by the run that uses it
+//!   id                          the state's own number, in 16 hex digits
 //!   epoch-00000041/             a checkpoint; the newest few are kept
 //!     manifest                  committed
 //!     shard-0/ …                files of the stores, shared by hard links
@@ -13,6 +14,7 @@
 //!
 //! The rename of `manifest.prepared` to `manifest` commits, unless somebody else [decides](super::CommitPoint).
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,6 +25,7 @@ use crate::epoch::Epoch;
 
 pub(super) const PREPARED: &str = "manifest.prepared";
 pub(super) const COMMITTED: &str = "manifest";
+const ID: &str = "id";
 
 /// Where savepoints lie in a state folder, unless told otherwise.
 pub const SAVEPOINTS: &str = "savepoints";
@@ -182,6 +185,38 @@ impl Folder {
             .join(format!("shard-{shard}"))
     }
 
+    /// The state's own number: made at random when there is none, and durable before it is given out, for outputs know by it whose rows they hold.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub fn id(&self) -> Result<u64, Error> {
+        let path = self.path.join(ID);
+        match self.disk.read(&path) {
+            Ok(bytes) => read_id(&bytes).ok_or_else(|| {
+                Error(format!(
+                    "state \"{}\": {} does not hold 16 hex digits; restore it from a copy, or name another folder",
+                    self.path.display(),
+                    path.display()
+                ))
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.new_id(&path),
+            Err(error) => Err(self.failed("read", &path, &error)),
+        }
+    }
+
+    fn new_id(&self, path: &Path) -> Result<u64, Error> {
+        let id = RandomState::new().build_hasher().finish();
+        let fresh = self.path.join("id.new");
+        let written = self
+            .disk
+            .write(&fresh, format!("{id:016x}\n").as_bytes())
+            .and_then(|()| self.disk.sync(&fresh))
+            .and_then(|()| self.disk.rename(&fresh, path))
+            .and_then(|()| self.disk.sync(&self.path));
+        written.map_err(|error| self.failed("written", path, &error))?;
+        Ok(id)
+    }
+
     /// All checkpoints, the newest first; also such as are neither prepared nor committed.
     ///
     /// # Errors
@@ -328,6 +363,12 @@ pub(super) fn new_folders(disk: &dyn Disk, path: &Path) -> Vec<PathBuf> {
         at = above;
     }
     changed
+}
+
+fn read_id(bytes: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(bytes).ok()?.trim_end();
+    let whole = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    whole.then(|| u64::from_str_radix(text, 16).ok())?
 }
 
 fn manifest(disk: &SharedDisk, checkpoint: &Path) -> Result<Manifest, Error> {

@@ -17,7 +17,7 @@ use crate::lang::diagnostic::render::{Style, render};
 use crate::lang::pattern::Program;
 use crate::lang::span::SourceMap;
 use crate::lang::{Params, compile};
-use crate::sink::{Destination, Outputs, RowText};
+use crate::sink::{Destination, Opening, Outputs, RowText};
 use crate::source::Follow;
 use crate::time::Span;
 
@@ -264,7 +264,16 @@ impl Builder {
             sources.push(input.open(name, &program, shards, &self.reading)?);
         }
         let plan = Arc::new(Plan::new(Arc::clone(&program), &tables)?);
-        let (mut outputs, drains) = Outputs::bind(&program, self.writing.outputs)?;
+        let keeping = self.keeping.map(|keeping| keeping.open(shards));
+        let mut durable = keeping.transpose()?;
+        let mut opening = match &durable {
+            Some(durable) => durable.opening()?,
+            None => Opening::stateless(),
+        };
+        let (mut outputs, drains) = Outputs::bind(&program, self.writing.outputs, &mut opening)?;
+        if let Some(durable) = &mut durable {
+            durable.decided_by(&opening, &sources);
+        }
         if let Some(text) = self.writing.pretty {
             outputs = outputs.pretty(text);
         }
@@ -277,10 +286,6 @@ impl Builder {
                 taker = Some(Taker::start(receiver, take).map_err(no_thread)?);
             }
         }
-        let durable = self
-            .keeping
-            .map(|keeping| keeping.open(shards))
-            .transpose()?;
         let parts = Parts::new(plan, shards, sources, outputs, drains, durable)?;
         let inner = engine::Running::start(parts);
         Ok(Running::new(inner.map_err(no_thread)?, taker))
