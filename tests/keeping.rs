@@ -399,11 +399,14 @@ fn a_savepoint_is_made_of_a_running_engine_and_outlives_all_its_checkpoints() {
         .spawn()
         .expect("started"));
     let began = Instant::now();
-    while !place.path("state/live").exists() {
-        assert!(began.elapsed() < PATIENCE, "it never begins");
+    let out = loop {
+        let ended = place.call("savepoint state --to first");
+        if ended.code == Some(0) {
+            break ended.out;
+        }
+        assert!(began.elapsed() < PATIENCE, "it never begins: {}", ended.err);
         sleep(Duration::from_millis(10));
-    }
-    let out = place.fine("savepoint state --to first");
+    };
     assert_eq!(out, "state/savepoints/first\n");
     let second = place.fine("savepoint state");
     assert_eq!(second, "state/savepoints/epoch-00000002\n");
