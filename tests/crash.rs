@@ -110,7 +110,11 @@ fn check(output: &str, seed: u64) {
             log(folder)
         );
         let shards = (1 + choices.below(3)).to_string();
+        // With a megabyte all but some thousand states leave memory.
+        let memory = ["1GiB", "1MiB"][choices.below(2)];
         let more = [
+            "--state-memory",
+            memory,
             "--shards",
             &shards,
             "--state",
