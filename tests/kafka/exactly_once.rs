@@ -255,10 +255,11 @@ impl Place<'_> {
         Some((newest, committed))
     }
 
-    /// Lets a run go on until it has committed so many checkpoints.
+    /// Lets a run that does not end by itself go on until it has committed so many checkpoints.
     #[track_caller]
     fn run_for(&self, checkpoints: usize) -> Child {
-        let mut run = self.start(&[]);
+        let mut run = self.command("state", "", &[]);
+        let mut run = run.spawn().expect("the binary is there");
         let mut seen: Vec<PathBuf> = Vec::new();
         until("checkpoints are made", || {
             assert!(run.try_wait().expect("asked").is_none(), "{}", self.log());
