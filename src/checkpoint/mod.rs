@@ -7,6 +7,9 @@
 mod folder;
 mod manifest;
 mod protocol;
+mod savepoint;
+#[cfg(test)]
+mod savepoint_tests;
 mod settle;
 #[cfg(feature = "kafka")]
 mod transaction;

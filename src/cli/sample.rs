@@ -34,6 +34,7 @@ pub fn snapshot() -> Snapshot {
     Snapshot {
         uptime_seconds: 100.0,
         phase: Phase::Running,
+        restarts: 1,
         sources: vec![
             SourceSnapshot {
                 name: "cards".to_owned(),

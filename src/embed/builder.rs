@@ -158,6 +158,12 @@ impl Builder {
         self
     }
 
+    /// Live stores of as many runs before this one are still in use.
+    pub(super) fn life(mut self, number: u32) -> Builder {
+        self.keeping = self.keeping.map(|keeping| keeping.life(number));
+        self
+    }
+
     /// Over how many threads keys are dealt, from 1 to 256; one if nothing is said. Rows and their order are the same for any number. With several, and cores
     /// enough, each is bound to a core.
     pub fn shards(mut self, count: u16) -> Builder {

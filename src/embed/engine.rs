@@ -130,8 +130,7 @@ impl Engine {
                 &Kinds::One(id),
             )
         });
-        let decoded = decoder.decode(json, self.solo.next());
-        pushed(self.solo.put(json, decoded))
+        pushed(self.solo.read(decoder, json))
     }
 
     /// Takes a JSON object that tells its type in the field [`Builder::type_field`]. One of a type that is not declared is filtered.
@@ -139,8 +138,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::push_json`].
     pub fn push_record(&mut self, json: &[u8]) -> Result<Pushed, Error> {
-        let decoded = self.told.decode(json, self.solo.next());
-        pushed(self.solo.put(json, decoded))
+        pushed(self.solo.read(&mut self.told, json))
     }
 
     /// Lets time pass without an event: nothing before `watermark` follows. What comes before it all the same is late. A watermark that time has passed already

@@ -1,6 +1,5 @@
 //! What a run with durable state begins with: the checkpoint it goes on from, found, checked and given to sources and outputs.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,9 +58,10 @@ impl Durable {
     ///
     /// # Errors
     /// When the folder cannot be made or is in use.
-    pub(crate) fn open(path: &Path, stores: Arc<dyn Stores>) -> Result<Durable, Error> {
-        let folder = Folder::open(path, SystemDisk::shared())?;
-        let lock = lock(&folder)?;
+    pub(crate) fn open(path: &Path, life: u32, stores: Arc<dyn Stores>) -> Result<Durable, Error> {
+        let folder = Folder::open(path, SystemDisk::shared())?.in_life(life);
+        let lock = folder.lock()?;
+        folder.remove_other_lives();
         Ok(Durable {
             lock: Some(lock),
             ..Durable::on(folder, stores)
@@ -123,6 +123,11 @@ impl Durable {
         let last = self.folder.checkpoints().map_err(RunError::State)?;
         let last = last.first().map_or(Epoch::NONE, |found| found.epoch);
         let manifest = found.as_ref().map(|(manifest, _)| manifest);
+        for stored in manifest.iter().flat_map(|manifest| &manifest.sources) {
+            if !sources.iter().any(|source| source.name == stored.name) {
+                tracing::warn!(source = %stored.name, "a source of the checkpoint is not read any more; where it was is forgotten");
+            }
+        }
         for source in sources {
             seek(source, manifest)?;
         }
@@ -154,8 +159,21 @@ impl Durable {
                 tracing::warn!(folder = %found.path.display(), %error, "a checkpoint that was never committed cannot be removed");
             }
         }
-        if candidates.is_empty() {
-            candidates.extend(self.from.clone());
+        match &self.from {
+            Some(from) if candidates.is_empty() => {
+                if !self.folder.is_committed(from) {
+                    return Err(Error::new(format!(
+                        "savepoint \"{}\" is none, or was never completed; name the folder of a checkpoint or savepoint",
+                        from.display()
+                    )));
+                }
+                candidates.push(from.clone());
+            }
+            Some(from) => tracing::info!(
+                savepoint = %from.display(),
+                "is not gone on from: the state folder has checkpoints of its own"
+            ),
+            None => {}
         }
         let reading = Reading {
             plan,
@@ -252,21 +270,6 @@ fn seek(source: &mut SourceSetup, manifest: Option<&Manifest>) -> Result<(), Run
         reader.seek(&positions).map_err(RunError::Source)?;
     }
     Ok(())
-}
-
-/// Keeps other runs out of a state folder.
-fn lock(folder: &Folder) -> Result<Lock, Error> {
-    let path = folder.path().join("lock");
-    let locked = folder.disk().append(&path, &[]);
-    locked
-        .and_then(|()| folder.disk().lock(&path))
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => Error::new(format!(
-                "state \"{}\": another run uses it; stop that one, or name another folder",
-                folder.path().display()
-            )),
-            _ => folder.failed("locked", &path, &error),
-        })
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::plan::{Judged, Plan};
 use super::watermark::combined;
 use crate::checkpoint::SourceNote;
 use crate::epoch::Epoch;
-use crate::event::formats::Decoder;
+use crate::event::formats::{Decoder, Spare};
 use crate::source::{Error, Polled, Progress, Rejected, Source};
 use crate::time::{Span, Timestamp, Watermark};
 use crate::wire::Damaged;
@@ -108,6 +108,8 @@ pub(crate) struct Intake {
     plan: Arc<Plan>,
     board: Arc<Board>,
     inputs: Vec<Input>,
+    /// Spent events; lent to the decoder of whoever is read.
+    spare: Spare,
     /// When silence was last looked at.
     ticked: u64,
 }
@@ -131,6 +133,7 @@ impl Intake {
             plan,
             board,
             inputs: Vec::new(),
+            spare: Spare::default(),
             ticked: 0,
         }
     }
@@ -196,13 +199,21 @@ impl Intake {
             };
             input.polled = true;
             let before = input.lane.counts().read;
-            let polled = input.poll(now, &self.plan, take, reject)?;
+            std::mem::swap(&mut self.spare, input.decoder.spare());
+            let polled = input.poll(now, &self.plan, take, reject);
+            std::mem::swap(&mut self.spare, input.decoder.spare());
+            let polled = polled?;
             input.lane.post(&self.board);
             if polled == Polled::More || input.lane.counts().read > before {
                 return Ok(Polled::More);
             }
             ended = true;
         }
+    }
+
+    /// Spent events, of which the next ones are made.
+    pub(crate) fn spare(&mut self) -> &mut Spare {
+        &mut self.spare
     }
 
     /// Looks for partitions that have been silent for too long.
@@ -291,6 +302,16 @@ impl Intake {
             sum.total += progress.total;
         }
         Some(sum)
+    }
+}
+
+/// Keeps what spent events of sources are made of. Leaves the list empty.
+pub(crate) fn take_back(spent: &mut Vec<Judged>, spare: &mut Spare) {
+    for judged in spent.drain(..) {
+        // Events of streams are made of rows.
+        if !judged.event.is_derived() {
+            spare.give(judged.event.values);
+        }
     }
 }
 

@@ -9,9 +9,11 @@ use std::collections::VecDeque;
 use rtrb::{Consumer, Producer, PushError, RingBuffer};
 use smallvec::SmallVec;
 
+use super::parcel::Parcel;
 use super::plan::Judged;
 use super::shard::Derived;
 use crate::epoch::Epoch;
+use crate::event::Value;
 use crate::key::{ShardId, Shards};
 use crate::time::Watermark;
 
@@ -25,7 +27,7 @@ const STAGED_EVENTS: usize = 512;
 #[derive(Debug, Default)]
 pub(crate) struct Packet {
     /// Events of sources.
-    pub events: Vec<Judged>,
+    pub events: Parcel,
     /// Events of streams.
     pub derived: Vec<Derived>,
     /// Nothing before these follows from the sender, by level: on level 0 of sources, above of the streams of the level below. They hold once the events
@@ -48,21 +50,30 @@ pub(crate) struct Links {
     /// By shard; `None` at its own place.
     to: Vec<Option<Outgoing>>,
     from: Vec<Option<Incoming>>,
+    /// The memory of events that were sent by value.
+    emptied: Vec<Box<[Value]>>,
     /// Events sent so far.
     routed: u64,
 }
 
+// On cache lines of its own, for it is written to for each event that is sent, and one thread makes those of all.
 #[derive(Debug)]
+#[repr(align(128))]
 struct Outgoing {
     ring: Producer<Packet>,
+    /// Packets that were emptied, kept for their memory.
+    home: Consumer<Packet>,
     /// Packets that end with a barrier and found no room yet, before what is staged.
     sealed: VecDeque<Packet>,
     staged: Packet,
 }
 
 #[derive(Debug)]
+#[repr(align(128))]
 struct Incoming {
     ring: Consumer<Packet>,
+    /// The way back of packets.
+    home: Producer<Packet>,
     /// A barrier was met: nothing more is taken before those of all have been.
     at: Option<Barrier>,
 }
@@ -73,19 +84,23 @@ pub(crate) fn mesh(shards: Shards) -> Vec<Links> {
     let empty = || Links {
         to: (0..count).map(|_| None).collect(),
         from: (0..count).map(|_| None).collect(),
+        emptied: Vec::new(),
         routed: 0,
     };
     let mut all: Vec<Links> = (0..count).map(|_| empty()).collect();
     for a in 0..count {
         for b in (0..count).filter(|b| *b != a) {
             let (producer, consumer) = RingBuffer::new(RING_PACKETS);
+            let (back, home) = RingBuffer::new(RING_PACKETS);
             all[a].to[b] = Some(Outgoing {
                 ring: producer,
+                home,
                 sealed: VecDeque::new(),
                 staged: Packet::default(),
             });
             all[b].from[a] = Some(Incoming {
                 ring: consumer,
+                home: back,
                 at: None,
             });
         }
@@ -97,13 +112,19 @@ impl Links {
     /// Sends an event of a source to another shard.
     pub(crate) fn send(&mut self, to: ShardId, judged: Judged) {
         self.routed += 1;
-        self.staged(to).events.push(judged);
+        let values = self.outgoing(to).staged.events.put(judged);
+        self.emptied.push(values);
+    }
+
+    /// The memory of the events that were sent since it was asked for last, for those to come.
+    pub(crate) fn emptied(&mut self) -> impl Iterator<Item = Box<[Value]>> + '_ {
+        self.emptied.drain(..)
     }
 
     /// Sends an event of a stream to another shard.
     pub(crate) fn send_derived(&mut self, to: ShardId, derived: Derived) {
         self.routed += 1;
-        self.staged(to).derived.push(derived);
+        self.outgoing(to).staged.derived.push(derived);
     }
 
     /// Sends a promise to all, behind everything sent before.
@@ -159,20 +180,23 @@ impl Links {
     }
 
     /// Takes what lies in the rings now, up to the next barrier of each; true if there was anything.
-    pub(crate) fn receive(&mut self, mut take: impl FnMut(ShardId, Packet)) -> bool {
+    pub(crate) fn receive(&mut self, mut take: impl FnMut(ShardId, &mut Packet)) -> bool {
         let mut any = false;
         for (from, incoming) in (0..).zip(&mut self.from) {
-            let Some(Incoming { ring, at }) = incoming else {
+            let Some(Incoming { ring, home, at }) = incoming else {
                 continue;
             };
             for _ in 0..ring.slots() {
                 if at.is_some() {
                     break;
                 }
-                let Ok(packet) = ring.pop() else { break };
+                let Ok(mut packet) = ring.pop() else { break };
                 any = true;
                 *at = packet.barrier;
-                take(ShardId(from), packet);
+                take(ShardId(from), &mut packet);
+                packet.clear();
+                // Without room there are more packets than are needed.
+                let _ = home.push(packet);
             }
         }
         any
@@ -190,9 +214,9 @@ impl Links {
         self.routed
     }
 
-    fn staged(&mut self, to: ShardId) -> &mut Packet {
+    fn outgoing(&mut self, to: ShardId) -> &mut Outgoing {
         let outgoing = self.to[usize::from(to.0)].as_mut();
-        &mut outgoing.expect("a shard keeps its own events").staged
+        outgoing.expect("a shard keeps its own events")
     }
 }
 
@@ -219,10 +243,7 @@ impl Outgoing {
         if self.ring.is_full() {
             return self.staged.len() < STAGED_EVENTS;
         }
-        let next = Packet {
-            events: Vec::with_capacity(self.staged.events.len()),
-            ..Packet::default()
-        };
+        let next = self.home.pop().unwrap_or_default();
         let packet = std::mem::replace(&mut self.staged, next);
         self.ring
             .push(packet)
@@ -239,11 +260,20 @@ impl Packet {
     fn is_empty(&self) -> bool {
         self.len() == 0 && self.promises.is_empty()
     }
+
+    /// Keeps nothing but memory.
+    fn clear(&mut self) {
+        self.events.clear();
+        self.derived.clear();
+        self.promises.clear();
+        self.barrier = None;
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::formats::Spare;
     use crate::event::{Event, EventTypeId, Position};
     use crate::time::Timestamp;
 
@@ -283,7 +313,10 @@ mod tests {
         assert_eq!(sent as usize, RING_PACKETS + STAGED_EVENTS);
         let mut seen = Vec::new();
         while b.receive(|_, packet| {
-            seen.extend(packet.events.iter().map(|judged| judged.event.time.0))
+            let spare = &mut Spare::default();
+            packet
+                .events
+                .unpack(spare, |judged| seen.push(judged.event.time.0));
         }) {
             a.flush();
         }
@@ -300,7 +333,7 @@ mod tests {
             assert!(a.flush());
         }
         let mut last = Vec::new();
-        while b.receive(|from, packet| last = vec![(from, packet.promises)]) {
+        while b.receive(|from, packet| last = vec![(from, packet.promises.clone())]) {
             a.flush();
         }
         assert!(

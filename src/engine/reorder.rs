@@ -1,8 +1,11 @@
 //! Puts arrivals in the order of events: by time, then source, partition and offset.
 //!
 //! No heap: what arrived since the last release is sorted as a batch and merged with what was held back, so an event is moved a few times, in
-//! order, through memory. To keep that cheap the caller asks [`Reorder::is_due`]: a release
-//! pays as soon as as much is new as is held. Input that is in order already is not sorted at all.
+//! order, through memory. Held events between those that leave and those that are new stay where they are: a long delay, or a shard that is ahead
+//! of the others, costs memory but no time. To keep the merge cheap the caller asks [`Reorder::is_due`]: a release
+//! pays as soon as as much is new as it would move besides. Input that is in order already is not sorted at all.
+
+use std::collections::VecDeque;
 
 use super::plan::Judged;
 use crate::time::{Timestamp, Watermark};
@@ -13,14 +16,16 @@ const FRESH_MIN: usize = 2048;
 /// Events that wait for the watermark.
 #[derive(Debug, Default)]
 pub(crate) struct Reorder {
-    /// In order; left over from the last release.
-    held: Vec<Judged>,
+    /// In order; left over from releases.
+    held: VecDeque<Judged>,
     /// As they arrived since.
     fresh: Vec<Option<Judged>>,
     /// The order of `fresh`: time and place.
     order: Vec<(Timestamp, u32)>,
-    /// The next `held`; kept for its memory.
-    spare: Vec<Judged>,
+    /// Held events that come after new ones, the last first. Empty between calls; kept for its memory.
+    later: Vec<Judged>,
+    /// How many held events came after new ones at the last release.
+    overtaken: usize,
     released: Option<Watermark>,
 }
 
@@ -41,15 +46,15 @@ impl Reorder {
         self.fresh.push(Some(judged));
     }
 
-    /// All events that wait, in no order, between a release and the next arrival.
-    pub(crate) fn waiting(&self) -> &[Judged] {
+    /// All events that wait, between a release and the next arrival.
+    pub(crate) fn waiting(&self) -> &VecDeque<Judged> {
         debug_assert!(self.fresh.is_empty(), "released just now");
         &self.held
     }
 
-    /// How many events a release would move besides new ones.
-    pub(crate) fn held(&self) -> usize {
-        self.held.len()
+    /// How many events a release would move besides new ones and those that leave, if it is like the last one.
+    pub(crate) fn overtaken(&self) -> usize {
+        self.overtaken
     }
 
     /// How many events wait.
@@ -59,40 +64,46 @@ impl Reorder {
 
     /// Whether enough has arrived to make a release cheap.
     pub(crate) fn is_due(&self) -> bool {
-        self.fresh.len() >= self.held.len().max(FRESH_MIN)
+        self.fresh.len() >= self.overtaken.max(FRESH_MIN)
     }
 
     /// Appends to `out` all events with a time before the watermark, in order; with [`Watermark::FINAL`] all events.
     ///
-    /// Costs a move per event held or new, and sorting the new ones.
+    /// Costs a move per event that leaves, is new, or is held and comes after the first new one that stays; and sorting the new ones.
     pub(crate) fn release(&mut self, watermark: Watermark, out: &mut Vec<Judged>) {
         self.released = Some(watermark);
         self.sort_fresh();
         let leaves =
             |judged: &Judged| judged.event.time < watermark.0 || watermark == Watermark::FINAL;
-        let mut place = |judged: Judged| {
-            if leaves(&judged) {
-                out.push(judged);
-            } else {
-                self.spare.push(judged);
-            }
+        let (held, later, fresh) = (&mut self.held, &mut self.later, &mut self.fresh);
+        let take = |(_, at): (Timestamp, u32)| {
+            let event = fresh[at as usize].take();
+            event.expect("each stands in the order once")
         };
-        let fresh = &mut self.fresh;
-        let mut take = |(_, at): (Timestamp, u32)| {
-            fresh[at as usize]
-                .take()
-                .expect("each stands in the order once")
-        };
-        let mut new = self.order.drain(..).map(&mut take).peekable();
-        for held in self.held.drain(..) {
-            while let Some(earlier) = new.next_if(|event| rank(event) < rank(&held)) {
-                place(earlier);
+        let mut new = self.order.drain(..).map(take).peekable();
+        while let Some(first) = new.next_if(leaves) {
+            while let Some(earlier) = held.pop_front_if(|held| rank(held) < rank(&first)) {
+                out.push(earlier);
             }
-            place(held);
+            out.push(first);
         }
-        new.for_each(place);
+        while let Some(first) = held.pop_front_if(|held| leaves(held)) {
+            out.push(first);
+        }
+        if let Some(first) = new.peek() {
+            while let Some(last) = held.pop_back_if(|held| rank(held) > rank(first)) {
+                later.push(last);
+            }
+        }
+        self.overtaken = later.len();
+        for event in new {
+            while let Some(earlier) = later.pop_if(|later| rank(later) < rank(&event)) {
+                held.push_back(earlier);
+            }
+            held.push_back(event);
+        }
+        held.extend(later.drain(..).rev());
         self.fresh.clear();
-        std::mem::swap(&mut self.held, &mut self.spare);
     }
 
     /// Fills `order`.

@@ -13,7 +13,7 @@ use super::order::{Moment, Ordered};
 use super::plan::{Judged, Plan};
 use super::{Error, is_over};
 use crate::automaton::{Row, Stream, Tables, Tally};
-use crate::event::{Event, EventTypeId, Position, Value};
+use crate::event::{Event, EventTypeId, Position, STREAMS, Value};
 use crate::lang::pattern::{PatternId, Program};
 use crate::lang::scalar;
 use crate::store::{self, Batch, StateStore};
@@ -41,7 +41,7 @@ pub(crate) struct OfferedKey {
 #[derive(Debug)]
 struct Level {
     members: Range<usize>,
-    /// Events of sources in order, until the streams of the level below have come as far. Empty on level 0.
+    /// Events of sources in order that this level or a higher one reads, until the streams of the level below have come as far. Empty on level 0.
     held: VecDeque<Judged>,
     /// Events of streams. Empty on level 0.
     inbox: Vec<Derived>,
@@ -129,7 +129,7 @@ impl Shard {
         out.extend(rows.into_iter().map(|ordered| ordered.row));
     }
 
-    /// Lets all levels pass, on a shard that owns all keys. Rows come in order. Gives the list back, empty, to be used again.
+    /// Lets all levels pass, on a shard that owns all keys. Rows come in order. Gives back what is spent: see [`pass`](Shard::pass).
     pub(crate) fn pass_all(
         &mut self,
         events: Vec<Judged>,
@@ -137,7 +137,7 @@ impl Shard {
         out: &mut Vec<Ordered>,
     ) -> Vec<Judged> {
         let first = out.len();
-        let spent = self.pass(0, events, watermark, out);
+        let mut spent = self.pass(0, events, watermark, out);
         let mut from = first;
         for level in 1..self.levels.len() {
             let upto = out.len();
@@ -147,7 +147,7 @@ impl Shard {
                 }
             }
             from = upto;
-            self.pass(level, Vec::new(), watermark, out);
+            spent.append(&mut self.pass(level, Vec::new(), watermark, out));
         }
         if self.levels.len() > 1 {
             out[first..].sort_by(Ordered::order);
@@ -171,7 +171,7 @@ impl Shard {
     /// Lets one level's time pass up to `watermark`. Its rows are appended in order.
     ///
     /// `events`: those of sources, on level 0; sorted, and before the watermark. Levels pass in order: no level is ahead of the one below. Gives
-    /// the list back, empty, to be used again.
+    /// back the events of which no level has any further use, so that their memory and the list's be used again.
     pub(crate) fn pass(
         &mut self,
         level: usize,
@@ -210,22 +210,10 @@ impl Shard {
             self.shown[member] = shown;
         }
         out[first..].sort_by(Ordered::order);
-        if level == 0 && self.levels.len() > 1 {
-            self.hold(&events);
+        if let Some(above) = self.levels.get_mut(level + 1) {
+            above.hold(&mut events);
         }
-        events.clear();
         events
-    }
-
-    /// Keeps events of sources for the higher levels.
-    fn hold(&mut self, events: &[Judged]) {
-        for judged in events {
-            for level in &mut self.levels[1..] {
-                if concerns(judged, &level.members) {
-                    level.held.push_back(judged.clone());
-                }
-            }
-        }
     }
 
     /// The event that a row is to the patterns that read its stream; `None` if there are none.
@@ -385,6 +373,18 @@ impl Shard {
 }
 
 impl Level {
+    /// Keeps those events of sources that have passed the level below and concern this one or a higher one.
+    fn hold(&mut self, events: &mut Vec<Judged>) {
+        let onward = |judged: &mut Judged| {
+            let last = judged
+                .concerns
+                .last()
+                .map(|concern| concern.member as usize);
+            last >= Some(self.members.start) && !judged.event.is_derived()
+        };
+        self.held.extend(events.extract_if(.., onward));
+    }
+
     /// Takes what lies before the watermark, in order: at equal times events of sources, then those of streams by their order as rows.
     fn take(&mut self, watermark: Watermark) -> Vec<Judged> {
         // Stable: rows of one key stay in the order of its matches.
@@ -422,7 +422,7 @@ fn concerns(judged: &Judged, members: &Range<usize>) -> bool {
 fn derived(row: &Row, ty: EventTypeId) -> Event {
     // Streams come after all sources; the match id is the same however the input was cut into batches.
     let position = Position {
-        source: u16::MAX,
+        source: STREAMS,
         partition: row.pattern.0,
         offset: row.match_id,
     };

@@ -11,6 +11,9 @@ pub struct Snapshot {
     pub uptime_seconds: f64,
     /// What the engine is doing.
     pub phase: Phase,
+    /// How often it failed and began again from its last checkpoint.
+    #[serde(default)]
+    pub restarts: u64,
     /// In the order in which they were named.
     pub sources: Vec<SourceSnapshot>,
     /// By number.
@@ -58,6 +61,8 @@ pub enum Phase {
     Stopping,
     /// All done.
     Ended,
+    /// It has failed and will begin again from its last checkpoint.
+    Restarting,
 }
 
 /// One source.

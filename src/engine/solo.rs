@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::intake::{Arriving, Fate, Lane, Now, Timing};
+use super::intake::{Arriving, Fate, Lane, Now, Timing, take_back};
 use super::order::Ordered;
 use super::plan::{Judged, Plan};
 use super::reasons::Reasons;
@@ -13,7 +13,7 @@ use super::run::Account;
 use super::shard::Shard;
 use crate::automaton::Row;
 use crate::event::Position;
-use crate::event::formats::{Decoded, Malformed};
+use crate::event::formats::{Decoded, Decoder, Malformed, Spare};
 use crate::source::{Extent, Record};
 use crate::time::{Span, Timestamp, Watermark};
 
@@ -37,6 +37,10 @@ pub(crate) struct Solo {
     name: String,
     /// Up to where time has passed.
     passed: Watermark,
+    /// Empty between calls; kept for its memory.
+    batch: Vec<Judged>,
+    /// Spent events, for whoever decodes the next ones.
+    spare: Spare,
     /// Finished rows in order.
     out: Vec<Ordered>,
 }
@@ -57,6 +61,8 @@ impl Solo {
             reasons: Reasons::default(),
             name: name.to_owned(),
             passed: Watermark::NONE,
+            batch: Vec::new(),
+            spare: Spare::default(),
             out: Vec::new(),
             plan,
         }
@@ -69,6 +75,17 @@ impl Solo {
             partition: PARTITION,
             offset: self.lane.counts().read + 1,
         }
+    }
+
+    /// Decodes the next record and takes it.
+    ///
+    /// # Errors
+    /// What is wrong with it, if it is malformed.
+    pub(crate) fn read(&mut self, decoder: &mut Decoder, bytes: &[u8]) -> Result<Fate, String> {
+        std::mem::swap(&mut self.spare, decoder.spare());
+        let decoded = decoder.decode(bytes, self.next());
+        std::mem::swap(&mut self.spare, decoder.spare());
+        self.put(bytes, decoded)
     }
 
     /// Takes the record whose place [`Solo::next`] said. `bytes`: what it was decoded from, if anything.
@@ -110,6 +127,9 @@ impl Solo {
                 reason = rejected.reason.to_owned();
             },
         );
+        if let Some(values) = self.lane.unwanted() {
+            self.spare.give_unwanted(values);
+        }
         if self.reorder.is_due() {
             self.pass();
         }
@@ -175,9 +195,10 @@ impl Solo {
         if upto <= self.passed {
             return;
         }
-        let mut batch: Vec<Judged> = Vec::new();
+        let mut batch = std::mem::take(&mut self.batch);
         self.reorder.release(upto, &mut batch);
-        self.shard.pass_all(batch, upto, &mut self.out);
+        self.batch = self.shard.pass_all(batch, upto, &mut self.out);
+        take_back(&mut self.batch, &mut self.spare);
         self.passed = upto;
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub(crate) use relief::Relief;
 
 use super::board::Board;
-use super::intake::{Intake, Now, Reading};
+use super::intake::{Intake, Now, Reading, take_back};
 use super::keeper::Keeper;
 use super::link::{Links, Packet};
 use super::meter::{ShardMeter, ShardReport};
@@ -275,6 +275,7 @@ impl Worker {
     /// Takes in what other shards sent; true if there were events.
     fn receive(&mut self) -> bool {
         let Worker {
+            intake,
             links,
             reorder,
             shard,
@@ -290,11 +291,9 @@ impl Worker {
                 barrier: _,
             } = packet;
             any |= !events.is_empty() || !derived.is_empty();
-            events.into_iter().for_each(|judged| reorder.push(judged));
-            derived
-                .into_iter()
-                .for_each(|derived| shard.receive(derived));
-            for (level, upto) in promises {
+            events.unpack(intake.spare(), |judged| reorder.push(judged));
+            derived.drain(..).for_each(|derived| shard.receive(derived));
+            for (level, upto) in promises.drain(..) {
                 time.promise(level, from, upto);
             }
         });
@@ -347,6 +346,8 @@ impl Worker {
             })
             .map_err(Failure::Source)?;
         intake.tick(now, &mut take);
+        let emptied = links.emptied();
+        emptied.for_each(|values| intake.spare().give(values));
         let promise = intake.promise();
         if time.promise(0, *id, promise) {
             links.promise(0, promise);
@@ -369,6 +370,7 @@ impl Worker {
             any = !events.is_empty() || upto < least;
             if self.place.shards == Shards::ONE {
                 self.batch = self.shard.pass_all(events, upto, &mut self.out);
+                self.reuse();
                 self.time.passed.fill(upto);
             } else {
                 self.pass_level(0, events, upto);
@@ -403,6 +405,7 @@ impl Worker {
     fn pass_level(&mut self, level: usize, events: Vec<Judged>, upto: Watermark) {
         let first = self.out.len();
         self.batch = self.shard.pass(level, events, upto, &mut self.out);
+        self.reuse();
         self.time.passed[level] = upto;
         if level + 1 == self.time.passed.len() {
             return;
@@ -435,17 +438,22 @@ impl Worker {
         links.promise(level + 1, upto);
     }
 
-    /// A release moves every event that waits: with many of them it pays to let more come first, and while input comes without a pause, to let a
+    /// Keeps the memory of the batch, which is spent, for the events to come.
+    fn reuse(&mut self) {
+        take_back(&mut self.batch, self.intake.spare());
+    }
+
+    /// A release moves events that new ones overtook: with many of them it pays to let more come first, and while input comes without a pause, to let a
     /// batch gather.
     fn is_worth_while(&self, upto: Watermark, now: Now, read: Polled) -> bool {
         let gather_micros = match read {
             Polled::More => GATHER_MICROS,
             Polled::Waiting | Polled::End => 0,
         };
-        let held_micros = self.reorder.held() as u64 / 5;
+        let overtaken_micros = self.reorder.overtaken() as u64 / 5;
         upto == Watermark::FINAL
             || self.reorder.is_due()
-            || now.micros >= self.time.released + held_micros + gather_micros
+            || now.micros >= self.time.released + overtaken_micros + gather_micros
     }
 
     fn report_at_times(&mut self, now: Now) {

@@ -9,6 +9,9 @@ use crate::time::Timestamp;
 pub use schema::{EventTypeId, FieldId, FieldType, Schema};
 pub use value::Value;
 
+/// The number of streams that patterns emit, in place of a source's.
+pub(crate) const STREAMS: u16 = u16::MAX;
+
 /// Where a record came from. Its order, after the event's time, is the order of equal times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Position {
@@ -34,6 +37,11 @@ pub struct Event {
 }
 
 impl Event {
+    /// True if a pattern made it, not a source.
+    pub(crate) fn is_derived(&self) -> bool {
+        self.position.source == STREAMS
+    }
+
     /// The value of a field.
     #[must_use]
     pub fn get(&self, field: FieldId) -> &Value {

@@ -44,6 +44,11 @@ impl Collector for Scrape {
             "Time since the start",
             [([], self.snapshot.uptime_seconds)],
         )?;
+        page.counter(
+            ("leitmotif_restarts", None),
+            "Times that the run failed and began again from its last checkpoint",
+            [([], self.snapshot.restarts)],
+        )?;
         self.sources(&mut page)?;
         self.patterns(&mut page)?;
         page.histogram(

@@ -30,7 +30,7 @@ pub(crate) struct Lane {
     entry: usize,
     counts: Counts,
     ended: bool,
-    /// The values of the last event that no pattern could use.
+    /// The values of the last event that goes nowhere.
     unwanted: Option<Box<[Value]>>,
 }
 
@@ -169,9 +169,14 @@ impl Lane {
             decoded: decoder.decode_at(record.bytes, position, stamp),
         };
         self.put(arriving, now, plan, take, reject);
-        if let Some(values) = self.unwanted.take() {
-            decoder.take_back(values);
+        if let Some(values) = self.unwanted() {
+            decoder.spare().give_unwanted(values);
         }
+    }
+
+    /// The values of the event that was last put, if it went nowhere. To be asked for once.
+    pub(crate) fn unwanted(&mut self) -> Option<Box<[Value]>> {
+        self.unwanted.take()
     }
 
     /// Puts a decoded record where it belongs.
@@ -226,11 +231,13 @@ impl Lane {
                 }));
                 Fate::Leaping
             }
-            (Arrival::Late, Some(event)) if !plan.judge(&event).is_empty() => {
-                Fate::Late(self.late(record, at, time, reject))
-            }
             (Arrival::Timely, event) => self.accept(at, time, event, now.micros, plan, take),
-            (Arrival::Late, _) => {
+            (Arrival::Late, event) => {
+                let wanted = (event.as_ref()).is_some_and(|event| !plan.judge(event).is_empty());
+                self.unwanted = event.map(|event| event.values);
+                if wanted {
+                    return Fate::Late(self.late(record, at, time, reject));
+                }
                 self.counts.filtered += 1;
                 Fate::Filtered
             }

@@ -69,6 +69,7 @@ impl Worker {
         let last = match self.place.shards {
             Shards::ONE => {
                 self.batch = self.shard.pass_all(events, upto, &mut self.out);
+                self.reuse();
                 self.time.passed.fill(upto);
                 true
             }

@@ -1,13 +1,56 @@
 //! The text of a value to the value of its declared type.
 
+use compact_str::CompactString;
+
 use super::instant;
 use super::json::unescape;
 use super::number::{self, Misfit};
+use super::spare::TEXT_BYTES_MAX;
 use super::token::{Cut, Shown, Token};
 use super::{Flaw, Malformed, TIME_MAX, TIME_MIN};
 use crate::event::schema::{Field, FieldType, TimeUnit};
 use crate::event::value::Value;
 use crate::time::{Span, Timestamp};
+
+/// Reads a field's value and puts it in the place of an old one. A long string is written into the memory of the one before.
+#[inline]
+pub(super) fn overwrite(
+    old: &mut Value,
+    field: &Field,
+    token: Token,
+    text: &str,
+) -> Result<(), Malformed> {
+    if let Value::Str(memory) = old
+        && memory.is_heap_allocated()
+        && memory.capacity() <= TEXT_BYTES_MAX
+        && field.ty == FieldType::String
+    {
+        return rewrite(old, field, token, text);
+    }
+    *old = value(field, token, text)?;
+    Ok(())
+}
+
+/// Reads a string into the memory of another.
+fn rewrite(old: &mut Value, field: &Field, token: Token, text: &str) -> Result<(), Malformed> {
+    let Value::Str(mut memory) = std::mem::take(old) else {
+        unreachable!("the caller saw a string")
+    };
+    memory.clear();
+    match token {
+        Token::Text(cut) => memory.push_str(cut.of(text)),
+        Token::Bare(cut) if cut.start < cut.end || !field.optional => {
+            memory.push_str(cut.of(text));
+        }
+        Token::Escaped(cut) => unescaped(field, cut, text, &mut memory)?,
+        _ => {
+            *old = value(field, token, text)?;
+            return Ok(());
+        }
+    }
+    *old = Value::Str(memory);
+    Ok(())
+}
 
 /// Reads a field's value.
 #[inline]
@@ -65,24 +108,37 @@ fn bare(field: &Field, cut: Cut, text: &str) -> Result<Value, Misfit> {
     plain(field, token, text)
 }
 
-/// Reads a string with escapes. Seldom: this one allocates.
+/// Reads a string with escapes.
 fn escaped(field: &Field, cut: Cut, text: &str) -> Result<Value, Malformed> {
-    let mut unescaped = String::new();
-    if unescape(cut.of(text), &mut unescaped).is_err() {
+    let mut plain = CompactString::default();
+    unescaped(field, cut, text, &mut plain)?;
+    if field.ty == FieldType::String {
+        return Ok(Value::Str(plain));
+    }
+    let whole = Cut {
+        start: 0,
+        end: plain.len() as u32,
+    };
+    value(field, Token::Text(whole), &plain)
+}
+
+/// Appends the meaning of a string with escapes.
+fn unescaped(
+    field: &Field,
+    cut: Cut,
+    text: &str,
+    out: &mut CompactString,
+) -> Result<(), Malformed> {
+    unescape(cut.of(text), out).map_err(|_| {
         let shown = Shown(Token::Escaped(cut), text);
-        return Err(Malformed {
+        Malformed {
             flaw: Flaw::Field,
             reason: format!(
                 "field \"{}\": half of a surrogate pair in {shown}",
                 field.name
             ),
-        });
-    }
-    let whole = Cut {
-        start: 0,
-        end: unescaped.len() as u32,
-    };
-    value(field, Token::Text(whole), &unescaped)
+        }
+    })
 }
 
 #[cold]

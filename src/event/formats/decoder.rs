@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use compact_str::CompactString;
 use hashbrown::HashMap;
 
 use super::paths::PathTree;
 use super::token::{Shown, Token};
-use super::{Flaw, Format, Malformed, Projection, RECORD_BYTES_MAX, convert, csv, json};
+use super::{Flaw, Format, Malformed, Projection, RECORD_BYTES_MAX, Spare, convert, csv, json};
 use crate::event::schema::Field;
 use crate::event::{Event, EventTypeId, FieldId, Position, Schema, Value};
 use crate::time::Timestamp;
@@ -42,7 +43,8 @@ impl fmt::Display for HeaderError {
 
 impl std::error::Error for HeaderError {}
 
-/// Turns records of one source partition into events. Allocates once per event that somebody wants (its values), and for strings over 24 bytes.
+/// Turns records of one source partition into events. Writes them over spent ones that were given back; without any, each event is one allocation and one
+/// more per string over 24 bytes.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     shapes: Vec<Shape>,
@@ -52,8 +54,8 @@ pub struct Decoder {
     slots: Vec<Token>,
     /// Times are given from outside.
     stamped: bool,
-    /// The values of an event that nobody wanted, for the next one.
-    spare: Vec<Value>,
+    /// Spent events, for the next ones.
+    spare: Spare,
 }
 
 /// The scanner of the format.
@@ -172,7 +174,7 @@ impl Decoder {
             form,
             slots,
             stamped: false,
-            spare: Vec::new(),
+            spare: Spare::default(),
         }
     }
 
@@ -250,9 +252,9 @@ impl Decoder {
         self.decode_at(record, position, None)
     }
 
-    /// Takes the values of an event back that nobody wanted: the next event is made of them, without an allocation.
-    pub(crate) fn take_back(&mut self, values: Box<[Value]>) {
-        self.spare = values.into_vec();
+    /// Spent events, of which the next ones are made. To be given back to, and lent to another decoder while this one rests.
+    pub(crate) fn spare(&mut self) -> &mut Spare {
+        &mut self.spare
     }
 
     /// Reads a record. With a `stamp`, that is the event's time, whatever the record says, and a missing time field has it too.
@@ -302,7 +304,7 @@ impl Told {
         let name = match slots[self.slot as usize] {
             Token::Text(cut) | Token::Bare(cut) => cut.of(text),
             Token::Escaped(cut) => {
-                let mut unescaped = String::new();
+                let mut unescaped = CompactString::default();
                 json::unescape(cut.of(text), &mut unescaped).map_err(|_| {
                     flawed(format!("field \"{}\": half of a surrogate pair", self.name))
                 })?;
@@ -356,7 +358,7 @@ impl Shape {
         text: &str,
         position: Position,
         stamp: Option<Timestamp>,
-        spare: &mut Vec<Value>,
+        spare: &mut Spare,
     ) -> Result<Decoded, Malformed> {
         let stated = match stamp {
             Some(stamp) if slots[self.time_slot as usize] == Token::Absent => stamp,
@@ -366,22 +368,35 @@ impl Shape {
         if !self.wanted {
             return Ok(Decoded::Filtered(Some(time)));
         }
-        let mut values = std::mem::take(spare);
-        values.clear();
-        values.reserve_exact(self.fields.len());
-        for (at, (field, slot)) in self.fields.iter().zip(&self.slots).enumerate() {
-            values.push(match slot {
-                None => Value::Null,
-                Some(_) if at == usize::from(self.time.0) => Value::Timestamp(stated),
-                Some(slot) => convert::value(field, slots[*slot as usize], text)?,
-            });
+        let mut values = spare.take(self.fields.len());
+        if let Err(malformed) = self.fill(&mut values, slots, text, stated) {
+            spare.give(values);
+            return Err(malformed);
         }
         Ok(Decoded::Event(Event {
             ty: self.ty,
             time,
             position,
-            // Reserved for just as many: no allocation.
-            values: values.into_boxed_slice(),
+            values,
         }))
+    }
+
+    /// Writes what the record says over whatever the values were.
+    fn fill(
+        &self,
+        values: &mut [Value],
+        slots: &[Token],
+        text: &str,
+        stated: Timestamp,
+    ) -> Result<(), Malformed> {
+        let fields = self.fields.iter().zip(&self.slots);
+        for (at, (value, (field, slot))) in values.iter_mut().zip(fields).enumerate() {
+            match slot {
+                None => *value = Value::Null,
+                Some(_) if at == usize::from(self.time.0) => *value = Value::Timestamp(stated),
+                Some(slot) => convert::overwrite(value, field, slots[*slot as usize], text)?,
+            }
+        }
+        Ok(())
     }
 }

@@ -3,7 +3,9 @@
 //! Values that nobody reads are checked by the grammar and skipped, not parsed. No recursion but along paths that
 //! patterns name, nesting at most [`DEPTH_MAX`]. When a name stands twice in an object the last one counts.
 
-use super::paths::{PathTree, ROOT};
+use compact_str::CompactString;
+
+use super::paths::{Found, PathTree, ROOT};
 use super::token::{Cut, Token};
 use super::{Flaw, Malformed};
 
@@ -22,7 +24,7 @@ struct Scan<'a> {
     bytes: &'a [u8],
     at: usize,
     /// A member's name without its escapes.
-    name: String,
+    name: CompactString,
 }
 
 /// Finds the wanted values of a record; gives its text.
@@ -56,7 +58,7 @@ fn scan(text: &str, tree: &mut PathTree, slots: &mut [Token]) -> Result<(), Faul
     let mut scan = Scan {
         bytes: text.as_bytes(),
         at: 0,
-        name: String::new(),
+        name: CompactString::default(),
     };
     scan.space();
     match scan.peek() {
@@ -89,44 +91,35 @@ impl Scan<'_> {
         }
         loop {
             self.expect(b'"', "expected a member's name in quotes")?;
-            let (cut, escaped) = self.string()?;
-            let found = if escaped {
-                self.name.clear();
-                let raw = &self.bytes[cut.start as usize..cut.end as usize];
-                let raw = std::str::from_utf8(raw)
-                    .expect("a string ends at a quote, which is a character of its own");
-                // A name with half a surrogate pair is no name that a pattern can write.
-                match unescape(raw, &mut self.name) {
-                    Ok(()) => tree.find(node, self.name.as_bytes()),
-                    Err(_) => None,
+            let found = match tree.guess(node, &self.bytes[self.at..]) {
+                Some((found, bytes)) => {
+                    self.at += bytes;
+                    found
                 }
-            } else {
-                tree.find(node, &self.bytes[cut.start as usize..cut.end as usize])
+                None => self.name(node, tree)?,
             };
             self.space();
             self.expect(b':', "expected `:`")?;
             self.space();
-            match found {
-                None => {
-                    self.value(depth)?;
-                }
-                Some((slot, child, covers)) => {
-                    slots[covers].fill(Token::Absent);
-                    let token = match (child, self.peek()) {
-                        (Some(child), Some(b'{')) => {
-                            if depth == DEPTH_MAX {
-                                return Err(self.fault("nested too deep (more than 128)"));
-                            }
-                            self.at += 1;
-                            self.object(child, depth + 1, tree, slots)?;
-                            Token::Object
-                        }
-                        _ => self.value(depth)?,
-                    };
-                    if let Some(slot) = slot {
-                        slots[slot as usize] = token;
+            let Found {
+                slot,
+                child,
+                covers,
+            } = found;
+            slots[covers].fill(Token::Absent);
+            let token = match (child, self.peek()) {
+                (Some(child), Some(b'{')) => {
+                    if depth == DEPTH_MAX {
+                        return Err(self.fault("nested too deep (more than 128)"));
                     }
+                    self.at += 1;
+                    self.object(child, depth + 1, tree, slots)?;
+                    Token::Object
                 }
+                _ => self.value(depth)?,
+            };
+            if let Some(slot) = slot {
+                slots[slot as usize] = token;
             }
             self.space();
             match self.next() {
@@ -135,6 +128,23 @@ impl Scan<'_> {
                 _ => return Err(self.fault_before("expected `,` or `}`")),
             }
         }
+    }
+
+    /// Reads a member's name whose opening quote has been read: what the member is.
+    fn name(&mut self, node: usize, tree: &mut PathTree) -> Result<Found, Fault> {
+        let (cut, escaped) = self.string()?;
+        let raw = &self.bytes[cut.start as usize..cut.end as usize];
+        if !escaped {
+            return Ok(tree.find(node, raw));
+        }
+        self.name.clear();
+        let raw = std::str::from_utf8(raw)
+            .expect("a string ends at a quote, which is a character of its own");
+        // A name with half a surrogate pair is no name that a pattern can write.
+        Ok(match unescape(raw, &mut self.name) {
+            Ok(()) => tree.find(node, self.name.as_bytes()),
+            Err(_) => Found::default(),
+        })
     }
 
     /// Reads any value.
@@ -396,7 +406,7 @@ fn plain_end(bytes: &[u8], mut at: usize) -> usize {
 pub(super) struct LoneSurrogate;
 
 /// Appends the meaning of a string whose escapes the scanner has checked.
-pub(super) fn unescape(raw: &str, out: &mut String) -> Result<(), LoneSurrogate> {
+pub(super) fn unescape(raw: &str, out: &mut CompactString) -> Result<(), LoneSurrogate> {
     let mut rest = raw;
     while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
         out.push_str(&rest[..at]);
@@ -613,8 +623,8 @@ mod tests {
                 json += &format!("\\u{unit:04x}");
             }
             json.push('"');
-            let mut out = String::new();
-            let ours = unescape(&json[1..json.len() - 1], &mut out).ok().map(|()| out);
+            let mut out = CompactString::default();
+            let ours = unescape(&json[1..json.len() - 1], &mut out).ok().map(|()| out.into_string());
             prop_assert_eq!(ours, serde_json::from_str::<String>(&json).ok());
         }
 

@@ -18,6 +18,7 @@ mod json;
 mod number;
 mod paths;
 mod projection;
+mod spare;
 pub mod split;
 pub mod table;
 #[cfg(test)]
@@ -30,6 +31,7 @@ pub use built::EventBuilder;
 pub use decoder::{Decoded, Decoder, HeaderError, Kinds};
 pub(crate) use instant::shown;
 pub use projection::Projection;
+pub(crate) use spare::Spare;
 
 use crate::time::Timestamp;
 

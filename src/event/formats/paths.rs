@@ -1,7 +1,8 @@
 //! The names that a decoder looks for in a record, as a tree, and the slot in which each path's value is put.
 //!
 //! Several event types of one source share the tree: a path that two of them read is one slot. The tree learns the order in
-//! which records write their members, so that a lookup is usually one comparison.
+//! which records write their members, those that nobody reads among them, so that a lookup is usually one comparison with the bytes that follow, and not even
+//! the end of a name is looked for.
 
 use std::ops::Range;
 
@@ -9,6 +10,10 @@ use hashbrown::HashMap;
 
 /// From this many members on a name that was not guessed is looked up by hash.
 const HASHED_FROM: usize = 9;
+
+/// So many names that nobody reads are learned in each object, and none longer than this.
+const OTHERS_MAX: usize = 64;
+const OTHER_BYTES_MAX: usize = 64;
 
 /// The root's number.
 pub(super) const ROOT: usize = 0;
@@ -23,21 +28,32 @@ pub(super) struct PathTree {
     slots: usize,
 }
 
-/// One object: the members that are looked for in it.
+/// One object: the members that are looked for in it, and behind them others that it has.
 #[derive(Clone, Debug, Default)]
 struct Node {
     members: Vec<Member>,
+    /// How many of them are looked for.
+    read: usize,
     by_name: HashMap<Box<[u8]>, u32>,
-    /// The member found last.
+    /// The entry of `after` for the member found last.
     last: usize,
-    /// For each member the one that came after it in the record before; the last entry is for the first member of a record.
+    /// First for the first member of a record, then for each member: the one that came next in the record before.
     after: Vec<u32>,
 }
 
 /// A name in an object.
 #[derive(Clone, Debug)]
-pub(super) struct Member {
-    name: Box<[u8]>,
+struct Member {
+    /// With the quote that ends it.
+    quoted: Box<[u8]>,
+    /// True if it is written without escapes.
+    plain: bool,
+    found: Found,
+}
+
+/// What is known of a member of a record.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Found {
     /// Where its value goes, when it is itself read.
     pub(super) slot: Option<u32>,
     /// The node for its own members, when one of them is read.
@@ -62,6 +78,7 @@ impl PathTree {
             .into_iter()
             .map(|(node, member)| {
                 tree.nodes[node].members[member]
+                    .found
                     .slot
                     .expect("inserted as read")
             })
@@ -75,31 +92,34 @@ impl PathTree {
     }
 
     /// A record's members of this object begin.
+    #[inline]
     pub(super) fn enter(&mut self, node: usize) {
-        let node = &mut self.nodes[node];
-        node.last = node.members.len();
+        self.nodes[node].last = 0;
     }
 
-    /// The member of this name, if it is read.
-    pub(super) fn find(
-        &mut self,
-        node: usize,
-        name: &[u8],
-    ) -> Option<(Option<u32>, Option<usize>, Range<usize>)> {
+    /// What follows an opening quote begins with the name that came here in the record before, and a quote: what that member is, and how many bytes it takes.
+    #[inline]
+    pub(super) fn guess(&mut self, node: usize, bytes: &[u8]) -> Option<(Found, usize)> {
         let node = &mut self.nodes[node];
-        let guess = node.after[node.last] as usize;
-        let at = match node.members.get(guess) {
-            Some(member) if *member.name == *name => guess,
-            _ => {
-                let at = node.search(name)?;
-                // There are fewer members than `prepare` could count.
-                node.after[node.last] = at as u32;
-                at
-            }
+        let at = node.after[node.last] as usize;
+        let member = node.members.get(at)?;
+        if !member.plain || !bytes.starts_with(&member.quoted) {
+            return None;
+        }
+        node.last = at + 1;
+        Some((member.found.clone(), member.quoted.len()))
+    }
+
+    /// What the member of this name is.
+    pub(super) fn find(&mut self, node: usize, name: &[u8]) -> Found {
+        let node = &mut self.nodes[node];
+        let Some(at) = node.search(name).or_else(|| node.learn(name)) else {
+            return Found::default();
         };
-        node.last = at;
-        let member = &node.members[at];
-        Some((member.slot, member.child, member.covers.clone()))
+        // Few enough: see `prepare` and `learn`.
+        node.after[node.last] = at as u32;
+        node.last = at + 1;
+        node.members[at].found.clone()
     }
 
     fn insert(&mut self, path: &[String]) -> (usize, usize) {
@@ -107,19 +127,19 @@ impl PathTree {
         let mut at = ROOT;
         for name in parents {
             let member = self.nodes[at].member(name);
-            at = match self.nodes[at].members[member].child {
+            at = match self.nodes[at].members[member].found.child {
                 Some(child) => child,
                 None => {
                     let child = self.nodes.len();
                     self.nodes.push(Node::default());
-                    self.nodes[at].members[member].child = Some(child);
+                    self.nodes[at].members[member].found.child = Some(child);
                     child
                 }
             };
         }
         let member = self.nodes[at].member(last);
         // Numbered once all are known.
-        self.nodes[at].members[member].slot = Some(0);
+        self.nodes[at].members[member].found.slot = Some(0);
         (at, member)
     }
 
@@ -133,17 +153,18 @@ impl PathTree {
                 .get_mut(node)
                 .and_then(|node| node.members.get_mut(at))
             {
-                member.covers.start = self.slots;
-                if let Some(slot) = &mut member.slot {
+                let found = &mut member.found;
+                found.covers.start = self.slots;
+                if let Some(slot) = &mut found.slot {
                     *slot =
                         u32::try_from(self.slots).expect("fewer than 2^32 paths fit into memory");
                     self.slots += 1;
                 }
                 way.push((node, at));
                 // An end of the way down closes the member above it.
-                way.push((member.child.unwrap_or(NOWHERE), 0));
+                way.push((found.child.unwrap_or(NOWHERE), 0));
             } else if let Some((parent, at)) = way.pop() {
-                self.nodes[parent].members[at].covers.end = self.slots;
+                self.nodes[parent].members[at].found.covers.end = self.slots;
                 way.push((parent, at + 1));
             }
         }
@@ -152,40 +173,70 @@ impl PathTree {
 
 impl Node {
     fn member(&mut self, name: &str) -> usize {
-        let found = self
-            .members
-            .iter()
-            .position(|member| *member.name == *name.as_bytes());
-        found.unwrap_or_else(|| {
-            self.members.push(Member {
-                name: name.as_bytes().into(),
-                slot: None,
-                child: None,
-                covers: 0..0,
-            });
+        self.position(name.as_bytes()).unwrap_or_else(|| {
+            self.members.push(Member::new(name.as_bytes()));
             self.members.len() - 1
         })
     }
 
     fn prepare(&mut self) {
-        let count =
-            u32::try_from(self.members.len()).expect("fewer than 2^32 names fit into memory");
-        self.last = self.members.len();
+        self.read = self.members.len();
+        let count = u32::try_from(self.read + OTHERS_MAX);
+        count.expect("fewer than 2^32 names fit into memory");
         // At first: in order of declaration.
-        self.after = (1..=count).chain([0]).collect();
-        if self.members.len() >= HASHED_FROM {
-            self.by_name = (0..count)
-                .map(|at| (self.members[at as usize].name.clone(), at))
-                .collect();
-        }
+        self.after = (0..=self.read as u32).collect();
+        self.hash();
     }
 
     fn search(&self, name: &[u8]) -> Option<usize> {
         if self.by_name.is_empty() {
-            self.members.iter().position(|member| *member.name == *name)
+            self.position(name)
         } else {
             self.by_name.get(name).map(|at| *at as usize)
         }
+    }
+
+    fn position(&self, name: &[u8]) -> Option<usize> {
+        let mut members = self.members.iter();
+        members.position(|member| member.name() == name)
+    }
+
+    /// Makes a member of a name that nobody reads, so that it can be guessed from now on.
+    fn learn(&mut self, name: &[u8]) -> Option<usize> {
+        let at = self.members.len();
+        if at == self.read + OTHERS_MAX || name.len() > OTHER_BYTES_MAX {
+            return None;
+        }
+        self.members.push(Member::new(name));
+        // Itself, which comes once.
+        self.after.push(at as u32);
+        self.hash();
+        Some(at)
+    }
+
+    /// Members that were not hashed yet are, once there are enough.
+    fn hash(&mut self) {
+        if self.members.len() >= HASHED_FROM {
+            let first = self.by_name.len();
+            let members = (first as u32..).zip(&self.members[first..]);
+            self.by_name
+                .extend(members.map(|(at, member)| (member.name().into(), at)));
+        }
+    }
+}
+
+impl Member {
+    fn new(name: &[u8]) -> Member {
+        let escaped = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+        Member {
+            quoted: [name, b"\""].concat().into(),
+            plain: !name.iter().any(escaped),
+            found: Found::default(),
+        }
+    }
+
+    fn name(&self) -> &[u8] {
+        &self.quoted[..self.quoted.len() - 1]
     }
 }
 
@@ -203,8 +254,8 @@ mod tests {
         let (tree, slots) = PathTree::new(paths.iter().map(Vec::as_slice));
         assert_eq!(tree.slots(), 4);
         assert_eq!(slots, [1, 3, 2, 0, 3]);
-        assert_eq!(tree.nodes[ROOT].members[0].covers, 0..3);
-        assert_eq!(tree.nodes[ROOT].members[1].covers, 3..4);
+        assert_eq!(tree.nodes[ROOT].members[0].found.covers, 0..3);
+        assert_eq!(tree.nodes[ROOT].members[1].found.covers, 3..4);
     }
 
     #[test]
@@ -216,16 +267,59 @@ mod tests {
                 tree.enter(ROOT);
                 for n in (0..count).rev() {
                     let found = tree.find(ROOT, format!("f{n}").as_bytes());
-                    assert_eq!(found.and_then(|(slot, ..)| slot), Some(slots[n]));
-                    assert_eq!(tree.find(ROOT, b"other"), None);
+                    assert_eq!(found.slot, Some(slots[n]));
+                    assert_eq!(tree.find(ROOT, b"other"), Found::default());
                 }
             }
-            let node = &tree.nodes[ROOT];
+            tree.enter(ROOT);
+            let last = format!("f{}\": 5", count - 1);
+            let (found, bytes) = tree.guess(ROOT, last.as_bytes()).expect("it comes first");
             assert_eq!(
-                node.after[count] as usize,
-                count - 1,
-                "the last declared comes first"
+                (found.slot, &last[bytes..]),
+                (Some(slots[count - 1]), ": 5")
+            );
+            assert_eq!(tree.guess(ROOT, b"others\": 5"), None);
+            assert_eq!(
+                tree.guess(ROOT, b"other\": 5"),
+                Some((Found::default(), 6)),
+                "what nobody reads is learned as well"
             );
         }
+    }
+
+    #[test]
+    fn names_that_are_written_with_escapes_are_never_guessed() {
+        let paths = [vec!["a\"b".to_owned()], vec!["a\\nb".to_owned()]];
+        let (mut tree, slots) = PathTree::new(paths.iter().map(Vec::as_slice));
+        for (path, slot) in paths.iter().zip(&slots) {
+            for _ in 0..2 {
+                tree.enter(ROOT);
+                let raw = format!("{}\"", path[0]);
+                assert_eq!(tree.guess(ROOT, raw.as_bytes()), None);
+                assert_eq!(tree.find(ROOT, path[0].as_bytes()).slot, Some(*slot));
+            }
+        }
+    }
+
+    #[test]
+    fn no_more_names_are_learned_than_are_worth_it() {
+        let paths = [path("a")];
+        let (mut tree, _) = PathTree::new(paths.iter().map(Vec::as_slice));
+        for n in 0..1_000 {
+            tree.enter(ROOT);
+            assert_eq!(
+                tree.find(ROOT, format!("f{n}").as_bytes()),
+                Found::default()
+            );
+            assert_eq!(
+                tree.find(ROOT, &[b'x'; OTHER_BYTES_MAX + 1]),
+                Found::default()
+            );
+            assert_eq!(tree.find(ROOT, b"a").slot, Some(0));
+        }
+        let node = &tree.nodes[ROOT];
+        assert_eq!(node.members.len(), 1 + OTHERS_MAX);
+        assert_eq!(node.by_name.len(), node.members.len());
+        assert_eq!(node.after.len(), 1 + node.members.len());
     }
 }

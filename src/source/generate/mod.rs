@@ -110,6 +110,8 @@ struct Start(Arc<OnceLock<(Instant, u64)>>);
 
 /// One partition's events.
 #[derive(Debug)]
+// As the generator.
+#[repr(align(128))]
 struct Partition {
     number: u32,
     lines: Lines,
