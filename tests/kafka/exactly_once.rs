@@ -255,10 +255,11 @@ impl Place<'_> {
         Some((newest, committed))
     }
 
-    /// Lets a run go on until it has committed so many checkpoints.
+    /// Lets a run that does not end by itself go on until it has committed so many checkpoints.
     #[track_caller]
     fn run_for(&self, checkpoints: usize) -> Child {
-        let mut run = self.start(&[]);
+        let mut run = self.command("state", "", &["--restart", "none"]);
+        let mut run = run.spawn().expect("the binary is there");
         let mut seen: Vec<PathBuf> = Vec::new();
         until("checkpoints are made", || {
             assert!(run.try_wait().expect("asked").is_none(), "{}", self.log());
@@ -375,16 +376,22 @@ fn a_broker_that_goes_away_and_comes_back_adds_nothing_and_loses_nothing() {
     sleep(Duration::from_millis(300));
     kill(run);
     broker.up();
-    // The broker alone.
-    let mut run = place.run_for(1);
-    broker.kill();
-    sleep(Duration::from_secs(1));
+    // The broker alone, for a moment and for longer than a run waits for an answer when it begins again.
+    let mut run = place.command("state", "", &["--restart-delay", "100ms"]);
+    let mut run = run.spawn().expect("the binary is there");
+    for away in [1, 6] {
+        let before = place.newest();
+        let goes_on = |run: &mut Child| {
+            assert_eq!(run.try_wait().expect("asked"), None, "{}", place.log());
+            before < place.newest()
+        };
+        until("it goes on", || goes_on(&mut run));
+        broker.kill();
+        sleep(Duration::from_secs(away));
+        broker.up();
+    }
     let before = place.newest();
-    broker.up();
-    until("it goes on", || {
-        run.try_wait().expect("asked").is_some() || before < place.newest()
-    });
-    assert_eq!(run.try_wait().expect("asked"), None, "{}", place.log());
+    until("it goes on", || before < place.newest());
     kill(run);
     place.ends_as_if_undisturbed();
 }
@@ -403,7 +410,7 @@ fn a_run_ends_soon_when_a_copy_of_its_state_takes_over() {
     assert!(copied.expect("cp runs").success());
     other.hits.clone_from(&place.hits);
     let live = |place: &Place<'_>| {
-        let mut run = place.command("state", "", &[]);
+        let mut run = place.command("state", "", &["--restart", "none"]);
         let mut run = run.spawn().expect("the binary is there");
         until("it goes on", || {
             assert_eq!(run.try_wait().expect("asked"), None, "{}", place.log());
