@@ -304,6 +304,11 @@ impl Rest {
         }
     }
 
+    /// Sleeps no shorter than this.
+    fn deepen(&mut self, least: Duration) {
+        self.next = self.next.max(least);
+    }
+
     fn sleep(&mut self) {
         thread::sleep(self.next);
         self.slept += self.next;
@@ -388,9 +393,13 @@ impl Thread {
             match collector.turn().map_err(RunError::Sink)? {
                 Turn::Done => return Ok(()),
                 Turn::Busy => rest = Rest::new(),
-                Turn::Blocked | Turn::Idle => {
+                turn @ (Turn::Blocked | Turn::Idle) => {
                     if self.shared.lock().is_some() {
                         return Ok(());
+                    }
+                    // Busy shards finish rows once a millisecond: to look more often takes time from them.
+                    if turn == Turn::Idle {
+                        rest.deepen(REST_MAX);
                     }
                     rest.sleep();
                 }
