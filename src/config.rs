@@ -23,18 +23,20 @@ mod tests;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::sink::{OutputSpec, Target};
 use crate::source::kafka::Settings;
 use crate::source::{Extent, Place, SourceSpec};
 use crate::time::Span;
 
-pub use crate::engine::{OnChange, TimeBasis};
+pub use crate::engine::{OnChange, Restart, RestartPolicy, TimeBasis};
 pub use crate::key::Shards;
 pub use environment::Environment;
 pub use mistake::{Error, Mistake};
 pub use setting::{
-    Bytes, CheckpointInterval, CheckpointKeep, Http, Idle, LogFormat, LogLevel, State,
+    Bytes, CheckpointInterval, CheckpointKeep, Http, Idle, LogFormat, LogLevel, RestartAttempts,
+    RestartDelay, State,
 };
 
 /// How long an unbounded source may be silent before time goes on without it, unless told otherwise.
@@ -84,6 +86,8 @@ pub struct StateConfig {
     pub memory_bytes: u64,
     /// What becomes of the state of patterns that have changed.
     pub on_change: OnChange,
+    /// When a run that has failed begins again.
+    pub restart: Restart,
 }
 
 /// Which patterns run.
@@ -188,6 +192,16 @@ pub struct Overrides {
     pub state_memory: Option<Bytes>,
     /// What becomes of the state of patterns that have changed.
     pub on_change: Option<OnChange>,
+    /// When a run that has failed begins again.
+    pub restart: Option<RestartPolicy>,
+    /// How long is waited for it, the first time.
+    pub restart_delay: Option<RestartDelay>,
+    /// How long is waited for it at most.
+    pub restart_delay_max: Option<RestartDelay>,
+    /// How many failures are borne.
+    pub restart_attempts: Option<RestartAttempts>,
+    /// After how long a failure is forgotten.
+    pub restart_window: Option<RestartDelay>,
 }
 
 /// A source as one place names it.
@@ -260,6 +274,11 @@ impl RawConfig {
             checkpoint_keep,
             state_memory,
             on_change,
+            restart,
+            restart_delay,
+            restart_delay_max,
+            restart_attempts,
+            restart_window,
         } = self.overrides;
         let mut input = InputConfig {
             sources: Vec::new(),
@@ -297,6 +316,14 @@ impl RawConfig {
                     keep: checkpoint_keep.map_or(CHECKPOINT_KEEP_DEFAULT, |keep| keep.0),
                     memory_bytes: state_memory.map_or(STATE_MEMORY_DEFAULT, |bytes| bytes.0),
                     on_change: on_change.unwrap_or_default(),
+                    restart: Restart {
+                        policy: restart.unwrap_or(Restart::DEFAULT.policy),
+                        delay: duration(restart_delay, Restart::DEFAULT.delay),
+                        delay_max: duration(restart_delay_max, Restart::DEFAULT.delay_max),
+                        attempts: restart_attempts
+                            .map_or(Restart::DEFAULT.attempts, |attempts| attempts.0),
+                        window: duration(restart_window, Restart::DEFAULT.window),
+                    },
                 }),
                 Some(State::Memory) | None => None,
             },
@@ -349,8 +376,19 @@ impl Overrides {
             checkpoint_keep: self.checkpoint_keep.or(lower.checkpoint_keep),
             state_memory: self.state_memory.or(lower.state_memory),
             on_change: self.on_change.or(lower.on_change),
+            restart: self.restart.or(lower.restart),
+            restart_delay: self.restart_delay.or(lower.restart_delay),
+            restart_delay_max: self.restart_delay_max.or(lower.restart_delay_max),
+            restart_attempts: self.restart_attempts.or(lower.restart_attempts),
+            restart_window: self.restart_window.or(lower.restart_window),
         }
     }
+}
+
+fn duration(said: Option<RestartDelay>, default: Duration) -> Duration {
+    said.map_or(default, |delay| {
+        Duration::from_millis(delay.0.0.unsigned_abs())
+    })
 }
 
 fn whole<T>(upper: Vec<T>, lower: Vec<T>) -> Vec<T> {

@@ -166,7 +166,7 @@ pub mod wire;
 
 pub use embed::{
     Builder, Engine, Error, ErrorKind, Finished, Input, Keeping, Match, MatchId, Pushed, Running,
-    States,
+    States, Supervised, Supervision,
 };
 pub use epoch::Epoch;
 pub use event::formats::EventBuilder;

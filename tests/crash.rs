@@ -1,6 +1,6 @@
 //! The real program, killed again and again: what it leaves behind is what an undisturbed run leaves.
 //!
-//! `LEITMOTIF_KILLS` (default 10) says how often each input is disturbed.
+//! `LEITMOTIF_KILLS` (default 10) says how often each input is disturbed; `scripts/crash` does it 200 times.
 
 use std::fs;
 use std::path::Path;
@@ -32,6 +32,13 @@ pattern spent {
 
 /// Longer than any run of these inputs takes on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The same for each kill.
+const PATIENCE_PER_KILL: Duration = Duration::from_secs(3);
+
+/// How many events there are for each kill, and how many come in a second: more than are read before the last kill.
+const EVENTS_PER_KILL: u32 = 30_000;
+const EVENTS_PER_SECOND: u32 = 100_000;
 
 fn kills() -> u32 {
     let set = std::env::var("LEITMOTIF_KILLS").ok();
@@ -72,11 +79,20 @@ fn rows(path: &Path) -> String {
 }
 
 #[track_caller]
-fn check(source: &str, output: &str, seed: u64) {
+fn check(output: &str, seed: u64) {
+    let source = |more: &str| {
+        let events = EVENTS_PER_KILL * kills().max(1);
+        format!("Txn=generate:cards?events={events}&seed={seed}{more}")
+    };
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     fs::write(folder.join("p.motif"), PATTERNS).expect("written");
-    let undisturbed = start(folder, source, "undisturbed.ndjson", &["--shards", "1"]);
+    let undisturbed = start(
+        folder,
+        &source(""),
+        "undisturbed.ndjson",
+        &["--shards", "1"],
+    );
     let ended = undisturbed.wait_with_output().expect("it ends");
     assert!(ended.status.success(), "{}", log(folder));
     let wanted = fs::read_to_string(folder.join("undisturbed.ndjson")).expect("rows");
@@ -85,14 +101,20 @@ fn check(source: &str, output: &str, seed: u64) {
     let mut choices = Choices::from_seed(seed);
     let mut killed = 0;
     let began = Instant::now();
+    // Slower, so that there is something left to disturb; the events are the same.
+    let source = source(&format!("&rate={EVENTS_PER_SECOND}"));
     loop {
         assert!(
-            began.elapsed() < PATIENCE,
+            began.elapsed() < PATIENCE + PATIENCE_PER_KILL * kills(),
             "no end after {killed} kills: {}",
             log(folder)
         );
         let shards = (1 + choices.below(3)).to_string();
+        // With a megabyte all but some thousand states leave memory.
+        let memory = ["1GiB", "1MiB"][choices.below(2)];
         let more = [
+            "--state-memory",
+            memory,
             "--shards",
             &shards,
             "--state",
@@ -100,7 +122,7 @@ fn check(source: &str, output: &str, seed: u64) {
             "--checkpoint",
             "100ms",
         ];
-        let mut run = start(folder, source, output, &more);
+        let mut run = start(folder, &source, output, &more);
         if killed < kills() {
             sleep(Duration::from_millis(50 + choices.below(250) as u64));
             if run.try_wait().expect("it can be asked").is_none() {
@@ -114,7 +136,7 @@ fn check(source: &str, output: &str, seed: u64) {
         assert!(ended.success(), "{}", log(folder));
         break;
     }
-    assert!(killed > 0, "it ended before it could be killed");
+    assert_eq!(killed, kills(), "it ended before it was killed so often");
     let left = rows(&folder.join(output));
     if left != wanted {
         let same = left.lines().zip(wanted.lines()).take_while(|(a, b)| a == b);
@@ -125,16 +147,21 @@ fn check(source: &str, output: &str, seed: u64) {
             same.count()
         );
     }
+    eprintln!(
+        "{output}: {killed} kills in {:.1} s, {} rows as if there had been none",
+        began.elapsed().as_secs_f64(),
+        wanted.lines().count()
+    );
 }
 
 #[test]
 fn made_up_events_into_a_file() {
-    check("Txn=generate:cards?events=600000&seed=7", "out.ndjson", 1);
+    check("out.ndjson", 7);
 }
 
 #[test]
 fn made_up_events_into_a_folder() {
-    check("Txn=generate:cards?events=600000&seed=8", "out/", 2);
+    check("out/", 8);
 }
 
 #[test]

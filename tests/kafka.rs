@@ -8,6 +8,8 @@
 
 #[path = "kafka/broker.rs"]
 mod broker;
+#[path = "kafka/exactly_once.rs"]
+mod exactly_once;
 #[path = "kafka/sink.rs"]
 mod sink;
 #[path = "kafka/source.rs"]

@@ -88,7 +88,6 @@ impl Place {
         fs::write(self.path(name), text).expect("written");
     }
 
-    #[allow(dead_code)]
     fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).expect("readable")
     }
@@ -381,4 +380,133 @@ twice             new: begins without state
     let told = place.call("diff quiet.motif --state state");
     assert_eq!(told.code, Some(0), "{} {}", told.out, told.err);
     assert!(told.out.contains("restarted"), "{}", told.out);
+}
+
+/// An endless feed, with more cards than fit a page.
+const ENDLESS: &str =
+    "--source Txn=generate:cards?keys=500&seed=3&rate=20000&events=400000 --delay 2s";
+
+#[test]
+fn a_savepoint_is_made_of_a_running_engine_and_outlives_all_its_checkpoints() {
+    let place = Place::new();
+    // No checkpoint is due for an hour: the one that is waited for is made because it is wanted.
+    let line = format!(
+        "run p.motif {ENDLESS} --output out.ndjson --state state --checkpoint 1h --checkpoint-keep 1"
+    );
+    let run = Run(place
+        .command(&line)
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("started"));
+    let began = Instant::now();
+    let out = loop {
+        let ended = place.call("savepoint state --to first");
+        if ended.code == Some(0) {
+            break ended.out;
+        }
+        assert!(began.elapsed() < PATIENCE, "it never begins: {}", ended.err);
+        sleep(Duration::from_millis(10));
+    };
+    assert_eq!(out, "state/savepoints/first\n");
+    let second = place.fine("savepoint state");
+    assert_eq!(second, "state/savepoints/epoch-00000002\n");
+    run.stop();
+    let listed = place.json("state state --format json");
+    let of_kind = |kind: &str| {
+        let entries = listed["checkpoints"].as_array().expect("a list");
+        let entries = entries.iter().filter(|entry| entry["kind"] == kind);
+        entries
+            .map(|entry| entry["epoch"].as_u64().expect("a number"))
+            .collect::<Vec<u64>>()
+    };
+    assert_eq!(of_kind("checkpoint"), [3]);
+    assert_eq!(of_kind("savepoint"), [2, 1]);
+    assert!(
+        place
+            .refused("savepoint state --to first")
+            .contains("is there already")
+    );
+    let wanted = fs::read_dir(place.path("state"))
+        .expect("a folder")
+        .flatten();
+    let left = wanted.filter(|entry| entry.file_name().to_string_lossy().starts_with("wanted"));
+    assert_eq!(left.count(), 0, "a request is left");
+}
+
+#[test]
+fn a_run_goes_on_from_a_savepoint_on_any_number_of_shards_as_if_never_stopped() {
+    let place = Place::new();
+    let source = "--source Txn=generate:cards?keys=500&seed=3&rate=60000&events=100000 --delay 2s";
+    place.fine(&format!(
+        "run p.motif {source} --output whole.ndjson --shards 1"
+    ));
+    let wanted = place.read("whole.ndjson");
+    assert!(wanted.lines().count() > 100, "few rows say little");
+    let line = format!(
+        "run p.motif {source} --output out.ndjson --state state --checkpoint 100ms --shards 2"
+    );
+    let run = Run(place
+        .command(&line)
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("started"));
+    place.until("state", 3);
+    let moved = place.path("elsewhere/monday");
+    place.fine(&format!("savepoint state --to {}", moved.display()));
+    drop(run);
+    // It needs nothing of the state folder.
+    fs::remove_dir_all(place.path("state")).expect("removed");
+    let written = place.read("out.ndjson");
+    for shards in [1, 3] {
+        place.write("out.ndjson", &written);
+        let line = format!(
+            "run p.motif {source} --output out.ndjson --state again-{shards} --from {} --shards {shards}",
+            moved.display()
+        );
+        let ended = place.call(&line);
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        let left = place.read("out.ndjson");
+        assert!(
+            left == wanted,
+            "{} rows, not {}",
+            left.lines().count(),
+            wanted.lines().count()
+        );
+    }
+}
+
+#[test]
+fn a_stopped_run_has_savepoints_too_and_what_is_none_is_not_begun_from() {
+    let place = Place::new();
+    place.following("").stop();
+    let newest = place.newest("state");
+    place.fine("savepoint state --to kept");
+    let told = place.json("state state p.motif --checkpoint kept --format json");
+    assert_eq!(told["epoch"], newest);
+    let told = place.json("state state/savepoints/kept p.motif --format json");
+    assert_eq!(told["patterns"][0]["live"], 3);
+    let run = "run p.motif --source Txn=t.ndjson --output out.ndjson --state new --from";
+    // By its name, it is one of the state folder's.
+    assert!(
+        place
+            .refused(&format!("{run} kept"))
+            .contains("\"kept\" is none")
+    );
+    fs::create_dir_all(place.path("new/savepoints")).expect("made");
+    fs::rename(
+        place.path("state/savepoints/kept"),
+        place.path("new/savepoints/kept"),
+    )
+    .expect("moved");
+    place.fine(&format!("{run} kept"));
+    // One that was never completed is none.
+    let manifest = place.path("new/savepoints/kept/manifest");
+    fs::rename(
+        &manifest,
+        place.path("new/savepoints/kept/manifest.prepared"),
+    )
+    .expect("renamed");
+    let other = run.replace("--state new", "--state other");
+    let told = place.refused(&format!("{other} new/savepoints/kept"));
+    assert!(told.contains("never completed"), "{told}");
 }

@@ -346,6 +346,7 @@ fn scripts_can_be_run() {
     for script in [
         "scripts/setup",
         "scripts/test",
+        "scripts/crash",
         "scripts/demo",
         "scripts/kafka",
         "scripts/demo-kafka",

@@ -3,6 +3,7 @@
 //! ```text
 //! state/
 //!   lock                        held by the run that uses it
+//!   id                          the state's own number, in 16 hex digits
 //!   epoch-00000041/             a checkpoint; the newest few are kept
 //!     manifest                  committed
 //!     shard-0/ …                files of the stores, shared by hard links
@@ -13,24 +14,33 @@
 //!
 //! The rename of `manifest.prepared` to `manifest` commits, unless somebody else [decides](super::CommitPoint).
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{Error, Kind, Manifest};
-use crate::disk::SharedDisk;
+use crate::disk::{Disk, Lock, SharedDisk};
 use crate::epoch::Epoch;
 
-const PREPARED: &str = "manifest.prepared";
-const COMMITTED: &str = "manifest";
+pub(super) const PREPARED: &str = "manifest.prepared";
+pub(super) const COMMITTED: &str = "manifest";
+const ID: &str = "id";
 
 /// Where savepoints lie in a state folder, unless told otherwise.
 pub const SAVEPOINTS: &str = "savepoints";
+
+/// How often a lock that somebody holds is tried again, and how long is waited each time.
+const LOCK_TRIES: u32 = 10;
+const LOCK_REST: Duration = Duration::from_millis(20);
 
 /// A state folder.
 #[derive(Clone, Debug)]
 pub struct Folder {
     path: PathBuf,
     disk: SharedDisk,
+    /// Which run of this process uses it, of those that have not given their live stores back.
+    life: u32,
 }
 
 /// A checkpoint that was found.
@@ -53,8 +63,17 @@ impl Folder {
         let folder = Folder {
             path: path.to_owned(),
             disk,
+            life: 0,
         };
-        let made = folder.disk.make_folder(path);
+        let above = match folder.disk.entry(path) {
+            Ok(None) => new_folders(&*folder.disk, path),
+            _ => Vec::new(),
+        };
+        // Else a checkpoint might be lost with the name of the folder that it lies in.
+        let made = folder
+            .disk
+            .make_folder(path)
+            .and_then(|()| above.iter().try_for_each(|above| folder.disk.sync(above)));
         made.map_err(|error| folder.failed("made", path, &error))?;
         Ok(folder)
     }
@@ -65,6 +84,72 @@ impl Folder {
         Folder {
             path: path.to_owned(),
             disk,
+            life: 0,
+        }
+    }
+
+    /// Keeps other runs out for as long as what it gives back lives.
+    ///
+    /// # Errors
+    /// When another run uses the folder, or it cannot be locked.
+    pub fn lock(&self) -> Result<Lock, Error> {
+        let mut lock = self.try_lock()?;
+        // Somebody may only look whether the folder is in use.
+        for _ in 0..LOCK_TRIES {
+            if lock.is_some() {
+                break;
+            }
+            std::thread::sleep(LOCK_REST);
+            lock = self.try_lock()?;
+        }
+        match lock {
+            Some(lock) => Ok(lock),
+            None => Err(Error(format!(
+                "state \"{}\": another run uses it; stop that one, or name another folder",
+                self.path.display()
+            ))),
+        }
+    }
+
+    /// The same; nothing if another run uses the folder.
+    ///
+    /// # Errors
+    /// When it cannot be locked.
+    pub fn try_lock(&self) -> Result<Option<Lock>, Error> {
+        let path = self.path.join("lock");
+        let locked = self.disk.append(&path, &[]);
+        match locked.and_then(|()| self.disk.lock(&path)) {
+            Ok(lock) => Ok(Some(lock)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(self.failed("locked", &path, &error)),
+        }
+    }
+
+    /// The same, with live stores apart from those of earlier runs of this process, which do not give them back.
+    #[must_use]
+    pub(crate) fn in_life(self, life: u32) -> Folder {
+        Folder { life, ..self }
+    }
+
+    fn live_name(&self) -> String {
+        match self.life {
+            0 => "live".to_owned(),
+            life => format!("live-{life}"),
+        }
+    }
+
+    /// Removes live stores of other runs. Call it under the lock.
+    pub(crate) fn remove_other_lives(&self) {
+        let own = self.live_name();
+        let names = self.disk.list(&self.path).unwrap_or_default();
+        let is_other = |name: &&String| {
+            let number = name.strip_prefix("live-");
+            let numbered = number.is_some_and(|number| number.parse::<u32>().is_ok());
+            (numbered || *name == "live") && **name != own
+        };
+        for name in names.iter().filter(is_other) {
+            // A shard that hangs has them open; they go with the process.
+            let _ = self.disk.remove(&self.path.join(name));
         }
     }
 
@@ -95,7 +180,41 @@ impl Folder {
     /// Where a shard's store lies while the run goes on.
     #[must_use]
     pub fn live_path(&self, shard: usize) -> PathBuf {
-        self.path.join("live").join(format!("shard-{shard}"))
+        self.path
+            .join(self.live_name())
+            .join(format!("shard-{shard}"))
+    }
+
+    /// The state's own number: made at random when there is none, and durable before it is given out, for outputs know by it whose rows they hold.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub fn id(&self) -> Result<u64, Error> {
+        let path = self.path.join(ID);
+        match self.disk.read(&path) {
+            Ok(bytes) => read_id(&bytes).ok_or_else(|| {
+                Error(format!(
+                    "state \"{}\": {} does not hold 16 hex digits; restore it from a copy, or name another folder",
+                    self.path.display(),
+                    path.display()
+                ))
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.new_id(&path),
+            Err(error) => Err(self.failed("read", &path, &error)),
+        }
+    }
+
+    fn new_id(&self, path: &Path) -> Result<u64, Error> {
+        let id = RandomState::new().build_hasher().finish();
+        let fresh = self.path.join("id.new");
+        let written = self
+            .disk
+            .write(&fresh, format!("{id:016x}\n").as_bytes())
+            .and_then(|()| self.disk.sync(&fresh))
+            .and_then(|()| self.disk.rename(&fresh, path))
+            .and_then(|()| self.disk.sync(&self.path));
+        written.map_err(|error| self.failed("written", path, &error))?;
+        Ok(id)
     }
 
     /// All checkpoints, the newest first; also such as are neither prepared nor committed.
@@ -226,6 +345,30 @@ impl Folder {
             path.display()
         ))
     }
+}
+
+/// Folders that get a new name when one is made at this path: its parent, and those above as far as they are new.
+pub(super) fn new_folders(disk: &dyn Disk, path: &Path) -> Vec<PathBuf> {
+    let mut changed = Vec::new();
+    let mut at = path;
+    while let Some(above) = at.parent() {
+        let above = match above.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => above,
+        };
+        changed.push(above.to_owned());
+        if disk.entry(above).is_ok_and(|found| found.is_some()) {
+            break;
+        }
+        at = above;
+    }
+    changed
+}
+
+fn read_id(bytes: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(bytes).ok()?.trim_end();
+    let whole = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    whole.then(|| u64::from_str_radix(text, 16).ok())?
 }
 
 fn manifest(disk: &SharedDisk, checkpoint: &Path) -> Result<Manifest, Error> {

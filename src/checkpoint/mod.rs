@@ -1,12 +1,18 @@
 //! Checkpoints: what of a run outlives its process, where that lies, and when it counts.
 //!
 //! `protocol` decides, and touches nothing: which epoch is open, whose word is missing, when a checkpoint is prepared. `manifest` is what a checkpoint says of itself,
-//! `folder` where checkpoints lie: both go through a [`Disk`](crate::disk::Disk), so that a simulation can crash between any two steps. What lies in the
+//! `folder` where checkpoints lie, `settle` what became of one that a crash cut short: they go through a [`Disk`](crate::disk::Disk), so that a simulation can crash between any two steps. What lies in the
 //! manifest's opaque parts (events in flight, partitions' times) is the engine's.
 
 mod folder;
 mod manifest;
 mod protocol;
+mod savepoint;
+#[cfg(test)]
+mod savepoint_tests;
+mod settle;
+#[cfg(feature = "kafka")]
+mod transaction;
 
 use std::fmt;
 
@@ -19,17 +25,21 @@ pub use manifest::{
     StoredType,
 };
 pub(crate) use protocol::{Ack, Action, Coordinator, Gathered, Parties, ShardNote, SourceNote};
+pub(crate) use settle::settle;
+#[cfg(feature = "kafka")]
+pub(crate) use transaction::Transaction;
 
 /// Positions of every partition of a source, by its name.
 pub type Positions = Vec<(String, Vec<(u32, SourcePosition)>)>;
 
-/// Who decides that an epoch is committed, if not the state folder: outputs whose rows and positions become visible at once, such as a transaction.
+/// Who decides that an epoch is committed, if not the state folder: outputs whose rows and positions become visible at once, such as a transaction. Dropping it gives up
+/// whatever is not committed.
 pub trait CommitPoint: Send {
-    /// The newest epoch that is committed; `None` for none yet.
+    /// The newest epoch that is committed; `None` for none yet. `outputs`: names of those that a checkpoint in question was prepared with, and what they gave to it.
     ///
     /// # Errors
     /// When it cannot be asked.
-    fn committed(&mut self) -> Result<Option<Epoch>, Error>;
+    fn committed(&mut self, outputs: &[(String, Vec<u8>)]) -> Result<Option<Epoch>, Error>;
 
     /// Commits a prepared epoch; once this has come back it counts, whatever happens then.
     ///

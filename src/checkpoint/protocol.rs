@@ -87,6 +87,8 @@ pub(crate) struct Coordinator {
     /// Sinks that have not prepared since they wanted the epoch to end.
     hurried: Vec<bool>,
     stopping: bool,
+    /// Somebody wants an epoch that is yet to be opened.
+    asked: bool,
     /// The last epoch was committed.
     over: bool,
 }
@@ -112,6 +114,7 @@ impl Coordinator {
             opened_at: 0,
             gathering: None,
             stopping: false,
+            asked: false,
             over: false,
         }
     }
@@ -119,6 +122,11 @@ impl Coordinator {
     /// The run is to end: with one more epoch.
     pub(crate) fn stop(&mut self) {
         self.stopping = true;
+    }
+
+    /// The next epoch is to be opened as soon as no other one is.
+    pub(crate) fn ask(&mut self) {
+        self.asked = true;
     }
 
     /// True once the last epoch was committed.
@@ -144,10 +152,12 @@ impl Coordinator {
         let ended = self.finished.iter().all(|finished| *finished);
         let last = ended || self.stopping;
         let due = micros >= self.opened_at.saturating_add(self.interval_micros)
-            || self.hurried.contains(&true);
+            || self.hurried.contains(&true)
+            || self.asked;
         if !(last || due) {
             return None;
         }
+        self.asked = false;
         self.opened_at = micros;
         self.epoch = self.epoch.next();
         self.gathering = Some(Gathering {
@@ -270,6 +280,21 @@ mod tests {
         ack_all(&mut coordinator, Epoch(2));
         coordinator.committed();
         assert_eq!(coordinator.on_time(1_000_030), None);
+    }
+
+    #[test]
+    fn whoever_asks_gets_an_epoch_that_was_opened_afterwards() {
+        let mut coordinator = Coordinator::new(PARTIES, 1_000_000, Epoch::NONE);
+        coordinator.ask();
+        assert_eq!(coordinator.on_time(10), Some(Action::Open(Epoch(1))));
+        coordinator.ask();
+        assert_eq!(coordinator.on_time(20), None);
+        ack_all(&mut coordinator, Epoch(1));
+        coordinator.committed();
+        assert_eq!(coordinator.on_time(30), Some(Action::Open(Epoch(2))));
+        ack_all(&mut coordinator, Epoch(2));
+        coordinator.committed();
+        assert_eq!(coordinator.on_time(40), None);
     }
 
     #[test]

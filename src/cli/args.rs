@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use leitmotif::config::{
-    Bytes, CheckpointInterval, CheckpointKeep, Http, Idle, LogFormat, LogLevel, OnChange, Shards,
-    State,
+    Bytes, CheckpointInterval, CheckpointKeep, Http, Idle, LogFormat, LogLevel, OnChange,
+    RestartAttempts, RestartDelay, RestartPolicy, Shards, State,
 };
 use leitmotif::time::Span;
 
@@ -19,7 +19,7 @@ use leitmotif::time::Span;
     disable_help_subcommand = true
 )]
 #[command(
-    after_help = "Exit codes: 0 fine, 1 findings or failed tests, 2 usage, configuration or I/O, 130 interrupted."
+    after_help = "Exit codes: 0 fine, 1 findings or failed tests, 2 usage, configuration or I/O, 70 gave up restarting, 130 interrupted."
 )]
 pub struct CommandLine {
     /// The verb.
@@ -42,6 +42,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Say what lies in a state folder, and what a key waits for
     State(StateArgs),
+    /// Keep the state as it is now, to begin from it later
+    Savepoint(SavepointArgs),
     /// Say what a change of patterns does to their state
     Diff(DiffArgs),
     /// Watch a running engine on a terminal
@@ -60,7 +62,7 @@ pub struct ProgramArgs {
 }
 
 /// `leitmotif run`. What can also be said in a configuration file has no default here, so that the file is heard.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(after_help = RUN_EXAMPLES)]
 pub struct RunArgs {
     /// Pattern files, or folders that hold `.motif` files
@@ -120,8 +122,23 @@ pub struct RunArgs {
     /// What becomes of the state of patterns that have changed: keep what can be kept, restart, or refuse to lose any [default: keep]
     #[arg(long, value_name = "CHOICE", value_parser = read::<OnChange>)]
     pub on_change: Option<OnChange>,
-    /// The folder of a checkpoint or savepoint to begin from, when the state folder holds none
-    #[arg(long, value_name = "FOLDER")]
+    /// When a run that has failed begins again from its last checkpoint: none, fixed-delay, exponential or failure-rate [default: exponential]
+    #[arg(long, value_name = "POLICY", value_parser = read::<RestartPolicy>)]
+    pub restart: Option<RestartPolicy>,
+    /// How long is waited for it; with exponential the first time, then twice as long [default: 1s]
+    #[arg(long, value_name = "TIME", value_parser = read::<RestartDelay>)]
+    pub restart_delay: Option<RestartDelay>,
+    /// How long is waited for it at most, with exponential [default: 1m]
+    #[arg(long, value_name = "TIME", value_parser = read::<RestartDelay>)]
+    pub restart_delay_max: Option<RestartDelay>,
+    /// How many failures in a row are borne, or with failure-rate within the window, before it ends with exit code 70 [default: 10]
+    #[arg(long, value_name = "N", value_parser = read::<RestartAttempts>)]
+    pub restart_attempts: Option<RestartAttempts>,
+    /// A run that goes on for so long has recovered; with failure-rate, how long a failure counts [default: 10m]
+    #[arg(long, value_name = "TIME", value_parser = read::<RestartDelay>)]
+    pub restart_window: Option<RestartDelay>,
+    /// A checkpoint or savepoint to begin from, when the state folder holds no checkpoint: its folder, or the name of a savepoint there
+    #[arg(long, value_name = "FOLDER|NAME")]
     pub from: Option<PathBuf>,
     /// How the closing summary is written to stderr
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -235,6 +252,28 @@ const STATE_EXAMPLES: &str = "Examples:
   leitmotif state state
   leitmotif state state patterns/fraud
   leitmotif state state patterns/fraud --pattern probe_then_drain --key c1";
+
+/// `leitmotif savepoint`
+#[derive(Debug, Args)]
+#[command(after_help = SAVEPOINT_EXAMPLES)]
+pub struct SavepointArgs {
+    /// A state folder; an engine that uses it makes a checkpoint now, without stopping
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// What it is called, or where it is to lie if there is a / in it [default: its epoch]
+    #[arg(long, value_name = "NAME|PATH")]
+    pub to: Option<String>,
+    /// How long the engine may take for its checkpoint
+    #[arg(long, value_name = "TIME", default_value = "1m")]
+    pub wait: Span,
+}
+
+const SAVEPOINT_EXAMPLES: &str = "Writes the savepoint's folder to stdout.
+
+Examples:
+  leitmotif savepoint state --to before-upgrade
+  leitmotif run patterns --source Txn=cards.ndjson --state new-state --from state/savepoints/before-upgrade
+  leitmotif savepoint state --to /backup/monday";
 
 /// `leitmotif diff`
 #[derive(Debug, Args)]

@@ -1,7 +1,7 @@
 //! What the `leitmotif` command does with what was typed.
 //!
 //! Rows and reports go to stdout, everything said about them to stderr. Exit codes: 0 fine, 1 findings or failed tests, 2 usage,
-//! configuration or I/O, 130 interrupted. Mistakes in patterns are findings; everything that keeps a command from doing its work is an error on one line.
+//! configuration or I/O, 70 gave up restarting, 130 interrupted. Mistakes in patterns are findings; everything that keeps a command from doing its work is an error on one line.
 
 mod args;
 mod check;
@@ -19,6 +19,7 @@ mod program;
 mod run;
 #[cfg(test)]
 mod sample;
+mod savepoint;
 mod state;
 mod suggest;
 mod summary;
@@ -53,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::State(args) => state::run(&args),
+        Command::Savepoint(args) => savepoint::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Top(args) => top::run(&args),
     };
@@ -65,9 +67,17 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // If stderr is closed too there is nobody left to tell.
             let _ = writeln!(io::stderr(), "error: {error:#}");
-            ExitCode::from(2)
+            ExitCode::from(if gave_up(&error) { 70 } else { 2 })
         }
     }
+}
+
+/// True if a run failed more often than it was to begin again.
+fn gave_up(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let run = cause.downcast_ref::<leitmotif::Error>();
+        run.is_some_and(|run| run.kind() == leitmotif::ErrorKind::GaveUp)
+    })
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

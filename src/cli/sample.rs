@@ -34,6 +34,7 @@ pub fn snapshot() -> Snapshot {
     Snapshot {
         uptime_seconds: 100.0,
         phase: Phase::Running,
+        restarts: 1,
         sources: vec![
             SourceSnapshot {
                 name: "cards".to_owned(),
@@ -73,6 +74,9 @@ pub fn snapshot() -> Snapshot {
                 watermark_ms: Some(NOW_MS - 61_500),
                 waiting_events: 120,
                 keys: 42,
+                keys_in_memory: 12,
+                states_read: 160,
+                checkpoint_pause_seconds: 0.012,
                 routed: 450,
                 ring_fill: 0.25,
             },
@@ -83,6 +87,9 @@ pub fn snapshot() -> Snapshot {
                 watermark_ms: Some(NOW_MS - 61_500),
                 waiting_events: 3,
                 keys: 40,
+                keys_in_memory: 40,
+                states_read: 0,
+                checkpoint_pause_seconds: 0.003,
                 routed: 455,
                 ring_fill: 0.0,
             },

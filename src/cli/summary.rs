@@ -32,6 +32,9 @@ pub struct Summary {
     /// Of a run with durable state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoints: Option<CheckpointCounts>,
+    /// How often it failed and began again from its last checkpoint; all numbers are of what came since.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub restarts: u64,
     /// True if it was stopped before the end of its sources.
     pub interrupted: bool,
 }
@@ -157,6 +160,13 @@ impl Summary {
         if let Some(checkpoints) = &self.checkpoints {
             checkpoints.text(&mut out);
         }
+        if self.restarts > 0 {
+            let _ = writeln!(
+                out,
+                "began again after {}: what is counted here came since",
+                counted(self.restarts, "failure", "failures")
+            );
+        }
         if self.interrupted {
             out.push_str("interrupted before the end of the input\n");
         }
@@ -209,6 +219,11 @@ fn hints(out: &mut String, source: &SourceCounts, kept: &impl Fn(&str) -> bool) 
             );
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref)] // As serde wants it.
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 fn counted(count: u64, one: &str, many: &str) -> String {

@@ -14,7 +14,7 @@ const PREFIX: &str = "LEITMOTIF_";
 const FILE: &str = "LEITMOTIF_CONFIG";
 
 /// Variables of the tests of this program, which may be set while they run it.
-const OF_TESTS: [&str; 2] = ["LEITMOTIF_CASES", "LEITMOTIF_SEED"];
+const OF_TESTS: [&str; 3] = ["LEITMOTIF_CASES", "LEITMOTIF_KILLS", "LEITMOTIF_SEED"];
 
 /// Environment variables with their values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::Overrides;
 use super::mistake::unknown;
-use crate::engine::{OnChange, TimeBasis};
+use crate::engine::{OnChange, RestartPolicy, TimeBasis};
 use crate::key::Shards;
 use crate::time::Span;
 
@@ -76,12 +76,20 @@ pub struct CheckpointInterval(pub Span);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CheckpointKeep(pub usize);
 
+/// How long is waited before a run that has failed begins again; not negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RestartDelay(pub Span);
+
+/// How many failures are borne; at least one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RestartAttempts(pub u32);
+
 /// A number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bytes(pub u64);
 
 /// Keys of the single values, as a file writes them.
-pub(super) const SETTINGS: [&str; 13] = [
+pub(super) const SETTINGS: [&str; 18] = [
     "shards",
     "delay",
     "idle",
@@ -95,6 +103,11 @@ pub(super) const SETTINGS: [&str; 13] = [
     "checkpoint-keep",
     "state-memory",
     "on-change",
+    "restart",
+    "restart-delay",
+    "restart-delay-max",
+    "restart-attempts",
+    "restart-window",
 ];
 
 /// A value as it was written.
@@ -134,6 +147,11 @@ impl Overrides {
             "checkpoint-keep" => self.checkpoint_keep = Some(value.read(Kind::Whole)?),
             "state-memory" => self.state_memory = Some(value.read(Kind::Text)?),
             "on-change" => self.on_change = Some(value.read(Kind::Text)?),
+            "restart" => self.restart = Some(value.read(Kind::Text)?),
+            "restart-delay" => self.restart_delay = Some(value.read(Kind::Text)?),
+            "restart-delay-max" => self.restart_delay_max = Some(value.read(Kind::Text)?),
+            "restart-attempts" => self.restart_attempts = Some(value.read(Kind::Whole)?),
+            "restart-window" => self.restart_window = Some(value.read(Kind::Text)?),
             _ => return Err(unknown("key", key, &SETTINGS)),
         }
         Ok(())
@@ -259,6 +277,31 @@ impl FromStr for CheckpointKeep {
     }
 }
 
+impl FromStr for RestartDelay {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<RestartDelay, String> {
+        match text.parse() {
+            Ok(Span(..0)) => Err(format!("{text} is negative; write how long to wait")),
+            Ok(span) => Ok(RestartDelay(span)),
+            Err(reason) => Err(format!("\"{text}\" is no duration; {reason}")),
+        }
+    }
+}
+
+impl FromStr for RestartAttempts {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<RestartAttempts, String> {
+        match text.parse() {
+            Ok(count @ 1..=1_000_000) => Ok(RestartAttempts(count)),
+            _ => Err(format!(
+                "{text} is no number of restarts; write a whole number from 1 to 1000000, or say restart = \"none\""
+            )),
+        }
+    }
+}
+
 impl FromStr for Bytes {
     type Err = String;
 
@@ -319,6 +362,7 @@ macro_rules! words {
     };
 }
 
+words!(RestartPolicy, "policy", "none" => None, "fixed-delay" => FixedDelay, "exponential" => Exponential, "failure-rate" => FailureRate);
 words!(OnChange, "choice", "keep" => Keep, "restart" => Restart, "refuse" => Refuse);
 words!(TimeBasis, "time", "event" => Event, "ingestion" => Ingestion, "processing" => Processing);
 words!(LogLevel, "log level", "off" => Off, "error" => Error, "warn" => Warn, "info" => Info, "debug" => Debug, "trace" => Trace);

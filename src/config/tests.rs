@@ -41,6 +41,11 @@ checkpoint = "1s"
 checkpoint-keep = 5
 state-memory = "2GiB"
 on-change = "refuse"
+restart = "failure-rate"
+restart-delay = "5s"
+restart-delay-max = "20s"
+restart-attempts = 3
+restart-window = "1h"
 [sources.zebra]
 event = "Txn"
 url = "cards.ndjson"
@@ -77,6 +82,13 @@ since = 2024-01-01T00:00:00Z
         keep: 5,
         memory_bytes: 2 << 30,
         on_change: OnChange::Refuse,
+        restart: Restart {
+            policy: RestartPolicy::FailureRate,
+            delay: Duration::from_secs(5),
+            delay_max: Duration::from_secs(20),
+            attempts: 3,
+            window: Duration::from_secs(3_600),
+        },
     };
     assert_eq!(state, Some(want));
     assert_eq!(
@@ -134,6 +146,8 @@ fn what_nobody_says_has_a_default() {
     let source = &config.input.sources[0];
     assert_eq!(source.idle.after(Extent::Bounded), None);
     assert_eq!(source.idle.after(Extent::Unbounded), Some(IDLE_DEFAULT));
+    let state = complete("state = \"s\"").state.expect("a folder");
+    assert_eq!(state.restart, Restart::DEFAULT);
     assert_eq!(RawConfig::default().complete(Cores(0)).shards, 1);
     assert_eq!(RawConfig::default().complete(Cores(9_999)).shards, 256);
 }

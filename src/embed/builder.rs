@@ -17,7 +17,7 @@ use crate::lang::diagnostic::render::{Style, render};
 use crate::lang::pattern::Program;
 use crate::lang::span::SourceMap;
 use crate::lang::{Params, compile};
-use crate::sink::{Destination, Outputs, RowText};
+use crate::sink::{Destination, Opening, Outputs, RowText};
 use crate::source::Follow;
 use crate::time::Span;
 
@@ -158,6 +158,12 @@ impl Builder {
         self
     }
 
+    /// Live stores of as many runs before this one are still in use.
+    pub(super) fn life(mut self, number: u32) -> Builder {
+        self.keeping = self.keeping.map(|keeping| keeping.life(number));
+        self
+    }
+
     /// Over how many threads keys are dealt, from 1 to 256; one if nothing is said. Rows and their order are the same for any number. With several, and cores
     /// enough, each is bound to a core.
     pub fn shards(mut self, count: u16) -> Builder {
@@ -258,7 +264,16 @@ impl Builder {
             sources.push(input.open(name, &program, shards, &self.reading)?);
         }
         let plan = Arc::new(Plan::new(Arc::clone(&program), &tables)?);
-        let (mut outputs, drains) = Outputs::bind(&program, self.writing.outputs)?;
+        let keeping = self.keeping.map(|keeping| keeping.open(shards));
+        let mut durable = keeping.transpose()?;
+        let mut opening = match &durable {
+            Some(durable) => durable.opening()?,
+            None => Opening::stateless(),
+        };
+        let (mut outputs, drains) = Outputs::bind(&program, self.writing.outputs, &mut opening)?;
+        if let Some(durable) = &mut durable {
+            durable.decided_by(&opening, &sources);
+        }
         if let Some(text) = self.writing.pretty {
             outputs = outputs.pretty(text);
         }
@@ -271,10 +286,6 @@ impl Builder {
                 taker = Some(Taker::start(receiver, take).map_err(no_thread)?);
             }
         }
-        let durable = self
-            .keeping
-            .map(|keeping| keeping.open(shards))
-            .transpose()?;
         let parts = Parts::new(plan, shards, sources, outputs, drains, durable)?;
         let inner = engine::Running::start(parts);
         Ok(Running::new(inner.map_err(no_thread)?, taker))

@@ -43,6 +43,10 @@ pub enum ErrorKind {
     State,
     /// Nobody takes rows any more: the reader of standard output has gone, or the receiver of matches was dropped.
     Closed,
+    /// A shard does not answer: a source does not come back from reading, or a mistake of the engine.
+    Stuck,
+    /// It failed more often than it was to begin again.
+    GaveUp,
     /// A mistake of the engine, or a panic in a source, sink or callback of the program.
     Panicked,
 }
@@ -139,6 +143,7 @@ impl From<RunError> for Error {
             RunError::Source(error) => error.into(),
             RunError::Sink(error) => error.into(),
             RunError::State(error) => error.into(),
+            RunError::Stuck(_) => Error::new(ErrorKind::Stuck, error.to_string()),
             RunError::Panicked(_) => Error::new(ErrorKind::Panicked, error.to_string()),
         }
     }

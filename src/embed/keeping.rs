@@ -26,6 +26,8 @@ pub struct Keeping {
     measure: fn() -> u64,
     on_change: OnChange,
     from: Option<PathBuf>,
+    /// Which run of this process it is, of those whose live stores are still in use.
+    life: u32,
 }
 
 impl Keeping {
@@ -39,6 +41,7 @@ impl Keeping {
             measure: resident_bytes,
             on_change: OnChange::default(),
             from: None,
+            life: 0,
         }
     }
 
@@ -89,9 +92,13 @@ impl Keeping {
         Keeping { from, ..self }
     }
 
+    pub(super) fn life(self, life: u32) -> Keeping {
+        Keeping { life, ..self }
+    }
+
     pub(super) fn open(self, shards: Shards) -> Result<Durable, Error> {
         let stores = self.stores(shards);
-        let mut durable = Durable::open(&self.folder, stores)?;
+        let mut durable = Durable::open(&self.folder, self.life, stores)?;
         durable.interval = Duration::from_millis(self.interval.0.unsigned_abs());
         durable.keep = self.checkpoints;
         durable.room = Room::bytes(self.memory_bytes, self.measure);

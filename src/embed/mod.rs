@@ -13,6 +13,7 @@ mod matches;
 mod names;
 mod running;
 mod states;
+mod supervised;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -25,3 +26,4 @@ pub use keeping::Keeping;
 pub use matches::{Match, MatchId};
 pub use running::Running;
 pub use states::{Condition, States, Stored};
+pub use supervised::{Supervised, Supervision};

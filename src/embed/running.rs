@@ -2,6 +2,7 @@
 
 use std::sync::mpsc::Receiver;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use super::{Error, ErrorKind, Match};
 use crate::engine::snapshot::Snapshot;
@@ -68,6 +69,25 @@ impl Running {
     /// A function that tells which shard has not answered for half a minute, if one has, for other threads.
     pub fn stuck(&self) -> impl Fn() -> Option<String> + Clone + Send + Sync + 'static {
         self.inner.stuck()
+    }
+
+    /// The shard that has not answered for so long, if there is one.
+    pub(super) fn stuck_for(&self, longest: Duration) -> Option<String> {
+        self.inner.stuck_for(longest)
+    }
+
+    /// Ends a run of which a shard does not answer; see [`engine::Running::abandon`].
+    pub(super) fn abandon(self, why: String, patience: Duration) -> Result<Error, Error> {
+        let cause = why.clone();
+        match self.inner.abandon(why, patience) {
+            Ok(error) => Ok(error.into()),
+            Err(thread) => Err(Error::new(
+                ErrorKind::GaveUp,
+                format!(
+                    "{cause}; nor does thread {thread} end, so it cannot begin again within this process"
+                ),
+            )),
+        }
     }
 
     /// True once all shards and outputs have ended; then [`Running::wait`] returns soon.

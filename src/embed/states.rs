@@ -14,6 +14,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::{Error, ErrorKind};
 use crate::automaton::Tables;
@@ -23,6 +24,12 @@ use crate::engine::{Inspection, Plan};
 use crate::epoch::Epoch;
 use crate::lang::pattern::Program;
 use crate::store::files::{Depth, verify};
+
+/// How often another checkpoint is tried when the run has removed one.
+const TRIES: usize = 5;
+
+/// How often it is looked whether a checkpoint was made.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// A state folder, or a single checkpoint or savepoint.
 #[derive(Clone, Debug)]
@@ -173,6 +180,106 @@ impl States {
                 format!(
                     "state \"{shown}\": no checkpoint \"{wanted}\"; there is {}",
                     names.join(", ")
+                ),
+            )
+        })
+    }
+
+    /// Keeps the state as it is now: a savepoint has all it needs, is never removed by a run, and a run begins from it with [`Keeping::from`](crate::Keeping::from), also with
+    /// another number of shards. A run that uses the folder makes a checkpoint for it, which is waited for as long as `patience`; else it is the newest one.
+    ///
+    /// `to`: the savepoint's name, or with a `/` in it a path; its epoch if nothing is said.
+    ///
+    /// # Errors
+    /// When there is no checkpoint, the run makes none in time, something lies at the path, or it cannot be written.
+    pub fn savepoint(&self, to: Option<&str>, patience: Duration) -> Result<Stored, Error> {
+        self.await_checkpoint(patience)?;
+        for last in (1..=TRIES).map(|tried| tried == TRIES) {
+            let newest = self.find(None)?;
+            let path = self.savepoint_path(to, newest.epoch)?;
+            if to.is_none() && self.folder.is_committed(&path) {
+                // Of this epoch there is one.
+                return self.saved(&path);
+            }
+            match self.folder.save(&newest.path, &path) {
+                Ok(_) => return self.saved(&path),
+                // It was removed meanwhile: there is a newer one.
+                Err(_) if !self.folder.is_committed(&newest.path) && !last => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        unreachable!("the last try ends it")
+    }
+
+    /// Waits until a run that uses the folder has made a checkpoint that begins now; if there is none, there is nothing to wait for.
+    fn await_checkpoint(&self, patience: Duration) -> Result<(), Error> {
+        if self.holds == Holds::One || self.folder.try_lock()?.is_some() {
+            return Ok(());
+        }
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let nanos = since.map_or(0, |since| since.as_nanos());
+        let request = self
+            .folder
+            .ask(&format!("{}-{nanos}", std::process::id()))?;
+        let began = Instant::now();
+        let answered = loop {
+            if self.folder.is_answered(&request) {
+                return Ok(());
+            }
+            // It has ended: with a last checkpoint, or where it was killed.
+            if self.folder.try_lock()?.is_some() {
+                break true;
+            }
+            if began.elapsed() >= patience {
+                break false;
+            }
+            std::thread::sleep(LOOK);
+        };
+        self.folder.unask(&request);
+        match answered {
+            true => Ok(()),
+            false => Err(Error::new(
+                ErrorKind::State,
+                format!(
+                    "state \"{}\": the run that uses it made no checkpoint within {}s; see whether it is stuck, or wait longer",
+                    self.folder.path().display(),
+                    patience.as_secs()
+                ),
+            )),
+        }
+    }
+
+    fn savepoint_path(&self, to: Option<&str>, epoch: Epoch) -> Result<PathBuf, Error> {
+        let name = match to {
+            Some(path) if path.contains(std::path::is_separator) => return Ok(PathBuf::from(path)),
+            Some(name) => name.to_owned(),
+            None => format!("epoch-{:08}", epoch.0),
+        };
+        if name.is_empty() || name.starts_with('.') {
+            return Err(Error::configuration(format!(
+                "\"{name}\" is no name of a savepoint; write one that does not begin with a dot, or a path with a /"
+            )));
+        }
+        let within = match self.holds {
+            Holds::Many => self.folder.path().join(SAVEPOINTS),
+            Holds::One => {
+                return Err(Error::configuration(format!(
+                    "\"{}\" is a checkpoint itself; say where its copy is to lie: --to PATH",
+                    self.folder.path().display()
+                )));
+            }
+        };
+        Ok(within.join(name))
+    }
+
+    fn saved(&self, path: &Path) -> Result<Stored, Error> {
+        let stored = self.stored(path, Depth::Lengths);
+        stored.ok_or_else(|| {
+            Error::new(
+                ErrorKind::State,
+                format!(
+                    "savepoint \"{}\" was removed as soon as it was made",
+                    path.display()
                 ),
             )
         })

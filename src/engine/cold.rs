@@ -41,6 +41,8 @@ pub(super) struct Cold {
     wanted: Vec<Vec<u8>>,
     /// Where the next search for keys that were not touched begins.
     pub hand: usize,
+    /// States read from the store.
+    pub fetched: u64,
     /// Why the store could not be read.
     failure: Option<Error>,
 }
@@ -58,6 +60,7 @@ impl Cold {
             counts: vec![0; family.variants.len() * family.nfa.places().len()],
             wanted: Vec::new(),
             hand: 0,
+            fetched: 0,
             failure: None,
         }
     }
@@ -130,8 +133,11 @@ impl Cold {
         match self.store.get_all(&keys) {
             Ok(values) => {
                 let both = wanted.into_iter().zip(values);
-                both.filter_map(|(key, value)| Some((key, value?)))
-                    .collect()
+                let found: Found = both
+                    .filter_map(|(key, value)| Some((key, value?)))
+                    .collect();
+                self.fetched += found.len() as u64;
+                found
             }
             Err(error) => {
                 self.fail(error);

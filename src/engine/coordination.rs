@@ -1,5 +1,6 @@
 //! What the coordinator of checkpoints decides, done: barriers asked for, manifests written, commits made known.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
@@ -15,6 +16,9 @@ use crate::checkpoint::{
 };
 use crate::time::Timestamp;
 
+/// How often it is looked whether somebody asks for a checkpoint.
+const REQUESTS_MICROS: u64 = 200_000;
+
 /// The coordinator with what it acts on.
 pub(crate) struct Coordination {
     pub coordinator: Coordinator,
@@ -28,6 +32,18 @@ pub(crate) struct Coordination {
     pub ledger: Arc<Ledger>,
     /// Of the checkpoint before.
     pub(super) files: Files,
+    pub(super) requests: Requests,
+}
+
+/// Who waits for a checkpoint.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    /// When it was looked for some last.
+    looked: Option<u64>,
+    /// Those that the next epoch to be opened answers.
+    next: Vec<PathBuf>,
+    /// Those that the open epoch answers.
+    open: Vec<PathBuf>,
 }
 
 /// What each manifest says of the run.
@@ -69,6 +85,7 @@ impl Coordination {
             }
             next = self.acks.try_recv().ok();
         }
+        self.look_for_requests(micros());
         if let Some(action) = self.coordinator.on_time(micros()) {
             busy = true;
             self.act(action, &micros, &wall)?;
@@ -80,6 +97,21 @@ impl Coordination {
         })
     }
 
+    /// Whoever asks for a checkpoint gets one that begins afterwards.
+    fn look_for_requests(&mut self, micros: u64) {
+        let due = |looked| micros >= u64::saturating_add(looked, REQUESTS_MICROS);
+        if !self.requests.looked.is_none_or(due) {
+            return;
+        }
+        self.requests.looked = Some(micros);
+        let mut found = self.folder.requests();
+        found.retain(|request| !self.requests.open.contains(request));
+        if !found.is_empty() {
+            self.coordinator.ask();
+        }
+        self.requests.next = found;
+    }
+
     fn act(
         &mut self,
         action: Action,
@@ -89,6 +121,7 @@ impl Coordination {
         match action {
             Action::Open(epoch) => {
                 tracing::debug!(%epoch, "a checkpoint begins");
+                self.requests.open = std::mem::take(&mut self.requests.next);
                 self.control.open(epoch);
             }
             Action::Commit(gathered) => {
@@ -116,6 +149,9 @@ impl Coordination {
         self.coordinator.committed();
         if last {
             self.control.end();
+        }
+        for request in self.requests.open.drain(..) {
+            self.folder.unask(&request);
         }
         self.folder.prune(epoch, self.keep)?;
         Ok(manifest)

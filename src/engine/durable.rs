@@ -1,7 +1,5 @@
 //! What a run with durable state begins with: the checkpoint it goes on from, found, checked and given to sources and outputs.
 
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +9,13 @@ use super::resume::{OnChange, Reading, Resumption};
 use super::room::Room;
 use super::run::SourceSetup;
 use super::thread::RunError;
-use crate::checkpoint::{CommitPoint, Error, Folder, Manifest};
+#[cfg(feature = "kafka")]
+use crate::checkpoint::Transaction;
+use crate::checkpoint::{CommitPoint, Error, Folder, Manifest, settle};
 use crate::disk::{Lock, SystemDisk};
 use crate::epoch::Epoch;
 use crate::key::Shards;
-use crate::sink::{self, Drain, is_same_place};
+use crate::sink::{self, Drain, Opening, is_same_place};
 use crate::store::Stores;
 
 /// How many keys a shard saves in one turn.
@@ -58,9 +58,10 @@ impl Durable {
     ///
     /// # Errors
     /// When the folder cannot be made or is in use.
-    pub(crate) fn open(path: &Path, stores: Arc<dyn Stores>) -> Result<Durable, Error> {
-        let folder = Folder::open(path, SystemDisk::shared())?;
-        let lock = lock(&folder)?;
+    pub(crate) fn open(path: &Path, life: u32, stores: Arc<dyn Stores>) -> Result<Durable, Error> {
+        let folder = Folder::open(path, SystemDisk::shared())?.in_life(life);
+        let lock = folder.lock()?;
+        folder.remove_other_lives();
         Ok(Durable {
             lock: Some(lock),
             ..Durable::on(folder, stores)
@@ -83,6 +84,29 @@ impl Durable {
         }
     }
 
+    /// What outputs are opened with.
+    ///
+    /// # Errors
+    /// When the state's own number cannot be read or made.
+    pub(crate) fn opening(&self) -> Result<Opening, Error> {
+        let id = format!("{:016x}", self.folder.id()?);
+        Ok(Opening::with_state(&id, self.interval))
+    }
+
+    /// Lets outputs that commit by themselves decide which epoch counts, and what groups of these sources learn.
+    pub(crate) fn decided_by(&mut self, opening: &Opening, sources: &[SourceSetup]) {
+        #[cfg(feature = "kafka")]
+        if let Some(transactions) = opening.commit_point() {
+            let groups = sources.iter().flat_map(|source| {
+                let groups = source.readers.iter().filter_map(|(one, _)| one.group());
+                groups.map(|group| (source.name.clone(), group))
+            });
+            self.point = Some(Box::new(Transaction::new(transactions, groups)));
+        }
+        #[cfg(not(feature = "kafka"))]
+        let _ = (opening, sources);
+    }
+
     /// Finds the checkpoint to go on from, and brings stores, sources and outputs to where it was.
     ///
     /// # Errors
@@ -94,10 +118,16 @@ impl Durable {
         sources: &mut [SourceSetup],
         drains: &mut [Drain],
     ) -> Result<Begun, RunError> {
+        let state_id = self.folder.id().map_err(RunError::State)?;
         let found = self.find(plan, shards, sources).map_err(RunError::State)?;
         let last = self.folder.checkpoints().map_err(RunError::State)?;
         let last = last.first().map_or(Epoch::NONE, |found| found.epoch);
         let manifest = found.as_ref().map(|(manifest, _)| manifest);
+        for stored in manifest.iter().flat_map(|manifest| &manifest.sources) {
+            if !sources.iter().any(|source| source.name == stored.name) {
+                tracing::warn!(source = %stored.name, "a source of the checkpoint is not read any more; where it was is forgotten");
+            }
+        }
         for source in sources {
             seek(source, manifest)?;
         }
@@ -107,10 +137,7 @@ impl Durable {
         Ok(Begun {
             from: committed,
             last: last.max(committed),
-            state_id: manifest.map_or_else(
-                || RandomState::new().build_hasher().finish(),
-                |manifest| manifest.state_id,
-            ),
+            state_id,
             resumption: found.map(|(_, resumption)| resumption),
         })
     }
@@ -122,28 +149,31 @@ impl Durable {
         sources: &[SourceSetup],
     ) -> Result<Option<(Manifest, Resumption)>, Error> {
         let names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
-        let decided = match &mut self.point {
-            Some(point) => {
-                let epoch = point.committed()?;
-                if let Some(epoch) = epoch {
-                    // The process died between the decision and its note.
-                    self.folder.commit(epoch)?;
-                }
-                Some(epoch.unwrap_or(Epoch::NONE))
-            }
-            None => None,
-        };
+        let decided = settle(&self.folder, self.point.as_mut())?;
         let mut failed = None;
         let mut candidates: Vec<PathBuf> = Vec::new();
         for found in self.folder.checkpoints()? {
-            if found.committed && decided.is_none_or(|decided| found.epoch <= decided) {
+            if found.committed {
                 candidates.push(found.path);
             } else if let Err(error) = self.folder.disk().remove(&found.path) {
                 tracing::warn!(folder = %found.path.display(), %error, "a checkpoint that was never committed cannot be removed");
             }
         }
-        if candidates.is_empty() {
-            candidates.extend(self.from.clone());
+        match &self.from {
+            Some(from) if candidates.is_empty() => {
+                if !self.folder.is_committed(from) {
+                    return Err(Error::new(format!(
+                        "savepoint \"{}\" is none, or was never completed; name the folder of a checkpoint or savepoint",
+                        from.display()
+                    )));
+                }
+                candidates.push(from.clone());
+            }
+            Some(from) => tracing::info!(
+                savepoint = %from.display(),
+                "is not gone on from: the state folder has checkpoints of its own"
+            ),
+            None => {}
         }
         let reading = Reading {
             plan,
@@ -164,7 +194,11 @@ impl Durable {
             };
             match tried {
                 Ok(found) => {
-                    tracing::info!(checkpoint = %path.display(), epoch = %found.0.epoch, "goes on from a checkpoint");
+                    let epoch = found.0.epoch;
+                    tracing::info!(checkpoint = %path.display(), %epoch, "goes on from a checkpoint");
+                    if let Some(newest) = decided.filter(|newest| *newest > epoch) {
+                        tracing::warn!(%epoch, %newest, "outputs have committed rows that are newer than the checkpoint; those come again with the same match ids");
+                    }
                     return Ok(Some(found));
                 }
                 Err(error) => {
@@ -236,21 +270,6 @@ fn seek(source: &mut SourceSetup, manifest: Option<&Manifest>) -> Result<(), Run
         reader.seek(&positions).map_err(RunError::Source)?;
     }
     Ok(())
-}
-
-/// Keeps other runs out of a state folder.
-fn lock(folder: &Folder) -> Result<Lock, Error> {
-    let path = folder.path().join("lock");
-    let locked = folder.disk().append(&path, &[]);
-    locked
-        .and_then(|()| folder.disk().lock(&path))
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => Error::new(format!(
-                "state \"{}\": another run uses it; stop that one, or name another folder",
-                folder.path().display()
-            )),
-            _ => folder.failed("locked", &path, &error),
-        })
 }
 
 #[cfg(test)]

@@ -39,6 +39,10 @@ pub(crate) struct Keeper {
     /// The last epoch whose barrier was sent.
     pub epoch: Epoch,
     pub stage: Stage,
+    /// When the barrier was sent of an epoch that still keeps the shard from reading.
+    pub pauses_since: Option<u64>,
+    /// The longest that one did, in microseconds.
+    pub pause_micros: u64,
     /// How many keys are saved in one turn.
     pub keys_per_turn: usize,
     pub relief: Relief,
@@ -81,6 +85,8 @@ impl Keeper {
             waiting: VecDeque::new(),
             epoch,
             stage: Stage::Flowing,
+            pauses_since: None,
+            pause_micros: 0,
             keys_per_turn,
             relief,
             handed: 0,

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{self, Sender};
 
 use super::control::Control;
-use super::coordination::{About, Coordination};
+use super::coordination::{About, Coordination, Requests};
 use super::durable::{Begun, Durable};
 use super::keeper::{Keeper, QUEUE_BATCHES, Writer};
 use super::ledger::{Files, Ledger};
@@ -118,6 +118,7 @@ impl Kept {
             folder: durable.folder,
             ledger: Arc::new(Ledger::new(from, state_bytes)),
             files,
+            requests: Requests::default(),
         };
         let kept = Kept {
             acks,

@@ -36,6 +36,12 @@ pub(crate) struct ShardReport {
     pub routed: u64,
     pub ring_fill: f64,
     pub keys: u64,
+    /// Of these, keys whose states are in memory.
+    pub hot: u64,
+    /// States read from the store, so far.
+    pub fetched: u64,
+    /// The longest time that a checkpoint kept the shard from reading, so far.
+    pub pause_micros: u64,
     pub reasons: Reasons,
     /// By pattern, by step.
     pub partials: Vec<Vec<(String, u64)>>,
@@ -60,6 +66,9 @@ impl Default for ShardReport {
             routed: 0,
             ring_fill: 0.0,
             keys: 0,
+            hot: 0,
+            fetched: 0,
+            pause_micros: 0,
             reasons: Reasons::default(),
             partials: Vec::new(),
         }
@@ -114,6 +123,9 @@ impl ShardMeter {
             watermark_ms: told(report.watermark),
             waiting_events: report.waiting,
             keys: report.keys,
+            keys_in_memory: report.hot,
+            states_read: report.fetched,
+            checkpoint_pause_seconds: report.pause_micros as f64 / 1e6,
             routed: report.routed,
             ring_fill: report.ring_fill,
         }

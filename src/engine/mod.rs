@@ -27,6 +27,7 @@ mod pump;
 pub mod reads;
 mod reasons;
 mod reorder;
+mod restart;
 mod resume;
 mod room;
 mod rows;
@@ -58,6 +59,7 @@ pub use plan::Plan;
 #[cfg(feature = "testing")]
 pub(crate) use pump::Pump;
 pub use reasons::Reasons;
+pub use restart::{Failures, Restart, RestartPolicy};
 pub use resume::{Change, OnChange, pattern_changes};
 pub(crate) use room::{Room, resident_bytes};
 #[cfg(feature = "testing")]

@@ -85,7 +85,7 @@ impl Room {
         match self {
             Room::Keys(keys) => hot >= *keys,
             Room::Bytes(budget) => {
-                if seen % KEYS_MIN == 0 {
+                if seen.is_multiple_of(KEYS_MIN) {
                     budget.measure_now();
                 }
                 hot >= KEYS_MIN && budget.used() > budget.used_max()

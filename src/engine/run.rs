@@ -71,6 +71,8 @@ struct Watched {
     /// Of a run with durable state.
     state: Option<Arc<Ledger>>,
     failed: AtomicBool,
+    /// A shard does not answer: nobody waits for it.
+    abandoned: AtomicBool,
     phase: AtomicU8,
 }
 
@@ -177,6 +179,7 @@ impl Parts {
                 stop: AtomicBool::new(false),
                 state,
                 failed: AtomicBool::new(false),
+                abandoned: AtomicBool::new(false),
                 phase: AtomicU8::new(Phase::Starting as u8),
             })),
         })
@@ -243,6 +246,17 @@ impl Watch {
         self.stop();
     }
 
+    /// All but those who do not answer are to end, without waiting for them.
+    pub(crate) fn abandon(&self) {
+        self.0.abandoned.store(true, Ordering::Relaxed);
+        self.fail();
+    }
+
+    /// True if a shard does not answer, and nobody waits for it.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.0.abandoned.load(Ordering::Relaxed)
+    }
+
     /// True if a part cannot go on.
     pub(crate) fn has_failed(&self) -> bool {
         self.0.failed.load(Ordering::Relaxed)
@@ -271,13 +285,18 @@ impl Watch {
 
     /// The shard that has not ended a turn for longer than it may, if there is one. `micros`: the run's clock.
     pub(crate) fn stuck(&self, micros: u64) -> Option<String> {
+        self.stuck_for(micros, STUCK_MICROS)
+    }
+
+    /// The shard that has not ended a turn for so long, if there is one.
+    pub(crate) fn stuck_for(&self, micros: u64, longest: u64) -> Option<String> {
         let silent = self
             .0
             .meters
             .iter()
             .map(|meter| meter.silent_micros(micros));
         let (shard, silent) = silent.enumerate().max_by_key(|(_, silent)| *silent)?;
-        (silent > STUCK_MICROS).then(|| {
+        (silent > longest).then(|| {
             let seconds = silent / 1_000_000;
             format!("shard {shard} has not answered for {seconds}s")
         })
@@ -339,6 +358,7 @@ impl Watch {
         Snapshot {
             uptime_seconds,
             phase: self.phase(),
+            restarts: 0,
             sources: sources
                 .map(|(source, (_, counts))| self.source(source, *counts))
                 .collect(),

@@ -299,6 +299,11 @@ impl Shard {
         self.keyed.iter().map(Keyed::hot).sum()
     }
 
+    /// How many states were read from the store.
+    pub(crate) fn fetched(&self) -> u64 {
+        self.keyed.iter().map(Keyed::fetched).sum()
+    }
+
     /// Offers some keys that were not used of late to leave memory, of each member as many as its share, and appends what is to be written before they are [let
     /// go](Shard::let_go). No epoch is owed anything.
     pub(crate) fn offer(

@@ -11,6 +11,9 @@ pub struct Snapshot {
     pub uptime_seconds: f64,
     /// What the engine is doing.
     pub phase: Phase,
+    /// How often it failed and began again from its last checkpoint.
+    #[serde(default)]
+    pub restarts: u64,
     /// In the order in which they were named.
     pub sources: Vec<SourceSnapshot>,
     /// By number.
@@ -58,6 +61,8 @@ pub enum Phase {
     Stopping,
     /// All done.
     Ended,
+    /// It has failed and will begin again from its last checkpoint.
+    Restarting,
 }
 
 /// One source.
@@ -136,6 +141,12 @@ pub struct ShardSnapshot {
     pub waiting_events: u64,
     /// Keys with state, over all patterns.
     pub keys: u64,
+    /// Keys with state whose state is in memory; others lie in the state folder.
+    pub keys_in_memory: u64,
+    /// States read from the state folder because they were asked for or their time had come.
+    pub states_read: u64,
+    /// The longest time that a checkpoint kept the shard from reading.
+    pub checkpoint_pause_seconds: f64,
     /// Events routed to other shards.
     pub routed: u64,
     /// How full its fullest outgoing ring is, from 0 to 1.

@@ -37,6 +37,9 @@ const SINK_REST: Duration = Duration::from_millis(100);
 /// How long the coordinator of checkpoints waits for a word before it looks at the clock.
 const COORDINATOR_REST: Duration = Duration::from_millis(2);
 
+/// What the names of shards' threads begin with.
+const SHARD: &str = "shard-";
+
 /// Threads at work.
 #[derive(Debug)]
 pub(crate) struct Running {
@@ -66,6 +69,8 @@ pub(crate) enum RunError {
     State(checkpoint::Error),
     /// A thread ended by a panic: a mistake of ours.
     Panicked(String),
+    /// A shard has stopped answering; which, and for how long.
+    Stuck(String),
 }
 
 impl std::fmt::Display for RunError {
@@ -77,6 +82,10 @@ impl std::fmt::Display for RunError {
             RunError::Panicked(thread) => write!(
                 f,
                 "thread {thread} panicked; this is a mistake in leitmotif, please report it with the message above"
+            ),
+            RunError::Stuck(shard) => write!(
+                f,
+                "{shard}; either a source does not come back from reading, or this is a mistake in leitmotif"
             ),
         }
     }
@@ -132,7 +141,7 @@ impl Running {
         let cores = cores_for(workers.len());
         for (number, setup) in workers.into_iter().enumerate() {
             let core = cores.get(number).copied();
-            running.spawn(format!("shard-{number}"), move |thread| {
+            running.spawn(format!("{SHARD}{number}"), move |thread| {
                 if let Some(core) = core {
                     core_affinity::set_for_current(core);
                 }
@@ -183,6 +192,35 @@ impl Running {
     pub fn stuck(&self) -> impl Fn() -> Option<String> + Clone + Send + Sync + 'static {
         let (watch, shared) = (self.watch.clone(), Arc::clone(&self.shared));
         move || watch.stuck(shared.micros())
+    }
+
+    /// The shard that has not answered for so long, if there is one.
+    pub fn stuck_for(&self, longest: Duration) -> Option<String> {
+        let longest = u64::try_from(longest.as_micros()).unwrap_or(u64::MAX);
+        self.watch.stuck_for(self.shared.micros(), longest)
+    }
+
+    /// Ends a run of which a shard does not answer: that one is left to itself, and does nothing more should it ever come back.
+    ///
+    /// # Errors
+    /// When another thread does not end either, for so long: what it writes to must not be opened again in this process.
+    pub fn abandon(self, why: String, patience: Duration) -> Result<RunError, String> {
+        self.shared.lock().get_or_insert(RunError::Stuck(why));
+        self.watch.abandon();
+        let began = Instant::now();
+        let others = |thread: &JoinHandle<()>| {
+            let name = thread.thread().name().unwrap_or_default();
+            (!thread.is_finished() && !name.starts_with(SHARD)).then(|| name.to_owned())
+        };
+        while let Some(name) = self.threads.iter().find_map(others) {
+            if began.elapsed() >= patience {
+                return Err(name);
+            }
+            thread::sleep(REST_MAX);
+        }
+        self.watch.enter(Phase::Ended);
+        let failure = self.shared.lock().take();
+        Ok(failure.expect("there is one at least since just now"))
     }
 
     /// True once all threads have ended.
@@ -305,10 +343,13 @@ impl Thread {
     }
 
     fn work(&self, number: usize, setup: WorkerSetup) -> Result<(), RunError> {
-        let mut worker = setup.build().map_err(failed)?;
         let meter = Arc::clone(self.watch.meter(number));
+        // However long it takes to read its state, it is not stuck.
+        meter.seen(u64::MAX);
+        let mut worker = setup.build().map_err(failed)?;
         let mut rest = Rest::new();
         let mut before = self.shared.micros();
+        meter.seen(before);
         loop {
             let turn = worker.turn(self.shared.now(), self.watch.order());
             let turn = turn.map_err(failed)?;
@@ -369,6 +410,9 @@ impl Thread {
     /// Writes states of one shard until the shard has ended.
     fn write(&self, mut writer: Writer) -> Result<(), RunError> {
         loop {
+            if self.watch.is_abandoned() {
+                return Ok(());
+            }
             let turn = writer.turn(Some(SINK_REST));
             if turn.map_err(RunError::State)? == Turn::Done {
                 return Ok(());
@@ -404,6 +448,9 @@ impl Thread {
 
     fn pump(&self, mut pump: Pump) -> Result<(), RunError> {
         loop {
+            if self.watch.is_abandoned() {
+                return Ok(());
+            }
             let turn = pump.turn(Some(SINK_REST), || self.shared.micros());
             match turn.map_err(RunError::Sink)? {
                 Turn::Done => return Ok(()),

@@ -464,11 +464,11 @@ impl Worker {
 
     /// Shows how it stands.
     fn report(&mut self, now: Now) {
-        let keys = self.shard.keys() as u64;
+        let (keys, hot) = (self.shard.keys() as u64, self.shard.hot() as u64);
         let reports = &mut self.reports;
         reports.reported = now.micros;
         let partials = (now.micros >= reports.scan).then(|| {
-            reports.scan = now.micros + keys * SCAN_NANOS_PER_KEY * SCAN_SHARE / 1_000;
+            reports.scan = now.micros + hot * SCAN_NANOS_PER_KEY * SCAN_SHARE / 1_000;
             self.shard.partials()
         });
         let report = ShardReport {
@@ -482,6 +482,9 @@ impl Worker {
             reasons: reports.reasons.clone(),
             partials: Vec::new(),
             keys,
+            hot,
+            fetched: self.shard.fetched(),
+            pause_micros: self.keeper.as_ref().map_or(0, |keeper| keeper.pause_micros),
         };
         reports.meter.report(report, partials);
     }

@@ -14,6 +14,8 @@ pub(super) enum Kind {
     Folder = 2,
     /// Rows that wait for the commit.
     Rows = 3,
+    /// A topic, whose broker decides which epoch is committed.
+    Topic = 4,
 }
 
 impl Kind {
@@ -44,6 +46,11 @@ impl Kind {
     pub(super) fn is_of(self, bytes: &[u8]) -> bool {
         bytes.starts_with(&[VERSION, self as u8])
     }
+}
+
+/// True if whoever took these rows decides whether the epoch is committed, and not the state folder.
+pub(crate) fn decides(kept: &[u8]) -> bool {
+    Kind::Topic.is_of(kept)
 }
 
 /// What was kept cannot be read.

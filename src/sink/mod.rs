@@ -37,6 +37,7 @@ pub(crate) use feed::{Chunk, Feed, Handed, LATENCY_MICROS};
 pub use file::File;
 pub use folder::{Folder, Roll};
 pub use json_row::{JsonRows, json};
+pub(crate) use kept::decides;
 pub use opening::Opening;
 pub use outputs::{Destination, RowText, SIDE_OUTPUTS};
 pub(crate) use outputs::{Drain, Outputs, rejected_text};

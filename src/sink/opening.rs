@@ -2,6 +2,7 @@
 
 #[cfg(feature = "kafka")]
 use std::sync::Arc;
+use std::time::Duration;
 
 #[cfg(feature = "kafka")]
 use super::kafka::{Topic, Transactions};
@@ -12,9 +13,9 @@ use super::kafka::{Topic, Transactions};
 /// theirs.
 #[derive(Debug, Default)]
 pub struct Opening {
-    /// The state's own id, where there is state.
+    /// The state's own id, where there is state, and how often its epochs are committed.
     #[cfg(feature = "kafka")]
-    state: Option<String>,
+    state: Option<(String, Duration)>,
     #[cfg(feature = "kafka")]
     transactions: Option<Arc<Transactions>>,
 }
@@ -27,13 +28,14 @@ impl Opening {
     }
 
     /// For a run with state. `id`: the state's own, the same in every run that goes on with it, and no other state's: letters, digits, `.`, `-`, `_`.
+    /// `interval`: how often a checkpoint is made.
     #[must_use]
-    pub fn with_state(id: &str) -> Opening {
+    pub fn with_state(id: &str, interval: Duration) -> Opening {
         #[cfg(not(feature = "kafka"))]
-        let _ = id;
+        let _ = (id, interval);
         Opening {
             #[cfg(feature = "kafka")]
-            state: Some(id.to_owned()),
+            state: Some((id.to_owned(), interval)),
             #[cfg(feature = "kafka")]
             transactions: None,
         }
@@ -52,7 +54,7 @@ impl Opening {
         &mut self,
         topic: &Topic,
     ) -> Result<Option<Arc<Transactions>>, String> {
-        let Some(state) = &self.state else {
+        let Some((state, interval)) = &self.state else {
             return Ok(None);
         };
         if let Some(transactions) = &self.transactions {
@@ -64,7 +66,7 @@ impl Opening {
                 )),
             };
         }
-        let transactions = Arc::new(Transactions::open(&topic.cluster, state)?);
+        let transactions = Arc::new(Transactions::open(&topic.cluster, state, *interval)?);
         self.transactions = Some(Arc::clone(&transactions));
         Ok(Some(transactions))
     }

@@ -205,6 +205,7 @@ impl Outputs {
     pub(crate) fn bind(
         program: &Program,
         destinations: Vec<(Option<String>, Destination)>,
+        opening: &mut Opening,
     ) -> Result<(Outputs, Vec<Drain>), Error> {
         let mut own: Vec<Option<Box<dyn Sink>>> = Vec::new();
         let mut places = Vec::with_capacity(destinations.len());
@@ -225,9 +226,8 @@ impl Outputs {
             program,
             named.map(|(name, place)| (name.as_deref(), place.clone())),
         )?;
-        let mut opening = Opening::stateless();
         let mut open = |place: &Place| match place {
-            Place::Target(target) => target.open_with(&mut opening),
+            Place::Target(target) => target.open_with(opening),
             Place::Own(at, _) => Ok(own[*at].take().expect("a place is opened once")),
         };
         let wired = Outputs::wire(program, &bindings, None, &mut open)?;

@@ -10,6 +10,7 @@ mod blocks;
 mod file;
 mod folder;
 pub mod generate;
+mod group;
 mod input;
 pub mod kafka;
 pub(crate) mod options;
@@ -29,6 +30,7 @@ use crate::time::Timestamp;
 pub use file::{File, Lost, Packing};
 pub use folder::Folder;
 pub use generate::Generator;
+pub use group::Group;
 pub use push::Address;
 #[cfg(feature = "http")]
 pub use push::HttpPush;
@@ -217,6 +219,11 @@ pub trait Source: Send {
     /// Where its partitions stand at the broker that holds them. Asked for once, before the first poll; looked at while it is read.
     fn standings(&self) -> Vec<Standing> {
         Vec::new()
+    }
+
+    /// The group with which it keeps how far it was read, if it has one. Asked for once, before the first poll, in a run with state.
+    fn group(&self) -> Option<Group> {
+        None
     }
 }
 

@@ -28,6 +28,11 @@ pub(super) enum Kind {
     File = 1,
     Folder = 2,
     Generator = 3,
+    #[cfg_attr(
+        not(feature = "kafka"),
+        expect(dead_code, reason = "nobody reads topics")
+    )]
+    Topic = 4,
 }
 
 /// Where the cutting of a file into records stands.
@@ -247,6 +252,7 @@ pub(super) fn read<T>(
             1 => "a file",
             2 => "a folder",
             3 => "made-up events",
+            4 => "a topic",
             _ => "something else",
         };
         return Err(Error(format!(

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Headers as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
@@ -179,6 +180,13 @@ impl Broker {
         self.send(topic, &records);
     }
 
+    /// A producer.
+    pub fn producer(&self) -> BaseProducer {
+        let mut config = self.config();
+        config.set("linger.ms", "20");
+        config.create().expect("a client")
+    }
+
     /// A producer for transactions.
     pub fn transactional(&self, id: &str) -> BaseProducer {
         let mut config = self.config();
@@ -208,7 +216,7 @@ impl Broker {
             loop {
                 match consumer.poll(PATIENCE).expect("something comes") {
                     Ok(message) => found.push(sent(&message)),
-                    Err(rdkafka::error::KafkaError::PartitionEOF(_)) => break,
+                    Err(KafkaError::PartitionEOF(_)) => break,
                     Err(error) => panic!("{error}"),
                 }
             }
@@ -249,11 +257,20 @@ pub fn send_with(producer: &BaseProducer, topic: &str, records: &[Sent]) {
             };
             record.headers = Some(one.headers.iter().fold(OwnedHeaders::new(), add));
         }
-        producer
-            .send(record)
-            .map_err(|(error, _)| error)
-            .expect("room");
+        while let Err((error, back)) = producer.send(record) {
+            assert_eq!(
+                error,
+                KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)
+            );
+            record = back;
+            producer.poll(Duration::from_millis(1));
+        }
     }
+}
+
+/// Waits until all records are there.
+pub fn flush(producer: &BaseProducer) {
+    producer.flush(PATIENCE).expect("sent");
 }
 
 fn sent(message: &rdkafka::message::BorrowedMessage<'_>) -> Sent {

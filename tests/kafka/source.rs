@@ -93,8 +93,10 @@ fn value(partition: i32, value: &str) -> Sent {
 
 /// Where all readers stand.
 fn positions(readers: &Readers) -> Vec<(u32, SourcePosition)> {
-    let known = |reader: &Box<dyn Source>| reader.positions().expect("they can be read again");
-    readers.iter().flat_map(known).collect()
+    let known = readers.iter().map(|reader| reader.positions());
+    known
+        .flat_map(|positions| positions.expect("they can be read again"))
+        .collect()
 }
 
 #[test]

@@ -11,6 +11,9 @@ use rdkafka::Offset;
 
 use super::broker::{Broker, PATIENCE, Sent, send_with, shared};
 
+/// How often an epoch would be committed.
+const INTERVAL: Duration = Duration::from_secs(10);
+
 /// A run with state: its sinks and their transactions.
 struct Run {
     sinks: Vec<Box<dyn Sink>>,
@@ -20,7 +23,7 @@ struct Run {
 impl Run {
     /// One sink for each topic.
     fn open(broker: &Broker, state: &str, topics: &[&str]) -> Run {
-        let mut opening = Opening::with_state(state);
+        let mut opening = Opening::with_state(state, INTERVAL);
         let sinks = topics.iter().map(|topic| {
             let target = Target::parse(&format!("kafka://{}/{topic}", broker.address));
             let opened = target.expect("an address").open_with(&mut opening);
@@ -299,7 +302,7 @@ fn offsets_of_groups_are_committed_with_the_epoch() {
 fn one_state_commits_on_one_cluster() {
     let Some(broker) = shared() else { return };
     let topic = broker.topic("one", 1);
-    let mut opening = Opening::with_state(&topic);
+    let mut opening = Opening::with_state(&topic, INTERVAL);
     let open = |options: &str, opening: &mut Opening| {
         let target = Target::parse(&format!("kafka://{}/{topic}{options}", broker.address));
         target.expect("an address").open_with(opening)

@@ -61,6 +61,9 @@ impl Readiness {
             Phase::Running => None,
             Phase::Stopping => Some("it was asked to end and finishes what was read"),
             Phase::Ended => Some("it has ended"),
+            Phase::Restarting => {
+                Some("it has failed and will begin again from its last checkpoint")
+            }
         };
         Readiness {
             ready: why.is_none(),

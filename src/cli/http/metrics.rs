@@ -44,6 +44,11 @@ impl Collector for Scrape {
             "Time since the start",
             [([], self.snapshot.uptime_seconds)],
         )?;
+        page.counter(
+            ("leitmotif_restarts", None),
+            "Times that the run failed and began again from its last checkpoint",
+            [([], self.snapshot.restarts)],
+        )?;
         self.sources(&mut page)?;
         self.patterns(&mut page)?;
         page.histogram(
@@ -231,11 +236,8 @@ impl Scrape {
 
     fn shards(&self, page: &mut Page<'_>) -> fmt::Result {
         let shards = &self.snapshot.shards;
-        let each = |number: fn(&ShardSnapshot) -> f64| {
-            (0..)
-                .zip(shards)
-                .map(move |(at, shard): (usize, _)| ([("shard", at.to_string())], number(shard)))
-        };
+        let each = |number: fn(&ShardSnapshot) -> f64| by_shard(shards, number);
+        let count = |number: fn(&ShardSnapshot) -> u64| by_shard(shards, number);
         let states = (0..).zip(shards).flat_map(|(at, shard): (usize, _)| {
             [
                 ("busy", shard.busy_seconds),
@@ -283,13 +285,25 @@ impl Scrape {
             "Keys with state",
             each(|shard| shard.keys as f64),
         )?;
-        let routed = (0..)
-            .zip(shards)
-            .map(|(at, shard): (usize, _)| ([("shard", at.to_string())], shard.routed));
+        page.gauge(
+            ("leitmotif_keys_in_memory", None),
+            "Keys with state whose state is in memory",
+            each(|shard| shard.keys_in_memory as f64),
+        )?;
+        page.counter(
+            ("leitmotif_states_read", None),
+            "States read from the state folder because they were asked for",
+            count(|shard| shard.states_read),
+        )?;
+        page.gauge(
+            ("leitmotif_checkpoint_pause", Some(Unit::Seconds)),
+            "The longest time that a checkpoint kept the shard from reading",
+            each(|shard| shard.checkpoint_pause_seconds),
+        )?;
         page.counter(
             ("leitmotif_routed_events", None),
             "Events routed to other shards",
-            routed,
+            count(|shard| shard.routed),
         )
     }
 
@@ -438,6 +452,15 @@ impl Page<'_> {
         }
         Ok(())
     }
+}
+
+/// A number of each shard, with its label.
+fn by_shard<T>(
+    shards: &[ShardSnapshot],
+    number: fn(&ShardSnapshot) -> T,
+) -> impl Iterator<Item = ([(&'static str, String); 1], T)> {
+    let numbered = shards.iter().enumerate();
+    numbered.map(move |(at, shard)| ([("shard", at.to_string())], number(shard)))
 }
 
 #[cfg(test)]

@@ -9,17 +9,19 @@ mod sources;
 use std::convert::Infallible;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use leitmotif::config::{Config, SourceConfig};
+use leitmotif::checkpoint::SAVEPOINTS;
+use leitmotif::config::{Config, Restart, RestartPolicy, SourceConfig};
 use leitmotif::engine::snapshot::Quantile;
 use leitmotif::engine::{Account, Checkpoints};
 use leitmotif::lang::pattern::Program;
-use leitmotif::source::Rejection;
-use leitmotif::{Engine, Running};
+use leitmotif::source::{Place, Rejection};
+use leitmotif::{Builder, Engine, Supervised, Supervision};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::Outcome;
@@ -53,32 +55,17 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
         return Ok(Outcome::Findings);
     };
     let program = Arc::new(program);
-    let mut builder = Engine::builder()
-        .program(Arc::clone(&program))
-        .shards(config.shards);
-    for (table, file) in &config.program.tables {
-        builder = builder.table(table.as_str(), file);
-    }
-    builder = sources::add(builder, &config.input, &wanted);
-    builder = outputs::add(builder, args, &config.outputs, &program)?;
+    outputs::check_names(&config.outputs, &program)?;
     refuse_idle_flags(args, &config)?;
-    if let Some(state) = &config.state {
-        builder = builder.state(&state.folder).keeping(|keeping| {
-            let keeping = keeping
-                .every(state.checkpoint)
-                .checkpoints(state.keep)
-                .memory_bytes(state.memory_bytes)
-                .on_change(state.on_change);
-            #[cfg(feature = "jemalloc")]
-            let keeping = keeping.measured_by(super::memory::used_bytes);
-            match &args.from {
-                Some(from) => keeping.from(from),
-                None => keeping,
-            }
-        });
-    }
+    let restart = restart(args, &config, &wanted)?;
+    let setup = Setup {
+        args: args.clone(),
+        config: config.clone(),
+        sources: wanted.clone(),
+        program: Arc::clone(&program),
+    };
     let stop = stop_on_interrupt()?;
-    let running = builder.start()?;
+    let running = Supervision::new(restart).start(move || setup.builder())?;
     let _server = served(config.http, &running)?;
     let names: Vec<&str> = wanted.iter().map(|source| source.name.as_str()).collect();
     tracing::info!(
@@ -90,7 +77,7 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
     let on_terminal = outputs::draws_on_terminal(&config.outputs, &program);
     wait(&running, &stop, on_terminal);
     let interrupted = stop.load(Ordering::Relaxed);
-    let watch = running.watch().clone();
+    let (watch, restarts) = (running.watch(), running.restarts());
     let account = running.wait()?;
     let report = Report {
         args,
@@ -98,6 +85,7 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
         program: &program,
         account: &account,
         checkpoints: watch.checkpoints(),
+        restarts,
         interrupted,
     };
     report.write(began, |output| outputs::keeps(&config.outputs, output))?;
@@ -108,6 +96,74 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
     })
 }
 
+/// What a run is made of, each time that it begins.
+struct Setup {
+    args: RunArgs,
+    config: Config,
+    sources: Vec<SourceConfig>,
+    program: Arc<Program>,
+}
+
+impl Setup {
+    fn builder(&self) -> Builder {
+        let config = &self.config;
+        let mut builder = Engine::builder()
+            .program(Arc::clone(&self.program))
+            .shards(config.shards);
+        for (table, file) in &config.program.tables {
+            builder = builder.table(table.as_str(), file);
+        }
+        builder = sources::add(builder, &config.input, &self.sources);
+        builder = outputs::add(builder, &self.args, &config.outputs, &self.program);
+        let Some(state) = &config.state else {
+            return builder;
+        };
+        builder.state(&state.folder).keeping(|keeping| {
+            let keeping = keeping
+                .every(state.checkpoint)
+                .checkpoints(state.keep)
+                .memory_bytes(state.memory_bytes)
+                .on_change(state.on_change);
+            #[cfg(feature = "jemalloc")]
+            let keeping = keeping.measured_by(crate::cli::memory::used_bytes);
+            match &self.args.from {
+                Some(from) => keeping.from(savepoint(from, &state.folder)),
+                None => keeping,
+            }
+        })
+    }
+}
+
+/// When a run that has failed begins again: never without state, for then it would write everything again; and not in this process if it reads standard input, which
+/// would have a gap.
+fn restart(args: &RunArgs, config: &Config, sources: &[SourceConfig]) -> Result<Restart> {
+    let Some(state) = &config.state else {
+        return Ok(Restart::NEVER);
+    };
+    let wanted = args
+        .restart
+        .is_some_and(|policy| policy != RestartPolicy::None);
+    let stdin = sources
+        .iter()
+        .any(|source| source.spec.place == Place::Stdin);
+    match stdin {
+        true if wanted => bail!(
+            "standard input cannot be read again after a restart; say --restart none, or read from a file or a topic"
+        ),
+        true => Ok(Restart::NEVER),
+        false => Ok(state.restart),
+    }
+}
+
+/// Where a savepoint lies that is named by its path, or by its name in the state folder.
+fn savepoint(from: &Path, state: &Path) -> PathBuf {
+    let named = state.join(SAVEPOINTS).join(from);
+    match !from.exists() && from.components().count() == 1 && named.exists() {
+        true => named,
+        false => from.to_owned(),
+    }
+}
+
 /// Flags that say how state is kept say nothing without state.
 fn refuse_idle_flags(args: &RunArgs, config: &Config) -> Result<()> {
     let flags = [
@@ -116,6 +172,11 @@ fn refuse_idle_flags(args: &RunArgs, config: &Config) -> Result<()> {
         ("--state-memory", args.state_memory.is_some()),
         ("--on-change", args.on_change.is_some()),
         ("--from", args.from.is_some()),
+        ("--restart", args.restart.is_some()),
+        ("--restart-delay", args.restart_delay.is_some()),
+        ("--restart-delay-max", args.restart_delay_max.is_some()),
+        ("--restart-attempts", args.restart_attempts.is_some()),
+        ("--restart-window", args.restart_window.is_some()),
     ];
     match flags.iter().find(|(_, given)| *given) {
         Some((flag, _)) if config.state.is_none() => {
@@ -126,7 +187,7 @@ fn refuse_idle_flags(args: &RunArgs, config: &Config) -> Result<()> {
 }
 
 /// Looks on until the run has ended, and passes on that it is to.
-fn wait(running: &Running, stop: &AtomicBool, rows_on_terminal: bool) {
+fn wait(running: &Supervised, stop: &AtomicBool, rows_on_terminal: bool) {
     let bar = Bar::new(running.watch().progress(), rows_on_terminal);
     let mut look = LOOK.0;
     let mut patience = ENDING;
@@ -135,7 +196,7 @@ fn wait(running: &Running, stop: &AtomicBool, rows_on_terminal: bool) {
         look = (look * 2).min(LOOK.1);
         bar.at(running.watch().progress());
         if stop.load(Ordering::Relaxed) {
-            running.watch().stop();
+            running.stop();
             if patience.is_zero() {
                 continue;
             }
@@ -152,7 +213,7 @@ fn wait(running: &Running, stop: &AtomicBool, rows_on_terminal: bool) {
 
 /// Serves metrics, health and readiness of a run, if that is wanted, until the server is dropped.
 #[cfg(feature = "http")]
-fn served(address: Option<SocketAddr>, running: &Running) -> Result<Option<Server>> {
+fn served(address: Option<SocketAddr>, running: &Supervised) -> Result<Option<Server>> {
     let Some(address) = address else {
         return Ok(None);
     };
@@ -166,7 +227,7 @@ fn served(address: Option<SocketAddr>, running: &Running) -> Result<Option<Serve
 }
 
 #[cfg(not(feature = "http"))]
-fn served(address: Option<SocketAddr>, _: &Running) -> Result<Option<Infallible>> {
+fn served(address: Option<SocketAddr>, _: &Supervised) -> Result<Option<Infallible>> {
     if address.is_some() {
         bail!("this build serves no metrics; leave http out, or build it with the feature http");
     }
@@ -193,6 +254,7 @@ struct Report<'a> {
     program: &'a Program,
     account: &'a Account,
     checkpoints: Option<Checkpoints>,
+    restarts: u64,
     interrupted: bool,
 }
 
@@ -228,6 +290,7 @@ impl Report<'_> {
                 mean_ms: (seen.count > 0).then(|| seen.sum_micros as f64 / seen.count as f64 / 1e3),
                 state_bytes: seen.bytes,
             }),
+            restarts: self.restarts,
             interrupted: self.interrupted,
         };
         tracing::info!(

@@ -14,17 +14,13 @@ use super::pretty::Layout;
 use crate::cli::args::RunArgs;
 use crate::cli::suggest;
 
-/// Checks the names and adds what they are bound to. What is not bound goes to stdout.
-///
-/// # Errors
-/// When a name is not known.
+/// Adds what names are bound to. What is not bound goes to stdout.
 pub fn add(
     mut builder: Builder,
     args: &RunArgs,
     specs: &[OutputSpec],
     program: &Arc<Program>,
-) -> Result<Builder> {
-    check_names(specs, program)?;
+) -> Builder {
     for OutputSpec { name, target } in specs {
         builder = match name {
             Some(name) => builder.output(name.as_str(), target.clone()),
@@ -35,7 +31,7 @@ pub fn add(
         builder = builder.outputs(Target::Stdout(Sending::AtOnce));
     }
     if !args.pretty {
-        return Ok(builder);
+        return builder;
     }
     let color = io::stdout().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -43,7 +39,7 @@ pub fn add(
         layout: Layout::of(program, color),
         program: Arc::clone(program),
     };
-    Ok(builder.pretty(Box::new(text)))
+    builder.pretty(Box::new(text))
 }
 
 /// True if the output of this name is bound by name.
@@ -85,7 +81,11 @@ fn bound<'a>(specs: &'a [OutputSpec], output: &str) -> Option<&'a Target> {
     named.map(|spec| &spec.target)
 }
 
-fn check_names(specs: &[OutputSpec], program: &Program) -> Result<()> {
+/// That every output that is bound is there.
+///
+/// # Errors
+/// When a name is not known.
+pub fn check_names(specs: &[OutputSpec], program: &Program) -> Result<()> {
     let known = || {
         let mut names: Vec<&str> = streams(program)
             .map(|stream| program.schema.get(stream).name.as_str())

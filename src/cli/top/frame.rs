@@ -103,6 +103,7 @@ impl View<'_> {
             Phase::Running => "running",
             Phase::Stopping => "stopping",
             Phase::Ended => "ended",
+            Phase::Restarting => "restarting",
         };
         let read = |snapshot: &Snapshot| snapshot.sources.iter().map(|source| source.read).sum();
         let matches = |snapshot: &Snapshot| {

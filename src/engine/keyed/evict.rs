@@ -174,6 +174,15 @@ impl Keyed {
         }
     }
 
+    /// How many states were read from the store.
+    pub(crate) fn fetched(&self) -> u64 {
+        let cold = match self {
+            Keyed::One(keys) => keys.cold.as_ref(),
+            Keyed::Many(keys) => keys.cold.as_ref(),
+        };
+        cold.map_or(0, |cold| cold.fetched)
+    }
+
     /// Offers some keys that were not used of late, and appends what is to be written before they are [let go](Keyed::let_go).
     pub(crate) fn offer(&mut self, keys_max: usize, into: &mut Batch, to: impl FnMut(Offered)) {
         match self {

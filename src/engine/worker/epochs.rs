@@ -15,6 +15,11 @@ impl Worker {
         let Some(keeper) = &mut self.keeper else {
             return Ok(true);
         };
+        if !matches!(keeper.stage, Stage::Meeting { .. })
+            && let Some(since) = keeper.pauses_since.take()
+        {
+            keeper.pause_micros = keeper.pause_micros.max(micros.saturating_sub(since));
+        }
         let committed = keeper.control.committed();
         if committed > keeper.told {
             keeper.told = committed;
@@ -27,6 +32,7 @@ impl Worker {
             && (0..self.time.passed.len()).all(|level| abreast(self.time.least(level)))
         {
             keeper.epoch = epoch;
+            keeper.pauses_since = Some(micros);
             let note = ShardNote {
                 sources: self.intake.notes(),
                 ..ShardNote::default()

@@ -8,7 +8,7 @@ use crate::engine::run::{Parts, SourceSetup};
 use crate::event::formats::{Decoder, Format, Kinds};
 use crate::lang::span::SourceMap;
 use crate::lang::{Params, compile};
-use crate::sink::Outputs;
+use crate::sink::{Opening, Outputs};
 use crate::source::{Error, Extent, Progress, Record, Source};
 use crate::time::Timestamp;
 
@@ -62,7 +62,8 @@ fn two(key: &str) -> Parts {
     let program = Arc::new(program.expect("no mistakes"));
     let plan = Plan::new(Arc::clone(&program), &Tables::empty(&program));
     let plan = Arc::new(plan.expect("an automaton"));
-    let (outputs, drains) = Outputs::bind(&program, Vec::new()).expect("nothing is bound");
+    let (outputs, drains) =
+        Outputs::bind(&program, Vec::new(), &mut Opening::stateless()).expect("nothing is bound");
     let projection = reads::projection(&program);
     let kinds = Kinds::One(program.schema.find("A").expect("declared"));
     let decoder = Decoder::new(&program.schema, &projection, Format::Json, &kinds);

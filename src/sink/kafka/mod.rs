@@ -7,6 +7,8 @@
 //! In a build without the feature `kafka` addresses are understood and refused.
 
 #[cfg(feature = "kafka")]
+mod in_transactions;
+#[cfg(feature = "kafka")]
 mod producer;
 #[cfg(feature = "kafka")]
 mod row;

@@ -15,6 +15,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext
 
 use super::row::Beside;
 use super::topic::Topic;
+use super::transactions::LIFE;
 use crate::sink::Retries;
 use crate::source::kafka::Cluster;
 use crate::source::kafka::client::{self, Ear};
@@ -106,8 +107,7 @@ fn refused(error: &KafkaError, topic: &str) -> String {
 }
 
 /// What is said to whom another run has taken the transactions from.
-pub(super) const FENCED: &str =
-    "another run with the same state writes here since; only one may, so this one ends";
+pub(super) const FENCED: &str = "another run with the same state writes here since, or the transaction was older than kafka.transaction.timeout.ms allows; this run ends";
 
 impl Producer {
     /// The producer of a topic's cluster: one that is there already, or a new one.
@@ -140,7 +140,7 @@ impl Producer {
                 defaults.push(("message.timeout.ms", millis.to_string()));
             }
             Manner::Transactions { .. } => {
-                defaults.push(("transaction.timeout.ms", "300000".to_owned()));
+                defaults.push(("transaction.timeout.ms", LIFE.as_millis().to_string()));
             }
         }
         let mut config = client::config(cluster, &defaults)?;

@@ -4,7 +4,8 @@
 //! its checkpoint is durable, [`Transactions::commit`] commits it: **that is the commit point**. Into the transaction goes a mark, an offset of the consumer
 //! group that is named like the transactions, for partition 0 of each topic: the number of the epoch. So after a crash [`Transactions::committed`] tells which
 //! of the prepared epochs is the truth, and there is nothing to be resumed: a transaction that was open is aborted by the next run, which begins by
-//! fencing whoever still writes under its id.
+//! fencing whoever still writes under its id. A checkpoint keeps of each output which topic of which cluster has its marks, so that they are asked for
+//! there also when the outputs are others by then.
 //!
 //! Rows of the next epoch that come before this one is committed wait in the sink; when too many do, so does the sink.
 
@@ -18,12 +19,15 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::producer::Producer as _;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::in_transactions::InTransactions;
 use super::producer::{FENCED, Manner, Producer};
 use super::topic::Topic;
 use crate::epoch::Epoch;
-use crate::sink::{Delivery, Error, Retries, Sink};
+use crate::sink::Error;
+use crate::sink::kept::Kind;
 use crate::source::kafka::client;
 use crate::source::kafka::{Cluster, TopicOffset};
+use crate::time::Span;
 
 /// What the ids of transactions begin with.
 const PREFIX: &str = "leitmotif-";
@@ -40,17 +44,19 @@ const COMMIT_MAX: Duration = Duration::from_secs(60);
 /// How long a sink waits for a commit before it gives up: longer than a transaction lives.
 const WAIT_MAX: Duration = Duration::from_secs(600);
 
-/// How many bytes of rows wait in a sink for a commit.
-const HELD_BYTES_MAX: usize = 8 << 20;
+/// How long a transaction lives unless the user says otherwise: the broker aborts one that is older.
+pub(super) const LIFE: Duration = Duration::from_secs(300);
 
-/// The version of what a sink keeps with a checkpoint.
-const PREPARED_VERSION: u8 = 1;
+/// The setting that says otherwise, in milliseconds.
+const LIFE_SETTING: &str = "transaction.timeout.ms";
 
 /// One transaction after the other, on one cluster.
 pub struct Transactions {
     producer: Producer,
     /// Of transactions, and of the group that has the marks.
     id: String,
+    /// As the cluster calls itself, whatever addresses lead there.
+    cluster_id: String,
     /// Consumer groups in whose name offsets are committed.
     groups: Mutex<BTreeMap<String, Arc<ConsumerGroupMetadata>>>,
     standing: Mutex<Standing>,
@@ -79,17 +85,24 @@ pub struct GroupOffsets {
 }
 
 impl Transactions {
-    /// Takes the transactions of a state over: whoever writes under its id from now on is fenced, and what was not committed is aborted.
+    /// Takes the transactions of a state over: whoever writes under its id from now on is fenced, and what was not committed is aborted. `interval`: how often
+    /// epochs are to be committed.
     ///
     /// # Errors
-    /// When no broker answers, or it does not allow it.
-    pub(crate) fn open(cluster: &Cluster, state: &str) -> Result<Transactions, String> {
+    /// When transactions do not live so long, no broker answers, or it does not allow it.
+    pub(crate) fn open(
+        cluster: &Cluster,
+        state: &str,
+        interval: Duration,
+    ) -> Result<Transactions, String> {
+        outlives(cluster, interval)?;
         let id = format!("{PREFIX}{state}");
         let producer = Producer::new(cluster, &Manner::Transactions { id: &id })?;
         producer
             .asked(|wait| producer.inner().init_transactions(wait.max(STEP)))
             .map_err(|reason| format!("transactions under the id \"{id}\": {reason}"))?;
         Ok(Transactions {
+            cluster_id: client::cluster_id(producer.inner().client()),
             producer,
             id,
             groups: Mutex::default(),
@@ -109,6 +122,12 @@ impl Transactions {
         self.producer.cluster()
     }
 
+    /// What their cluster calls itself; empty if it has no name.
+    #[must_use]
+    pub(crate) fn cluster_id(&self) -> &str {
+        &self.cluster_id
+    }
+
     /// A sink that writes to a topic in these transactions.
     pub(super) fn sink(
         transactions: &Arc<Transactions>,
@@ -116,12 +135,7 @@ impl Transactions {
     ) -> Result<InTransactions, String> {
         transactions.producer.look_for(&topic.name)?;
         transactions.lock().topics.insert(topic.name.clone());
-        Ok(InTransactions {
-            transactions: Arc::clone(transactions),
-            topic: topic.clone(),
-            prepared: Epoch::NONE,
-            held: Vec::new(),
-        })
+        Ok(InTransactions::new(Arc::clone(transactions), topic.clone()))
     }
 
     /// The epoch that was committed last by any run with this state; `None` if none was, or so long ago that the broker forgot (`offsets.retention.minutes`, a
@@ -130,8 +144,41 @@ impl Transactions {
     /// # Errors
     /// When no broker answers.
     pub fn committed(&self) -> Result<Option<Epoch>, Error> {
-        let topics = self.lock().topics.clone();
+        self.committed_of(&[])
+    }
+
+    /// The same, asking also for marks of topics that a checkpoint was prepared with: `outputs` are their names and what was kept of them.
+    ///
+    /// # Errors
+    /// When no broker answers, or one of the topics is at another cluster, whose word is needed.
+    pub(crate) fn committed_of(
+        &self,
+        outputs: &[(String, Vec<u8>)],
+    ) -> Result<Option<Epoch>, Error> {
+        let mut topics = self.lock().topics.clone();
+        for (output, kept) in outputs {
+            topics.insert(self.topic_of(output, kept)?);
+        }
         self.marked(&topics).map_err(|reason| self.error(&reason))
+    }
+
+    /// The topic of an output that a checkpoint was prepared with.
+    fn topic_of(&self, output: &str, kept: &[u8]) -> Result<String, Error> {
+        let read = Kind::Topic.read(kept, |reader| {
+            Ok((reader.str()?.to_owned(), reader.str()?.to_owned()))
+        });
+        let (cluster_id, topic) = read.map_err(|damaged| {
+            Error::usage(format!(
+                "output \"{output}\": what a prepared checkpoint kept of it is not what it should be: {damaged}; restore another checkpoint"
+            ))
+        })?;
+        match cluster_id == self.cluster_id {
+            true => Ok(topic),
+            false => Err(Error::usage(format!(
+                "a checkpoint was prepared with output \"{output}\" at a cluster that calls itself \"{cluster_id}\", which alone knows whether it is committed, and {} is another one; start once more with that output",
+                self.cluster()
+            ))),
+        }
     }
 
     fn marked(&self, topics: &BTreeSet<String>) -> Result<Option<Epoch>, String> {
@@ -201,7 +248,7 @@ impl Transactions {
         self.step(|| self.producer.inner().commit_transaction(STEP))
     }
 
-    fn send_offsets(&self, group: &str, offsets: &TopicPartitionList) -> Result<(), String> {
+    fn send_offsets(&self, name: &str, offsets: &TopicPartitionList) -> Result<(), String> {
         if offsets.count() == 0 {
             return Ok(());
         }
@@ -209,16 +256,20 @@ impl Transactions {
             .groups
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .get(group)
+            .get(name)
             .cloned();
         let group = match known {
             Some(group) => group,
-            None => self.group(group)?,
+            None => self.group(name)?,
         };
-        self.step(|| {
+        let sent = self.step(|| {
             self.producer
                 .inner()
                 .send_offsets_to_transaction(offsets, &group, STEP)
+        });
+        sent.map_err(|reason| match name == self.id {
+            true => reason,
+            false => format!("offsets of group \"{name}\": {reason}"),
         })
     }
 
@@ -290,31 +341,37 @@ impl Transactions {
         Ok(standing)
     }
 
+    pub(super) fn producer(&self) -> &Producer {
+        &self.producer
+    }
+
     /// Writes rows into the open transaction.
-    fn send_all(&self, topic: &str, rows: &[u8]) -> Result<(), String> {
+    pub(super) fn send_all(&self, topic: &str, rows: &[u8]) -> Result<(), String> {
         drop(self.begun()?);
         self.producer.send_all(topic, rows)
     }
 
     /// Whether an epoch is committed.
-    fn has_committed(&self, epoch: Epoch) -> Result<bool, String> {
+    pub(super) fn has_committed(&self, epoch: Epoch) -> Result<bool, String> {
         let standing = self.lock();
         match &standing.failure {
+            // At the end of a run nothing is committed any more, and need not be.
+            _ if standing.committed >= epoch => Ok(true),
             Some(reason) => Err(reason.clone()),
-            None => Ok(standing.committed >= epoch),
+            None => Ok(false),
         }
     }
 
     /// Waits until an epoch is committed.
-    fn wait(&self, epoch: Epoch) -> Result<(), String> {
+    pub(super) fn wait(&self, epoch: Epoch) -> Result<(), String> {
         let began = Instant::now();
         let mut standing = self.lock();
         loop {
-            if let Some(reason) = &standing.failure {
-                return Err(reason.clone());
-            }
             if standing.committed >= epoch {
                 return Ok(());
+            }
+            if let Some(reason) = &standing.failure {
+                return Err(reason.clone());
             }
             let left = WAIT_MAX.saturating_sub(began.elapsed());
             if left.is_zero() {
@@ -344,6 +401,29 @@ impl fmt::Debug for Transactions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Transactions({} at {})", self.id, self.cluster())
     }
+}
+
+/// A transaction has to live for as long as an epoch lasts, and until that is committed: twice as long is enough.
+fn outlives(cluster: &Cluster, interval: Duration) -> Result<(), String> {
+    let settings = cluster.resolved()?;
+    let set = settings.iter().find(|(name, _)| *name == LIFE_SETTING);
+    // What is no number is refused by the client, with the reason.
+    let life = set.and_then(|(_, text)| text.parse().ok());
+    let life = life.map_or(LIFE, Duration::from_millis);
+    if interval <= life / 2 {
+        return Ok(());
+    }
+    Err(format!(
+        "a checkpoint every {} is too seldom for transactions that live for {}, in which its rows are written; make one at least every {}, or raise kafka.{LIFE_SETTING} (brokers allow 900000 unless transaction.max.timeout.ms says otherwise)",
+        span(interval),
+        span(life),
+        span(life / 2),
+    ))
+}
+
+/// As people write it.
+fn span(duration: Duration) -> Span {
+    Span(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn put(
@@ -382,88 +462,26 @@ fn epoch(metadata: &str) -> Option<Epoch> {
     metadata.strip_prefix(MARK)?.parse().ok().map(Epoch)
 }
 
-/// Writes rows to a topic in transactions.
-pub(super) struct InTransactions {
-    transactions: Arc<Transactions>,
-    topic: Topic,
-    /// The epoch that was prepared last.
-    prepared: Epoch,
-    /// Rows of the next epoch, until that one is committed.
-    held: Vec<u8>,
-}
-
-impl InTransactions {
-    fn wrong(&self, reason: &str) -> Error {
-        super::wrong(&self.topic, reason)
-    }
-
-    fn try_write(&mut self, rows: &[u8]) -> Result<(), String> {
-        if !self.transactions.has_committed(self.prepared)? {
-            if self.held.len() + rows.len() <= HELD_BYTES_MAX {
-                self.held.extend_from_slice(rows);
-                return Ok(());
-            }
-            self.transactions.wait(self.prepared)?;
-        }
-        self.release()?;
-        self.transactions.send_all(&self.topic.name, rows)
-    }
-
-    /// Writes what was held back.
-    fn release(&mut self) -> Result<(), String> {
-        if self.held.is_empty() {
-            return Ok(());
-        }
-        let held = std::mem::take(&mut self.held);
-        self.transactions.send_all(&self.topic.name, &held)
-    }
-
-    fn try_prepare(&mut self, epoch: Epoch) -> Result<(), String> {
-        self.transactions.wait(self.prepared)?;
-        self.release()?;
-        self.transactions.producer.drain()?;
-        self.prepared = epoch;
-        Ok(())
-    }
-}
-
-impl Sink for InTransactions {
-    fn write(&mut self, rows: &[u8]) -> Result<(), Error> {
-        self.try_write(rows).map_err(|reason| self.wrong(&reason))
-    }
-
-    /// Rows are on their way; nobody sees them before they are committed.
-    fn flush(&mut self) -> Result<(), Error> {
-        let committed = self.transactions.has_committed(self.prepared);
-        let released = committed.and_then(|committed| match committed {
-            true => self.release(),
-            false => Ok(()),
-        });
-        released.map_err(|reason| self.wrong(&reason))
-    }
-
-    fn delivery(&self) -> Delivery {
-        Delivery::ExactlyOnce
-    }
-
-    fn prepare(&mut self, epoch: Epoch) -> Result<Vec<u8>, Error> {
-        self.try_prepare(epoch)
-            .map_err(|reason| self.wrong(&reason))?;
-        Ok(vec![PREPARED_VERSION])
-    }
-
-    fn commit(&mut self, _: Epoch) -> Result<(), Error> {
-        self.release().map_err(|reason| self.wrong(&reason))
-    }
-
-    fn retries(&self) -> Retries {
-        self.transactions.producer.retries()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn checkpoints_that_transactions_do_not_outlive_are_refused_with_the_way_out() {
+        let check = |settings: &str, seconds| {
+            let topic = Topic::parse(&format!("a/t?{settings}")).expect("an address");
+            outlives(&topic.cluster, Duration::from_secs(seconds))
+        };
+        assert_eq!(check("", 150), Ok(()));
+        assert_eq!(check("kafka.transaction.timeout.ms=900000", 450), Ok(()));
+        let refused = check("", 151).expect_err("too seldom");
+        assert!(
+            refused.starts_with("a checkpoint every 2m31s is too seldom for transactions that live for 5m, in which its rows are written; make one at least every 2m30s, or raise kafka.transaction.timeout.ms"),
+            "{refused}"
+        );
+        let refused = check("kafka.transaction.timeout.ms=10000", 10);
+        assert!(refused.is_err_and(|reason| reason.contains("at least every 5s")));
+    }
 
     #[test]
     fn a_mark_is_read_back_and_nothing_else_is() {

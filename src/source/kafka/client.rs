@@ -213,6 +213,11 @@ pub(crate) fn is_passing(code: RDKafkaErrorCode) -> bool {
     )
 }
 
+/// What the cluster calls itself, whatever addresses lead there; empty if it does not say.
+pub(crate) fn cluster_id<C: ClientContext>(client: &Client<C>) -> String {
+    client.fetch_cluster_id(ANSWER_MAX).unwrap_or_default()
+}
+
 /// All topics that may be seen.
 pub(crate) fn found<C: ClientContext>(
     client: &Client<C>,

@@ -17,7 +17,7 @@ use super::assignment::{self, Assigned};
 use super::client::{self, Consumer};
 use super::cluster::Cluster;
 use super::topics::TopicName;
-use crate::source::Standing;
+use crate::source::{Group, Standing};
 
 /// How long the thread waits for something to happen.
 const TEND: Duration = Duration::from_millis(100);
@@ -60,7 +60,7 @@ pub(super) struct About {
     /// As messages name the source.
     pub shown: String,
     /// The group with which offsets are kept, if any.
-    pub group: Option<String>,
+    pub group: Option<Group>,
     /// Topics that may grow; empty where another connection looks after them.
     pub topics: Vec<TopicName>,
     /// How many partitions the source has.
@@ -198,7 +198,8 @@ impl Tended {
 
     /// Keeps offsets with the group: without state what was handed out, with state what readers say.
     fn keep(&self, consumer: &Consumer, mode: CommitMode) {
-        let Some(group) = &self.about.group else {
+        let group = self.about.group.as_ref();
+        let Some(group) = group.filter(|group| !group.is_kept_elsewhere()) else {
             return;
         };
         let by_epoch = self.by_epoch.load(Ordering::Relaxed);
@@ -223,7 +224,7 @@ impl Tended {
         }
         if let Err(error) = consumer.commit(&offsets, mode) {
             let source = &self.about.shown;
-            tracing::warn!(%source, %group, %error, "how far the source was read could not be kept with its group; it is tried again");
+            tracing::warn!(%source, group = group.name(), %error, "how far the source was read could not be kept with its group; it is tried again");
         }
     }
 

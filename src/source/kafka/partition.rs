@@ -22,7 +22,9 @@ use super::place::TopicOffset;
 use super::topics::Origin;
 use crate::epoch::Epoch;
 use crate::event::formats::RECORD_BYTES_MAX;
-use crate::source::{Error, Extent, Polled, Progress, Record, Source, SourcePosition, Standing};
+use crate::source::{
+    Error, Extent, Group, Polled, Progress, Record, Source, SourcePosition, Standing,
+};
 use crate::time::Timestamp;
 
 /// How many records a poll hands out at most.
@@ -267,7 +269,7 @@ impl Source for Kafka {
         let (first, end) = self.bounds()?;
         let mut kept = None;
         for (_, position) in positions {
-            let place = TopicOffset::of(position).map_err(|error| self.error(&error.0))?;
+            let place = TopicOffset::of(&self.connection.about().shown, position)?;
             let Assigned {
                 topic, partition, ..
             } = &self.watched().assigned;
@@ -303,6 +305,10 @@ impl Source for Kafka {
 
     fn standings(&self) -> Vec<Standing> {
         vec![self.watched().standing.clone()]
+    }
+
+    fn group(&self) -> Option<Group> {
+        self.connection.about().group.clone()
     }
 }
 

@@ -1,12 +1,10 @@
 //! What is kept of a position besides its offset: which partition of which topic it is.
 //!
-//! Byte 1 (the version) · the topic's name with its length · the partition. The number of the partition in the source is not among it: it may be another one
-//! when topics were added.
+//! The topic's name and the partition. The number of the partition in the source is not among it: it may be another one when topics were added.
 
+use crate::source::place::{self, Kind};
 use crate::source::{Error, SourcePosition};
-use crate::wire::{Damaged, Reader, put_str, put_uint};
-
-const VERSION: u8 = 1;
+use crate::wire::{put_str, put_uint};
 
 /// A place in a topic: where reading goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +21,7 @@ impl TopicOffset {
     /// As a source keeps it.
     #[must_use]
     pub fn position(&self) -> SourcePosition {
-        let mut place = vec![VERSION];
+        let mut place = place::begin(Kind::Topic);
         put_str(&mut place, &self.topic);
         put_uint(&mut place, self.partition.unsigned_abs().into());
         SourcePosition {
@@ -32,29 +30,18 @@ impl TopicOffset {
         }
     }
 
-    /// Out of what a source kept.
+    /// Out of what the source of this name kept.
     ///
     /// # Errors
-    /// When it is not a position of a Kafka source, or of a version to come.
-    pub fn of(position: &SourcePosition) -> Result<TopicOffset, Error> {
-        let read = || -> Result<TopicOffset, Damaged> {
-            let mut reader = Reader::new(&position.place);
-            if reader.byte()? != VERSION {
-                return Err(reader.damaged("known version"));
-            }
-            let topic = reader.str()?.to_owned();
-            let partition = reader.narrow::<i32>()?;
-            reader.end()?;
-            Ok(TopicOffset {
-                topic,
-                partition,
-                offset: position.offset,
-            })
-        };
-        read().map_err(|damaged| {
-            Error(format!(
-                "a position is none of a topic: {damaged}; was this source another one when the state was written? give it its old address, or another name"
-            ))
+    /// When it is not a position of a topic, or of a version to come.
+    pub fn of(source: &str, position: &SourcePosition) -> Result<TopicOffset, Error> {
+        let (topic, partition) = place::read(source, Kind::Topic, position, |reader| {
+            Ok((reader.str()?.to_owned(), reader.narrow::<i32>()?))
+        })?;
+        Ok(TopicOffset {
+            topic,
+            partition,
+            offset: position.offset,
         })
     }
 }
@@ -71,20 +58,21 @@ mod tests {
             offset: 1 << 40,
         };
         let position = offset.position();
-        assert_eq!(position.place, b"\x01\x05cards\xac\x02");
-        assert_eq!(TopicOffset::of(&position), Ok(offset));
+        assert_eq!(position.place, b"\x01\x04\x05cards\xac\x02");
+        assert_eq!(TopicOffset::of("cards", &position), Ok(offset));
         for place in [
             &b""[..],
-            b"\x02\x00\x00",
-            b"\x01\x09cards",
-            b"\x01\x01c\x00\x00",
+            b"\x02\x04\x00\x00",
+            b"\x01\x01\x01c\x00",
+            b"\x01\x04\x09cards",
+            b"\x01\x04\x01c\x00\x00",
         ] {
             let position = SourcePosition {
                 offset: 1,
                 place: place.to_vec(),
             };
-            let error = TopicOffset::of(&position).unwrap_err().to_string();
-            assert!(error.contains("none of a topic"), "{error}");
+            let error = TopicOffset::of("cards", &position).unwrap_err().to_string();
+            assert!(error.starts_with("source \"cards\""), "{error}");
         }
     }
 }

@@ -12,7 +12,7 @@ use super::connection::{About, Connection, Watched};
 use super::extras::{self, Extras};
 use super::partition::{Kafka, Reading};
 use super::topics::{End, Payload, Start, Topics};
-use crate::source::{Error, Source};
+use crate::source::{Error, Group, Source};
 
 /// The group of a source that keeps nothing with one: the client wants a name.
 const NO_GROUP: &str = "leitmotif";
@@ -43,6 +43,8 @@ pub(in crate::source) fn open(
         .map_err(|why| wrong(unassigned(&why, topics, &asking, &found)))?;
     let bounds = bounds(topics, &asking, &assigned).map_err(wrong)?;
     let starts = starts(topics, &asking, &assigned, &bounds).map_err(wrong)?;
+    let group = topics.group.as_ref();
+    let group = group.map(|name| Group::new(name, &client::cluster_id(asking.client())));
     drop(asking);
 
     let clients = shards.clamp(1, assigned.len().max(1));
@@ -55,7 +57,7 @@ pub(in crate::source) fn open(
         let about = About {
             cluster: topics.cluster.clone(),
             shown: shown.clone(),
-            group: topics.group.clone(),
+            group: group.clone(),
             topics: if number == 0 {
                 topics.names.clone()
             } else {

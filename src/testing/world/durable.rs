@@ -8,7 +8,6 @@ use super::{Left, Script, World, outputs, sources};
 use crate::checkpoint::Folder;
 use crate::engine::{Durable, Parts, Plan, Room};
 use crate::key::Shards;
-use crate::sink::Opening;
 use crate::store::sorts;
 use crate::testing::choices::Choices;
 use crate::testing::disk::SimDisk;
@@ -80,7 +79,9 @@ impl Crashing<'_> {
         // So that states go to the store and come back in the middle of epochs.
         durable.room = Room::Keys([0, 1, 3, usize::MAX][(self.seed % 4) as usize]);
         let program = self.plan.program();
-        let mut opening = Opening::with_state("world");
+        let Ok(mut opening) = durable.opening() else {
+            return false;
+        };
         let opened = outputs(program, ["/rows/?max=1KiB", "/side"], |target| {
             target.open_on(Arc::clone(&shared), &mut opening)
         });
