@@ -1,6 +1,7 @@
 //! The keys of one family: which have state, and when they are to be looked at.
 
 use std::hash::{BuildHasher, Hasher};
+use std::ops::{Index, IndexMut};
 
 use hashbrown::HashTable;
 use smallvec::SmallVec;
@@ -18,7 +19,7 @@ const IDLE_TIMERS_MIN: usize = 4_096;
 pub(super) struct Directory<S> {
     /// Numbers of occupied slots, by hash of their key.
     index: HashTable<u32>,
-    slots: Vec<Slot<S>>,
+    slots: Slots<S>,
     free: Vec<u32>,
     timers: Timers,
     /// Entries of `timers` that mean nothing any more, because their key was evicted.
@@ -65,11 +66,56 @@ impl<S> Slot<S> {
     }
 }
 
+/// Slots in pieces of fixed size: when there are more, none is copied, and memory grows by one piece.
+#[derive(Debug)]
+struct Slots<S>(Vec<Vec<Slot<S>>>);
+
+/// Slots in a piece: a power of two.
+const PIECE_SLOTS: usize = 1 << 12;
+
+impl<S> Slots<S> {
+    fn len(&self) -> usize {
+        let full = self.0.len().saturating_sub(1) * PIECE_SLOTS;
+        full + self.0.last().map_or(0, Vec::len)
+    }
+
+    fn push(&mut self, slot: Slot<S>) {
+        match self.0.last_mut() {
+            Some(piece) if piece.len() < PIECE_SLOTS => piece.push(slot),
+            // The first one grows: most directories are small.
+            None => self.0.push(vec![slot]),
+            Some(_) => {
+                let mut piece = Vec::with_capacity(PIECE_SLOTS);
+                piece.push(slot);
+                self.0.push(piece);
+            }
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Slot<S>> {
+        self.0.iter().flatten()
+    }
+}
+
+impl<S> Index<u32> for Slots<S> {
+    type Output = Slot<S>;
+
+    fn index(&self, at: u32) -> &Slot<S> {
+        &self.0[at as usize / PIECE_SLOTS][at as usize % PIECE_SLOTS]
+    }
+}
+
+impl<S> IndexMut<u32> for Slots<S> {
+    fn index_mut(&mut self, at: u32) -> &mut Slot<S> {
+        &mut self.0[at as usize / PIECE_SLOTS][at as usize % PIECE_SLOTS]
+    }
+}
+
 impl<S> Default for Directory<S> {
     fn default() -> Directory<S> {
         Directory {
             index: HashTable::default(),
-            slots: Vec::new(),
+            slots: Slots(Vec::new()),
             free: Vec::new(),
             timers: Timers::default(),
             idle_timers: 0,
@@ -92,7 +138,7 @@ impl<S> Directory<S> {
     /// The same, to be changed.
     #[cfg(feature = "testing")]
     pub(super) fn states_mut(&mut self) -> impl Iterator<Item = &mut S> {
-        self.slots.iter_mut().filter_map(|slot| slot.state.as_mut())
+        (self.slots.0.iter_mut().flatten()).filter_map(|slot| slot.state.as_mut())
     }
 
     /// The hash of the event's key; `None` if a part is null: such an event belongs to no key.
@@ -102,7 +148,7 @@ impl<S> Directory<S> {
 
     /// The slot of the event's key.
     pub(super) fn find(&self, hash: u64, event: &Event, fields: &[FieldId]) -> Option<u32> {
-        let same = |slot: &u32| same_key(&self.slots[*slot as usize].key, event, fields);
+        let same = |slot: &u32| same_key(&self.slots[*slot].key, event, fields);
         self.index.find(hash, same).copied()
     }
 
@@ -118,8 +164,7 @@ impl<S> Directory<S> {
     /// The slot of a key.
     pub(super) fn find_key(&self, key: &[Value]) -> (u64, Option<u32>) {
         let hash = hash_parts(key, self.hasher.build_hasher());
-        let same =
-            |slot: &u32| scalar::total_order_of(&self.slots[*slot as usize].key, key).is_eq();
+        let same = |slot: &u32| scalar::total_order_of(&self.slots[*slot].key, key).is_eq();
         (hash, self.index.find(hash, same).copied())
     }
 
@@ -139,7 +184,7 @@ impl<S> Directory<S> {
         };
         let at = match self.free.pop() {
             Some(at) => {
-                let free = &mut self.slots[at as usize];
+                let free = &mut self.slots[at];
                 *free = slot(free.generation);
                 at
             }
@@ -151,19 +196,18 @@ impl<S> Directory<S> {
             }
         };
         let slots = &self.slots;
-        self.index
-            .insert_unique(hash, at, |slot| slots[*slot as usize].hash);
+        self.index.insert_unique(hash, at, |slot| slots[*slot].hash);
         at
     }
 
     /// An occupied slot.
     pub(super) fn slot(&mut self, at: u32) -> &mut Slot<S> {
-        &mut self.slots[at as usize]
+        &mut self.slots[at]
     }
 
     /// Forgets a key that has nothing left.
     pub(super) fn forget(&mut self, at: u32) {
-        let slot = &mut self.slots[at as usize];
+        let slot = &mut self.slots[at];
         let hash = slot.hash;
         slot.state = None;
         slot.generation = slot.generation.wrapping_add(1);
@@ -175,7 +219,7 @@ impl<S> Directory<S> {
 
     /// Sees to it that a key is looked at no later than at the instant.
     pub(super) fn wake(&mut self, at: u32, instant: Timestamp) {
-        let slot = &mut self.slots[at as usize];
+        let slot = &mut self.slots[at];
         if instant < slot.wakes {
             slot.wakes = instant;
             slot.filed = false;
@@ -191,7 +235,7 @@ impl<S> Directory<S> {
 
     /// Sees to it by a timer that a key is looked at, if the calendar of cold keys would have at this instant.
     pub(super) fn take_from_calendar(&mut self, at: u32, instant: Timestamp) {
-        let slot = &mut self.slots[at as usize];
+        let slot = &mut self.slots[at];
         if slot.filed && slot.wakes == instant {
             slot.wakes = Timestamp::MAX;
             self.wake(at, instant);
@@ -200,7 +244,7 @@ impl<S> Directory<S> {
 
     /// Forgets a key whose state lies in the store.
     pub(super) fn evict(&mut self, at: u32) {
-        let slot = &self.slots[at as usize];
+        let slot = &self.slots[at];
         if !slot.filed && slot.wakes != Timestamp::MAX {
             self.idle_timers += 1;
         }
@@ -209,7 +253,7 @@ impl<S> Directory<S> {
             self.idle_timers = 0;
             let slots = &self.slots;
             self.timers.retain(|instant, wake| {
-                let slot = &slots[wake.slot as usize];
+                let slot = &slots[wake.slot];
                 slot.generation == wake.generation && slot.wakes == instant && !slot.filed
             });
         }
@@ -228,16 +272,14 @@ impl<S> Directory<S> {
     /// Takes the slots due at the instant, in the order of their keys.
     pub(super) fn take_due(&mut self, instant: Timestamp, due: &mut Vec<u32>) {
         while let Some(wake) = self.timers.pop(instant) {
-            let slot = &mut self.slots[wake.slot as usize];
+            let slot = &mut self.slots[wake.slot];
             if slot.generation == wake.generation && slot.wakes == instant {
                 slot.wakes = Timestamp::MAX;
                 due.push(wake.slot);
             }
         }
         if due.len() > 1 {
-            due.sort_by(|a, b| {
-                scalar::total_order_of(&self.slots[*a as usize].key, &self.slots[*b as usize].key)
-            });
+            due.sort_by(|a, b| scalar::total_order_of(&self.slots[*a].key, &self.slots[*b].key));
         }
     }
 }
