@@ -262,7 +262,8 @@ impl Worker {
             });
         }
         self.report_at_times(now);
-        let saves = self.keeper.as_ref().is_some_and(Keeper::is_saving);
+        let keeper = self.keeper.as_ref();
+        let saves = keeper.is_some_and(|keeper| keeper.is_saving() || keeper.relief.moved);
         Ok(if received || passed || saves || read == Polled::More {
             Turn::Busy
         } else if room {

@@ -18,6 +18,8 @@ pub(crate) struct Relief {
     quota: usize,
     /// Keys that go once so much of what was handed over is written.
     offered: VecDeque<(u64, OfferedKey)>,
+    /// Something was done in this turn.
+    pub moved: bool,
     /// Kept for its memory.
     list: Vec<OfferedKey>,
 }
@@ -29,6 +31,7 @@ impl Relief {
             count: 0,
             quota: 0,
             offered: VecDeque::new(),
+            moved: false,
             list: Vec::new(),
         }
     }
@@ -52,7 +55,9 @@ impl Worker {
         let written = keeper.written();
         let relief = &mut keeper.relief;
         relief.room.measure(micros);
+        relief.moved = false;
         while let Some((_, key)) = relief.offered.pop_front_if(|(after, _)| *after <= written) {
+            relief.moved = true;
             self.shard.let_go(key);
         }
         // What is written belongs to the epoch that goes on: all of the one before must be handed over.
@@ -66,7 +71,10 @@ impl Worker {
             return;
         }
         let mut batch = Batch::default();
-        let keys_max = relief.quota.min(keeper.keys_per_turn);
+        relief.moved = true;
+        // Nobody waits for a shard that may not read.
+        let turns = if relief.room.is_full() { 8 } else { 1 };
+        let keys_max = relief.quota.min(turns * keeper.keys_per_turn);
         self.shard.offer(keys_max, &mut batch, &mut relief.list);
         // A round of the hand that finds nobody has taken marks, so the next one does.
         relief.quota -= relief.list.len().max(1);
