@@ -14,7 +14,7 @@ use crate::time::Span;
 
 /// Of the memory that state may use, stores have one part in so many; the rest is for states that are in use.
 #[cfg(feature = "rocksdb")]
-const STORE_SHARE: usize = 4;
+const STORE_SHARE: usize = 8;
 
 /// How durable state is kept: where, how often it is written, what becomes of it when patterns change.
 #[derive(Clone, Debug)]
