@@ -10,25 +10,7 @@ use std::time::{Duration, Instant};
 
 use leitmotif::testing::choices::Choices;
 
-const PATTERNS: &str = r#"
-event Txn { ts: timestamp time, card: string, kind: string, amount: decimal }
-
-pattern probe_then_drain {
-  key card
-  match small: Txn where kind == "auth" and amount < 2
-   then large: Txn where kind == "auth" and amount > 800
-  within 10m
-  emit hits { card, small: small.amount, large: large.amount }
-  timeout quiet { card, small: small.amount }
-}
-
-pattern spent {
-  key card
-  match spends: Txn+ tumble 1m where kind == "auth"
-  having sum(spends.amount) > 900
-  emit much { card, amount: sum(spends.amount) }
-}
-"#;
+const PATTERNS: &str = include_str!("fixtures/killed.motif");
 
 /// Longer than any run of these inputs takes on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -1,6 +1,6 @@
 //! States that lie in the store only: which keys have one, when each is to be looked at, and how many partial matches they hold.
 //!
-//! A cold key costs some thirty bytes here: a hash, which says that the store has to be asked, and an entry in a calendar, which says when it has to be asked without an
+//! A cold key costs some forty bytes here: a hash, which says that the store has to be asked, and an entry in a calendar, which says when it has to be asked without an
 //! event. A key whose hash is not here has no state in the store, and asking is spared.
 //!
 //! Whether a key has state is decided by the store, under the key's own bytes. Two keys with the same 64-bit hash cost a needless read. (One of them would have to vanish

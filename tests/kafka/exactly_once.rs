@@ -18,25 +18,7 @@ use tempfile::TempDir;
 
 use super::broker::{Broker, PATIENCE, Sent, shared, until};
 
-const PATTERNS: &str = r#"
-event Txn { ts: timestamp time, card: string, kind: string, amount: decimal }
-
-pattern probe_then_drain {
-  key card
-  match small: Txn where kind == "auth" and amount < 2
-   then large: Txn where kind == "auth" and amount > 800
-  within 10m
-  emit hits { card, small: small.amount, large: large.amount }
-  timeout quiet { card, small: small.amount }
-}
-
-pattern spent {
-  key card
-  match spends: Txn+ tumble 1m where kind == "auth"
-  having sum(spends.amount) > 900
-  emit much { card, amount: sum(spends.amount) }
-}
-"#;
+const PATTERNS: &str = include_str!("../fixtures/killed.motif");
 
 /// How many events there are: a second or two of work for a build of the tests.
 const EVENTS: &str = "generate:cards?events=300000&seed=7";

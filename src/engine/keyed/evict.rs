@@ -6,7 +6,7 @@
 use smallvec::SmallVec;
 
 use super::{Keyed, Keys, Places};
-use crate::engine::cold::{Due, Found};
+use crate::engine::cold::{Cold, Due, Found};
 use crate::engine::holding::Holding;
 use crate::engine::plan::Judged;
 use crate::engine::saving::Entry;
@@ -166,6 +166,13 @@ impl<S: Holding> Keys<S> {
 }
 
 impl Keyed {
+    fn cold(&self) -> Option<&Cold> {
+        match self {
+            Keyed::One(keys) => keys.cold.as_ref(),
+            Keyed::Many(keys) => keys.cold.as_ref(),
+        }
+    }
+
     /// How many keys have their state in memory.
     pub(crate) fn hot(&self) -> usize {
         match self {
@@ -176,11 +183,7 @@ impl Keyed {
 
     /// How many states were read from the store.
     pub(crate) fn fetched(&self) -> u64 {
-        let cold = match self {
-            Keyed::One(keys) => keys.cold.as_ref(),
-            Keyed::Many(keys) => keys.cold.as_ref(),
-        };
-        cold.map_or(0, |cold| cold.fetched)
+        self.cold().map_or(0, |cold| cold.fetched)
     }
 
     /// Offers some keys that were not used of late, and appends what is to be written before they are [let go](Keyed::let_go).
@@ -201,19 +204,15 @@ impl Keyed {
 
     /// Up to where time may pass, so that not too many states come into memory at once.
     pub(crate) fn reach(&self, upto: Watermark) -> Watermark {
-        let cold = match self {
-            Keyed::One(keys) => keys.cold.as_ref(),
-            Keyed::Many(keys) => keys.cold.as_ref(),
-        };
-        cold.map_or(upto, |cold| cold.reach(upto))
+        self.cold().map_or(upto, |cold| cold.reach(upto))
     }
 
     /// Why the store could not be read; what was made since is of no use.
     pub(crate) fn take_failure(&mut self) -> Option<Error> {
         let cold = match self {
-            Keyed::One(keys) => keys.cold.as_mut(),
-            Keyed::Many(keys) => keys.cold.as_mut(),
+            Keyed::One(keys) => &mut keys.cold,
+            Keyed::Many(keys) => &mut keys.cold,
         };
-        cold.and_then(super::Cold::take_failure)
+        cold.as_mut().and_then(Cold::take_failure)
     }
 }
