@@ -342,8 +342,10 @@ impl Input {
             }
         })?;
         header.map_err(|error| Error::in_source(lane.name(), &error))?;
-        if polled == Polled::End {
-            lane.end(plan, now, take);
+        match polled {
+            Polled::End => lane.end(plan, now, take),
+            Polled::Away => lane.stay(now),
+            Polled::More | Polled::Waiting => {}
         }
         Ok(polled)
     }

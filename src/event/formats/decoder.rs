@@ -176,14 +176,16 @@ impl Decoder {
         let form = match encoding.into() {
             Encoding::Plain(Format::Json) => Form::Json(tree),
             #[cfg(feature = "avro")]
-            Encoding::Avro(schemas) => Form::Avro(Box::new(avro::Reader::new(&schemas, tree))),
+            Encoding::Avro(schemas, beside) => {
+                Form::Avro(Box::new(avro::Reader::new(&schemas, &beside, tree)))
+            }
             #[cfg(feature = "protobuf")]
-            Encoding::Protobuf(messages) => {
+            Encoding::Protobuf(messages, beside) => {
                 let read = match kinds {
                     Kinds::One(_) => protobuf::Read::Named,
                     Kinds::Told(_) => protobuf::Read::All,
                 };
-                Form::Protobuf(Box::new(protobuf::Reader::new(&messages, &tree, read)))
+                Form::Protobuf(Box::new(protobuf::Reader::new(&messages, &beside, &tree, read)))
             }
             Encoding::Plain(Format::Csv) => {
                 let mut names = vec![String::new(); tree.slots()];

@@ -1,5 +1,7 @@
 //! How records are written, with all that is needed to read them.
 
+#[cfg(any(feature = "avro", feature = "protobuf"))]
+use super::Beside;
 use super::Format;
 #[cfg(feature = "avro")]
 use super::avro;
@@ -12,12 +14,12 @@ use super::protobuf;
 pub enum Encoding {
     /// A format that needs nothing else.
     Plain(Format),
-    /// Avro, each record with the number of its schema.
+    /// Avro, each record with the number of its schema; behind texts that are fields as well.
     #[cfg(feature = "avro")]
-    Avro(avro::Schemas),
-    /// Messages of Protobuf.
+    Avro(avro::Schemas, Beside),
+    /// Messages of Protobuf, behind texts that are fields as well.
     #[cfg(feature = "protobuf")]
-    Protobuf(protobuf::Messages),
+    Protobuf(protobuf::Messages, Beside),
 }
 
 impl From<Format> for Encoding {

@@ -1,9 +1,6 @@
 //! What stands before a record of a schema registry: a zero byte and the schema's number in four bytes, highest first. For Protobuf the way to the message in
 //! its file follows: how many indexes, and each, as signed varints; a single zero stands for the first message.
 
-/// How many bytes a schema's number takes, with the zero before it.
-pub(crate) const ID_BYTES: usize = 5;
-
 /// How deep messages may be declared in each other.
 #[cfg(feature = "protobuf")]
 const INDEXES_MAX: i64 = 32;

@@ -11,6 +11,8 @@
 
 #[cfg(feature = "avro")]
 pub mod avro;
+#[cfg(any(feature = "avro", feature = "protobuf"))]
+pub(crate) mod beside;
 mod built;
 mod convert;
 mod csv;
@@ -34,6 +36,8 @@ mod token;
 
 use std::fmt;
 
+#[cfg(any(feature = "avro", feature = "protobuf"))]
+pub use beside::Beside;
 pub use built::EventBuilder;
 pub use decoder::{Decoded, Decoder, HeaderError, Kinds};
 pub use encoding::Encoding;

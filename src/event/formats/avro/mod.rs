@@ -15,6 +15,7 @@ use hashbrown::HashMap;
 use self::bound::Bound;
 use self::schemas::Known;
 pub use self::schemas::{SCHEMA_BYTES_MAX, Schemas};
+use super::beside::{Beside, Texts};
 use super::framing;
 use super::paths::PathTree;
 use super::token::Token;
@@ -27,6 +28,7 @@ const BOUND_MAX: usize = 256;
 #[derive(Clone, Debug)]
 pub(super) struct Reader {
     schemas: Schemas,
+    beside: Texts,
     tree: PathTree,
     bound: HashMap<u32, Bound>,
     /// The texts of the record that was read last.
@@ -34,9 +36,10 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(schemas: &Schemas, tree: PathTree) -> Reader {
+    pub(super) fn new(schemas: &Schemas, beside: &Beside, tree: PathTree) -> Reader {
         Reader {
             schemas: schemas.clone(),
+            beside: Texts::new(beside, &tree),
             tree,
             bound: HashMap::new(),
             text: String::new(),
@@ -49,9 +52,10 @@ impl Reader {
         record: &[u8],
         slots: &mut [Token],
     ) -> Result<(&str, Option<&str>), Malformed> {
-        let (id, datum) = framing::id(record).map_err(syntax)?;
         slots.fill(Token::Absent);
         self.text.clear();
+        let framed = self.beside.read(record, slots, &mut self.text)?;
+        let (id, datum) = framing::id(framed).map_err(syntax)?;
         if !self.bound.contains_key(&id) {
             self.bind(id)?;
         }
@@ -60,7 +64,7 @@ impl Reader {
             Ok(name) => Ok((&self.text, name)),
             Err(fault) => {
                 // As the whole record counts.
-                let at = fault.at + framing::ID_BYTES;
+                let at = fault.at + record.len() - datum.len();
                 let what = fault.what;
                 Err(syntax(format!(
                     "not a datum of schema {id}: {what} at byte {at}"

@@ -14,6 +14,7 @@ use prost_reflect::MessageDescriptor;
 
 use self::bound::Plan;
 pub use self::messages::{Framing, Messages};
+use super::beside::{Beside, Texts};
 use super::framing;
 use super::paths::{PathTree, ROOT};
 use super::token::Token;
@@ -25,6 +26,7 @@ const DEPTH_MAX: usize = 32;
 /// Reads records.
 #[derive(Clone, Debug)]
 pub(super) struct Reader {
+    beside: Texts,
     framing: Framing,
     /// With framing: all messages of the file, by the way to them. Else the one that is read.
     plans: Vec<(Vec<i32>, Plan)>,
@@ -47,7 +49,12 @@ pub(super) enum Read {
 }
 
 impl Reader {
-    pub(super) fn new(messages: &Messages, tree: &PathTree, read: Read) -> Reader {
+    pub(super) fn new(
+        messages: &Messages,
+        beside: &Beside,
+        tree: &PathTree,
+        read: Read,
+    ) -> Reader {
         let root = &messages.root;
         let mut plans = Vec::new();
         match messages.framing {
@@ -61,6 +68,7 @@ impl Reader {
         let named = way_to(root);
         let named = plans.iter().position(|(way, _)| *way == named).unwrap_or(0);
         Reader {
+            beside: Texts::new(beside, tree),
             framing: messages.framing,
             plans,
             last: named,
@@ -76,12 +84,12 @@ impl Reader {
         record: &[u8],
         slots: &mut [Token],
     ) -> Result<(&str, Option<&str>), Malformed> {
-        let mut bytes = record;
-        if self.framing == Framing::Registry {
-            bytes = self.unframe(record).map_err(syntax)?;
-        }
         slots.fill(Token::Absent);
         self.text.clear();
+        let mut bytes = self.beside.read(record, slots, &mut self.text)?;
+        if self.framing == Framing::Registry {
+            bytes = self.unframe(bytes).map_err(syntax)?;
+        }
         let (_, plan) = &self.plans[self.last];
         match wire::walk(bytes, plan, slots, &mut self.text) {
             Ok(()) => Ok((&self.text, Some(&plan.name))),
