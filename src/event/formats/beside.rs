@@ -55,7 +55,10 @@ impl Texts {
             let mut reader = Reader::new(rest);
             let length = reader.uint().map_err(|_| cut_off())?;
             let after = reader.rest();
-            let token = match usize::try_from(length).ok().map(|length| length.checked_sub(1)) {
+            let token = match usize::try_from(length)
+                .ok()
+                .map(|length| length.checked_sub(1))
+            {
                 Some(None) => {
                     rest = after;
                     Token::Null

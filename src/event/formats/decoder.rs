@@ -5,12 +5,12 @@ use std::fmt;
 use compact_str::CompactString;
 use hashbrown::HashMap;
 
-use super::paths::PathTree;
-use super::token::{Shown, Token};
 #[cfg(feature = "avro")]
 use super::avro;
+use super::paths::PathTree;
 #[cfg(feature = "protobuf")]
 use super::protobuf;
+use super::token::{Shown, Token};
 use super::{
     Encoding, Flaw, Format, Malformed, Projection, RECORD_BYTES_MAX, Spare, convert, csv, json,
 };
@@ -185,7 +185,9 @@ impl Decoder {
                     Kinds::One(_) => protobuf::Read::Named,
                     Kinds::Told(_) => protobuf::Read::All,
                 };
-                Form::Protobuf(Box::new(protobuf::Reader::new(&messages, &beside, &tree, read)))
+                Form::Protobuf(Box::new(protobuf::Reader::new(
+                    &messages, &beside, &tree, read,
+                )))
             }
             Encoding::Plain(Format::Csv) => {
                 let mut names = vec![String::new(); tree.slots()];

@@ -95,7 +95,11 @@ impl fmt::Display for Shown<'_> {
             Token::Whole(value) => return write!(f, "number {value}"),
             Token::Float(value) => return write!(f, "floating-point number {value}"),
             Token::Scaled(units, scale) => {
-                return write!(f, "number {}", rust_decimal::Decimal::new(units, scale.into()));
+                return write!(
+                    f,
+                    "number {}",
+                    rust_decimal::Decimal::new(units, scale.into())
+                );
             }
             Token::Time(time) => return write!(f, "time {}", instant::shown(time)),
             Token::Span(span) => return write!(f, "duration {span}"),

@@ -32,9 +32,9 @@ pub use cluster::{Cluster, Settings};
 pub use partition::Kafka;
 #[cfg(feature = "kafka")]
 pub use place::TopicOffset;
+pub use registry::RegistryAddress;
 #[cfg(feature = "kafka")]
 pub(super) use start::open;
-pub use registry::RegistryAddress;
 pub use topics::{Described, End, Extra, Origin, Payload, Start, TopicName, Topics};
 
 /// Opens nothing.

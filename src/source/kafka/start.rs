@@ -29,10 +29,7 @@ const BUFFER_KIB_MIN: usize = 1024;
 ///
 /// # Errors
 /// When no broker answers, a topic is not there, or a setting is wrong.
-pub(in crate::source) fn open(
-    topics: &Topics,
-    shards: usize,
-) -> Result<Opened, Error> {
+pub(in crate::source) fn open(topics: &Topics, shards: usize) -> Result<Opened, Error> {
     let shown = topics.to_string();
     let wrong = |reason: String| Error(format!("source \"{shown}\": {reason}"));
     let (encoding, registry) = registry::encoding(topics).map_err(wrong)?;

@@ -223,11 +223,14 @@ fn payload(options: &mut Options<'_>) -> Result<Payload, String> {
             );
         }
         (_, Some(_), _) => {
-            return Err("registry= is for format=avro; write that besides, or leave it out".to_owned());
+            return Err(
+                "registry= is for format=avro; write that besides, or leave it out".to_owned(),
+            );
         }
         (_, _, Some(_)) => {
             return Err(
-                "descriptors= is for format=protobuf; write that besides, or leave it out".to_owned(),
+                "descriptors= is for format=protobuf; write that besides, or leave it out"
+                    .to_owned(),
             );
         }
         (_, None, None) => {}

@@ -249,7 +249,9 @@ impl Binding<'_> {
                 let symbols = symbols.symbols.iter();
                 Kind::Enum(symbols.map(|symbol| symbol.as_str().into()).collect())
             }
-            Schema::Array(array) => Kind::Array(self.bind(&array.items, within, None, depth + 1)?),
+            Schema::Array(array) => {
+                Kind::Array(self.bind(&array.items, within, None, depth + 1)?)
+            }
             Schema::Map(map) => Kind::Map(self.map(&map.types, within, node, depth)?),
             Schema::Union(union) => {
                 let branches = union.variants().iter();

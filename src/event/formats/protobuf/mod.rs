@@ -49,12 +49,7 @@ pub(super) enum Read {
 }
 
 impl Reader {
-    pub(super) fn new(
-        messages: &Messages,
-        beside: &Beside,
-        tree: &PathTree,
-        read: Read,
-    ) -> Reader {
+    pub(super) fn new(messages: &Messages, beside: &Beside, tree: &PathTree, read: Read) -> Reader {
         let root = &messages.root;
         let mut plans = Vec::new();
         match messages.framing {

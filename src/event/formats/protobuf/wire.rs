@@ -131,10 +131,11 @@ impl<'a> Walk<'a> {
                 self.message(plan, Some(field.number), depth + 1)?;
                 Token::Object
             }
-            Form::Instant => self.within(wire, Walk::seconds)?.map_or(
-                Token::Foreign(Foreign::Vast),
-                |ms| Token::Time(Timestamp(ms)),
-            ),
+            Form::Instant => self
+                .within(wire, Walk::seconds)?
+                .map_or(Token::Foreign(Foreign::Vast), |ms| {
+                    Token::Time(Timestamp(ms))
+                }),
             Form::Span => self
                 .within(wire, Walk::seconds)?
                 .map_or(Token::Foreign(Foreign::Vast), |ms| Token::Span(Span(ms))),

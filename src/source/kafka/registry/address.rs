@@ -172,10 +172,16 @@ mod tests {
             Ok(Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==".to_owned()))
         );
         let shown = format!("{basic} {basic:?}");
-        assert!(!shown.contains("sesame") && shown.contains("http://a"), "{shown}");
+        assert!(
+            !shown.contains("sesame") && shown.contains("http://a"),
+            "{shown}"
+        );
         let token = take("registry=http://a&registry.token=${LEITMOTIF_NOT_SET}").unwrap();
         let error = token.expect("an address").authorization().unwrap_err();
-        assert!(error.starts_with("registry.token: environment variable"), "{error}");
+        assert!(
+            error.starts_with("registry.token: environment variable"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -184,7 +190,10 @@ mod tests {
             let error = take(text).expect_err(text);
             assert!(error.contains(wanted), "{text}: {error}");
         };
-        check("registry=a:8081", "registry=a:8081 is no address; write registry=http://");
+        check(
+            "registry=a:8081",
+            "registry=a:8081 is no address; write registry=http://",
+        );
         check("registry=http://", "is no address");
         check("registry=http://u:p@a", "write registry.user=");
         check("registry.user=a", "registry.… of which registry");
@@ -193,13 +202,18 @@ mod tests {
             "registry=http://a&registry.user=a&registry.password=b&registry.token=c",
             "keep one",
         );
-        check("registry=http://a&registry.usr=a", "no option \"registry.usr\"");
+        check(
+            "registry=http://a&registry.usr=a",
+            "no option \"registry.usr\"",
+        );
     }
 
     #[test]
     fn base64_is_that_of_rfc_4648() {
         let texts = ["", "f", "fo", "foo", "foob", "fooba", "foobar"];
-        let wanted = ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"];
+        let wanted = [
+            "", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy",
+        ];
         assert_eq!(texts.map(|text| base64(text.as_bytes())), wanted);
     }
 }

@@ -68,10 +68,9 @@ impl Client {
     pub(super) fn new(address: &RegistryAddress) -> Result<Client, String> {
         let mut tls = TlsConfig::builder();
         if let Some(path) = &address.ca {
-            let wrong =
-                |reason: String| format!("registry.ca \"{}\": {reason}", path.display());
-            let pem = std::fs::read(path)
-                .map_err(|error| wrong(format!("{error}; check the path")))?;
+            let wrong = |reason: String| format!("registry.ca \"{}\": {reason}", path.display());
+            let pem =
+                std::fs::read(path).map_err(|error| wrong(format!("{error}; check the path")))?;
             let mut certificates: Vec<Certificate<'static>> = Vec::new();
             for item in parse_pem(&pem) {
                 if let Ok(PemItem::Certificate(certificate)) = item {
