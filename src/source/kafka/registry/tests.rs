@@ -184,10 +184,7 @@ fn answers_of_a_registry_mean_what_they_say() {
     );
     assert_eq!(client.ask(8), Answer::Unknown);
     for head in heads.try_iter() {
-        assert!(
-            head.contains("Basic bWU6cHc="),
-            "{head}"
-        );
+        assert!(head.contains("Basic bWU6cHc="), "{head}");
     }
 }
 
