@@ -151,8 +151,8 @@ fn new(after: i64, mills: i32) -> Vec<u8> {
     avro(300, NEW, fields)
 }
 
-/// Runs patterns to the end of a topic; gives the rows of `fraud` and those of `malformed`.
-fn run(folder: &Path, source: &str) -> (Vec<Value>, Vec<Value>) {
+/// Runs patterns to the end of a topic; gives the rows of `fraud`, as they are written, and those of `malformed`.
+fn run(folder: &Path, source: &str) -> (Vec<String>, Vec<Value>) {
     fs::write(folder.join("p.motif"), PATTERNS).expect("written");
     let done = Command::new(assert_cmd::cargo::cargo_bin!("leitmotif"))
         .current_dir(folder)
@@ -166,12 +166,16 @@ fn run(folder: &Path, source: &str) -> (Vec<Value>, Vec<Value>) {
         .expect("runs");
     let told = String::from_utf8_lossy(&done.stderr).into_owned();
     assert!(done.status.success(), "{told}");
-    let rows = |file: &str| -> Vec<Value> {
+    let rows = |file: &str| -> Vec<String> {
         let text = fs::read_to_string(folder.join(file)).expect("rows");
-        let rows = text.lines().map(|line| serde_json::from_str(line));
-        rows.collect::<Result<_, _>>().expect("JSON")
+        text.lines().map(str::to_owned).collect()
     };
-    (rows("fraud.ndjson"), rows("malformed.ndjson"))
+    let malformed = rows("malformed.ndjson");
+    let malformed = malformed.iter().map(|row| serde_json::from_str(row));
+    (
+        rows("fraud.ndjson"),
+        malformed.collect::<Result<_, _>>().expect("JSON"),
+    )
 }
 
 #[test]
@@ -201,8 +205,8 @@ fn records_of_several_schemas_are_read_and_each_schema_is_asked_for_once() {
         format!("Txn=kafka://{address}/{topic}?format=avro&registry={url}&key=card&end=latest");
     let (fraud, malformed) = run(folder.path(), &source);
     assert_eq!(fraud.len(), 1);
-    let record = json!({"card": "c1", "spent": "900.500", "country": "FR"});
-    assert_eq!(fraud[0]["record"], record);
+    let record = r#""record":{"card":"c1","spent":900.500,"country":"FR"}"#;
+    assert!(fraud[0].contains(record), "{fraud:?}");
     let reasons: Vec<(u64, &str)> = malformed
         .iter()
         .map(|row| {
@@ -349,8 +353,8 @@ fn messages_are_read_by_their_descriptors_plain_and_framed() {
         );
         let (fraud, malformed) = run(folder.path(), &source);
         assert_eq!(fraud.len(), 1, "{framing}");
-        let record = json!({"card": "c1", "spent": "900.50", "country": "FR"});
-        assert_eq!(fraud[0]["record"], record);
+        let record = r#""record":{"card":"c1","spent":900.50,"country":"FR"}"#;
+        assert!(fraud[0].contains(record), "{fraud:?}");
         assert_eq!((malformed.len(), &malformed[0]["offset"]), (1, &json!(1)));
     }
 }

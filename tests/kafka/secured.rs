@@ -28,7 +28,7 @@ const CONFIG: &str = r#"
 fn allow(broker: &Broker, read: &str, written: &str) {
     for right in [
         ["topic", read, "read", "describe"],
-        ["topic", written, "write", "describe"],
+        ["topic", written, "write", "read"],
         ["group", "fraud", "read", "read"],
         ["transactional-id", "leitmotif-*", "write", "describe"],
         ["group", "leitmotif-*", "read", "read"],
