@@ -6,13 +6,16 @@
 use super::paths::{PathTree, ROOT};
 use super::token::{Cut, Token};
 use super::{Flaw, Malformed};
-use crate::wire::{Reader, put_uint};
+use crate::wire::Reader;
+#[cfg(any(test, feature = "kafka"))]
+use crate::wire::put_uint;
 
 /// Names of the texts, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Beside(pub Vec<String>);
 
 /// Appends a text that is to stand before a record.
+#[cfg(any(test, feature = "kafka"))]
 pub(crate) fn put(out: &mut Vec<u8>, text: Option<&[u8]>) {
     match text {
         None => out.push(0),

@@ -14,6 +14,10 @@ pub(super) struct Cut {
 
 /// The raw value of one field.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(
+    not(all(feature = "avro", feature = "protobuf")),
+    allow(dead_code, reason = "text formats have other ones")
+)]
 pub(super) enum Token {
     /// The record has no such field.
     Absent,
@@ -49,6 +53,10 @@ pub(super) enum Token {
 
 /// Values of binary formats that no type of fields holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(all(feature = "avro", feature = "protobuf")),
+    allow(dead_code, reason = "text formats have other ones")
+)]
 pub(super) enum Foreign {
     /// Bytes that are no text.
     Bytes,
