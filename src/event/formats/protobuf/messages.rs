@@ -25,12 +25,9 @@ impl Messages {
     ///
     /// # Errors
     /// When the bytes are none, or there is no such message.
-    pub fn new(descriptors: &[u8], message: &str, framing: Framing) -> Result<Messages, String> {
-        let pool = DescriptorPool::decode(descriptors).map_err(|error| {
-            format!(
-                "is no compiled descriptor file: {error}; write it with protoc --include_imports --descriptor_set_out=FILE"
-            )
-        })?;
+    pub fn new(descriptors: &[u8], message: &str, framing: Framing) -> Result<Messages, Unread> {
+        let pool = DescriptorPool::decode(descriptors)
+            .map_err(|error| Unread::Descriptors(error.to_string()))?;
         let found = pool.get_message_by_name(message.trim_start_matches('.'));
         let root = found.ok_or_else(|| {
             let all = pool.all_messages();
@@ -38,24 +35,19 @@ impl Messages {
             let own = all.filter(|one| {
                 !one.full_name().starts_with("google.protobuf.") && !one.is_map_entry()
             });
-            let names: Vec<String> = own.map(|one| one.full_name().to_owned()).collect();
-            let near = crate::lang::suggest::nearest(message, names.iter().map(String::as_str));
-            let way_out = match near {
-                Some(near) => format!("did you mean \"{near}\"?"),
-                None => format!("there are: {}", listed(&names)),
-            };
-            format!("has no message \"{message}\" ({way_out})")
+            Unread::Missing(own.map(|one| one.full_name().to_owned()).collect())
         })?;
         Ok(Messages { root, framing })
     }
 }
 
-/// How many messages are named where one is not there.
-const SHOWN_MAX: usize = 8;
-
-fn listed(names: &[String]) -> String {
-    let more = if names.len() > SHOWN_MAX { ", …" } else { "" };
-    format!("{}{more}", names[..names.len().min(SHOWN_MAX)].join(", "))
+/// Why there is no message to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// The bytes are no compiled descriptor file, and why.
+    Descriptors(String),
+    /// There is no message of this name, but these.
+    Missing(Vec<String>),
 }
 
 impl fmt::Debug for Messages {

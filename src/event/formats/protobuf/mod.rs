@@ -13,7 +13,7 @@ mod wire;
 use prost_reflect::MessageDescriptor;
 
 use self::bound::Plan;
-pub use self::messages::{Framing, Messages};
+pub use self::messages::{Framing, Messages, Unread};
 use super::beside::{Beside, Texts};
 use super::framing;
 use super::paths::{PathTree, ROOT};

@@ -17,13 +17,15 @@ pub use address::RegistryAddress;
 pub(super) use asked::Registry;
 
 #[cfg(feature = "kafka")]
-use super::topics::{Payload, Topics};
+use super::topics::{Described, Payload, Topics};
 #[cfg(feature = "kafka")]
 use crate::event::formats::{
     Beside, Encoding,
     avro::Schemas,
-    protobuf::{Framing, Messages},
+    protobuf::{Framing, Messages, Unread},
 };
+#[cfg(feature = "kafka")]
+use crate::lang::suggest::nearest;
 
 /// How records of topics are written, and who is asked for what they need.
 ///
@@ -51,8 +53,36 @@ pub(super) fn encoding(topics: &Topics) -> Result<(Encoding, Option<Registry>), 
                 false => Framing::None,
             };
             let messages = Messages::new(&bytes, &described.message, framing)
-                .map_err(|reason| format!("descriptors \"{file}\": {reason}"))?;
+                .map_err(|why| format!("descriptors \"{file}\": {}", unread(&why, described)))?;
             Ok((Encoding::Protobuf(messages, beside), None))
         }
     }
+}
+
+/// How many messages are named where one is not there.
+#[cfg(feature = "kafka")]
+const SHOWN_MESSAGES: usize = 8;
+
+/// Why a message cannot be read, and the way out.
+#[cfg(feature = "kafka")]
+fn unread(why: &Unread, described: &Described) -> String {
+    let message = &described.message;
+    let names = match why {
+        Unread::Descriptors(reason) => {
+            return format!(
+                "is no compiled descriptor file: {reason}; write it with protoc --include_imports --descriptor_set_out=FILE"
+            );
+        }
+        Unread::Missing(names) => names,
+    };
+    if let Some(near) = nearest(message, names.iter().map(String::as_str)) {
+        return format!("has no message \"{message}\"; did you mean \"{near}\"?");
+    }
+    let shown = names[..names.len().min(SHOWN_MESSAGES)].join(", ");
+    let more = if names.len() > SHOWN_MESSAGES {
+        ", …"
+    } else {
+        ""
+    };
+    format!("has no message \"{message}\"; there are: {shown}{more}")
 }

@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 use super::address::RegistryAddress;
 use super::asked::{Answer, Knowing, Registry};
 use super::http::Client;
+use super::unread;
 use crate::event::formats::avro::Schemas;
+use crate::event::formats::protobuf::Unread;
+use crate::source::kafka::Described;
 use crate::source::options::Options;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -206,5 +209,28 @@ fn of_several_registries_the_first_that_knows_answers() {
     assert!(
         error.starts_with(&format!("no schema registry answers at {nobody}")),
         "{error}"
+    );
+}
+
+#[test]
+fn a_message_that_is_not_there_is_named_with_the_way_out() {
+    let described = Described {
+        descriptors: "shop.pb".into(),
+        message: "shop.Paymnt".to_owned(),
+        framed: false,
+    };
+    let names = ["shop.Place", "shop.Payment"].map(str::to_owned);
+    let check = |why: Unread, wanted: &str| assert_eq!(unread(&why, &described), wanted);
+    check(
+        Unread::Missing(names.into()),
+        "has no message \"shop.Paymnt\"; did you mean \"shop.Payment\"?",
+    );
+    check(
+        Unread::Missing(vec!["other.Thing".to_owned(); 9]),
+        "has no message \"shop.Paymnt\"; there are: other.Thing, other.Thing, other.Thing, other.Thing, other.Thing, other.Thing, other.Thing, other.Thing, …",
+    );
+    check(
+        Unread::Descriptors("odd".to_owned()),
+        "is no compiled descriptor file: odd; write it with protoc --include_imports --descriptor_set_out=FILE",
     );
 }
