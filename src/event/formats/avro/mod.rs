@@ -30,7 +30,11 @@ pub(super) struct Reader {
     schemas: Schemas,
     beside: Texts,
     tree: PathTree,
-    bound: HashMap<u32, Bound>,
+    bound: Vec<Bound>,
+    /// Places in `bound`.
+    places: HashMap<u32, usize>,
+    /// The number of the record before, and its place: a guess.
+    last: Option<(u32, usize)>,
     /// The texts of the record that was read last.
     text: String,
 }
@@ -41,7 +45,9 @@ impl Reader {
             schemas: schemas.clone(),
             beside: Texts::new(beside, &tree),
             tree,
-            bound: HashMap::new(),
+            bound: Vec::new(),
+            places: HashMap::new(),
+            last: None,
             text: String::new(),
         }
     }
@@ -56,10 +62,11 @@ impl Reader {
         self.text.clear();
         let framed = self.beside.read(record, slots, &mut self.text)?;
         let (id, datum) = framing::id(framed).map_err(syntax)?;
-        if !self.bound.contains_key(&id) {
-            self.bind(id)?;
-        }
-        let bound = &self.bound[&id];
+        let at = match self.last {
+            Some((last, at)) if last == id => at,
+            _ => self.place(id)?,
+        };
+        let bound = &self.bound[at];
         match datum::walk(datum, bound, slots, &mut self.text) {
             Ok(name) => Ok((&self.text, name)),
             Err(fault) => {
@@ -73,8 +80,18 @@ impl Reader {
         }
     }
 
+    /// The place of a bound schema.
+    fn place(&mut self, id: u32) -> Result<usize, Malformed> {
+        let at = match self.places.get(&id) {
+            Some(at) => *at,
+            None => self.bind(id)?,
+        };
+        self.last = Some((id, at));
+        Ok(at)
+    }
+
     #[cold]
-    fn bind(&mut self, id: u32) -> Result<(), Malformed> {
+    fn bind(&mut self, id: u32) -> Result<usize, Malformed> {
         let bound = match self.schemas.get(id) {
             Some(Known::Writer(writer)) => Bound::new(&writer, &self.tree)
                 .map_err(|reason| format!("schema {id} cannot be read by: {reason}")),
@@ -84,9 +101,12 @@ impl Reader {
         let bound = bound.map_err(syntax)?;
         if self.bound.len() >= BOUND_MAX {
             self.bound.clear();
+            self.places.clear();
         }
-        self.bound.insert(id, bound);
-        Ok(())
+        self.bound.push(bound);
+        let at = self.bound.len() - 1;
+        self.places.insert(id, at);
+        Ok(at)
     }
 }
 
