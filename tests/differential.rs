@@ -9,6 +9,7 @@ mod golden;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use golden::Golden;
+use leitmotif::automaton::RuntimeClass;
 use leitmotif::testing::choices::{Choices, shrink};
 use leitmotif::testing::differential::{LISTS, Subject, Verdict};
 use leitmotif::testing::{generate, vary};
@@ -35,6 +36,7 @@ fn setting(name: &str, default: u64) -> u64 {
 struct Tally {
     files: AtomicUsize,
     rejected: AtomicUsize,
+    stacks: AtomicUsize,
     cases: AtomicUsize,
     discarded: AtomicUsize,
     rows: AtomicUsize,
@@ -93,6 +95,9 @@ fn run_file(seed: u64, tally: &Tally) -> Option<Case> {
         tally.rejected.fetch_add(1, Ordering::Relaxed);
         return None;
     };
+    if subject.class() == RuntimeClass::Stacks {
+        tally.stacks.fetch_add(1, Ordering::Relaxed);
+    }
     for list in 0..LISTS {
         let mut of_events = Choices::from_seed(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ list);
         let verdict = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -146,9 +151,10 @@ fn engine_finds_what_the_reference_finds() {
     let failures = failures.into_inner().expect("no thread died");
     let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
     println!(
-        "{} files, {} rejected; {} cases, {} discarded; {} rows",
+        "{} files, {} rejected, {} matched by stacks; {} cases, {} discarded; {} rows",
         count(&tally.files),
         count(&tally.rejected),
+        count(&tally.stacks),
         count(&tally.cases),
         count(&tally.discarded),
         count(&tally.rows)
@@ -170,6 +176,10 @@ fn engine_finds_what_the_reference_finds() {
     assert!(
         count(&tally.rejected) * 4 <= count(&tally.files),
         "too many files are rejected"
+    );
+    assert!(
+        count(&tally.stacks) * 15 >= count(&tally.files),
+        "too few files are matched by stacks"
     );
     assert!(
         count(&tally.discarded) * 10 <= count(&tally.cases),

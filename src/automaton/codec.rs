@@ -8,12 +8,14 @@
 
 mod registers;
 mod runs;
+mod stacks;
 mod windows;
 
 use std::collections::VecDeque;
 
 use super::choice::Admitted;
 use super::nfa::Nfa;
+use super::stacks::Chosen;
 use super::state::State;
 use crate::event::codec::{put_value, value};
 use crate::time::{Span, Timestamp};
@@ -33,6 +35,7 @@ impl Nfa {
     pub fn encode(&self, state: &State, out: &mut Vec<u8>) {
         out.push(VERSION);
         match (state, &self.window) {
+            (State::Stacks(stacks), None) => stacks::put(self, self.stack_plan(), stacks, out),
             (State::Runs(runs), None) => runs::put(self, runs, out),
             (State::Windows(windows), Some(plan)) => windows::put(self, plan, windows, out),
             _ => unreachable!("the state was made for this pattern"),
@@ -48,9 +51,18 @@ impl Nfa {
             return Err(reader.damaged("state in a known version"));
         }
         let head = Head::read(reader)?;
-        match (&self.window, head.has(Head::WINDOWS)) {
-            (None, false) => runs::runs(self, head, reader).map(State::Runs),
-            (Some(plan), true) => windows::windows(self, plan, head, reader).map(State::Windows),
+        match (&self.window, &self.stacks, head.kind()) {
+            (None, Some(plan), Kind::Stacks) => {
+                let read = stacks::stacks(self, plan, head, reader)?;
+                match plan.chosen {
+                    Chosen::Yes => Ok(State::Stacks(read)),
+                    Chosen::No => stacks::spelled_out(self, plan, &read, reader).map(State::Runs),
+                }
+            }
+            (None, _, Kind::Runs) => runs::runs(self, head, reader).map(State::Runs),
+            (Some(plan), _, Kind::Windows) => {
+                windows::windows(self, plan, head, reader).map(State::Windows)
+            }
             _ => Err(reader.damaged("state of this kind of pattern")),
         }
     }
@@ -62,7 +74,11 @@ pub(super) fn partials_in(bytes: &[u8]) -> Result<u64, Damaged> {
     if reader.byte()? != VERSION {
         return Err(reader.damaged("state in a known version"));
     }
-    Ok(Head::read(&mut reader)?.count as u64)
+    let head = Head::read(&mut reader)?;
+    match head.kind() {
+        Kind::Stacks => reader.uint(),
+        Kind::Runs | Kind::Windows => Ok(head.count as u64),
+    }
 }
 
 #[cfg(feature = "testing")]
@@ -84,7 +100,15 @@ impl Nfa {
     }
 }
 
-/// How many runs or panes there are, and what else.
+/// What a state consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Runs,
+    Windows,
+    Stacks,
+}
+
+/// How many runs, panes or events in stacks there are, and what else.
 #[derive(Clone, Copy, Default)]
 struct Head {
     flags: u64,
@@ -96,12 +120,22 @@ impl Head {
     const WINDOWS: u64 = 1;
     /// When leading negations were seen.
     const ABSENT: u64 = 2;
+    /// Stacks instead of runs: windows are never led by a negation.
+    const STACKS: u64 = Head::WINDOWS | Head::ABSENT;
     /// What `limit` let through.
     const ADMITTED: u64 = 4;
     const BITS: u32 = 3;
 
     fn has(self, flag: u64) -> bool {
         self.flags & flag != 0
+    }
+
+    fn kind(self) -> Kind {
+        match self.flags & Head::STACKS {
+            Head::STACKS => Kind::Stacks,
+            Head::WINDOWS => Kind::Windows,
+            _ => Kind::Runs,
+        }
     }
 
     fn put(self, out: &mut Vec<u8>) {

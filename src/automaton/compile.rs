@@ -4,6 +4,7 @@ use super::expression::{Compiled, StepMask, StepPlan};
 use super::nfa::{Emit, Input, Limit, Mindfulness, Nfa, Skip, Target};
 use super::register::RegisterSet;
 use super::run::mix;
+use super::stacks::StackPlan;
 use super::structure::Layout;
 use super::tables::Tables;
 use super::walk::{TooComplex, Walks, walks};
@@ -100,6 +101,7 @@ impl Nfa {
         let mut nfa = Nfa {
             layout: Layout::default(),
             window,
+            stacks: None,
             pattern: id,
             name: pattern.name.clone(),
             fingerprint: fingerprint(pattern),
@@ -126,6 +128,7 @@ impl Nfa {
             ambiguous,
             positions,
         };
+        nfa.stacks = StackPlan::of(&nfa);
         nfa.layout = Layout::of(&nfa, program);
         Ok(nfa)
     }

@@ -2,6 +2,7 @@
 
 use super::expression::StepMask;
 use super::nfa::{Completion, Nfa, Target, Way};
+use super::stacks::Chosen;
 use crate::lang::pattern::{Contiguity, StepId};
 
 /// A way on, in words.
@@ -22,6 +23,8 @@ pub struct WayOn {
 pub enum RuntimeClass {
     /// Running values per window; holds what windows there are, in words.
     Boundary(String),
+    /// Events by step: partial matches are all the ways to choose among them, and never made.
+    Stacks,
     /// Each partial match by itself.
     Runs,
 }
@@ -57,9 +60,10 @@ impl Nfa {
     /// How partial matches are represented.
     #[must_use]
     pub fn class(&self) -> RuntimeClass {
-        match &self.window {
-            Some(window) => RuntimeClass::Boundary(window.describe()),
-            None => RuntimeClass::Runs,
+        match (&self.window, &self.stacks) {
+            (Some(window), _) => RuntimeClass::Boundary(window.describe()),
+            (None, Some(plan)) if plan.chosen == Chosen::Yes => RuntimeClass::Stacks,
+            (None, _) => RuntimeClass::Runs,
         }
     }
 

@@ -40,6 +40,8 @@ pub struct Nfa {
     pub(crate) starters: StepMask,
     /// Present when the pattern is a window: then positions are not used.
     pub(crate) window: Option<super::window::WindowPlan>,
+    /// Present when the pattern is matched by stacks, or could read them.
+    pub(crate) stacks: Option<super::stacks::StackPlan>,
     /// True if two ways on can bind the same step: then equal paths are looked for.
     pub(crate) ambiguous: bool,
     /// How states are laid out in bytes.

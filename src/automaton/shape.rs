@@ -34,6 +34,8 @@ impl Nfa {
             starters,
             window,
             ambiguous,
+            // Both follow from the rest.
+            stacks: _,
             layout: _,
         } = self;
         self.structure() == other.structure()

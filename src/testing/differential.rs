@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::choices::Choices;
 use super::{compile, generate, reference};
-use crate::automaton::{Row, Stream};
+use crate::automaton::{Nfa, Row, RuntimeClass, Stream, Tables};
 use crate::engine::Shard;
 use crate::event::{Event, EventTypeId, Value};
-use crate::lang::pattern::Program;
+use crate::lang::pattern::{PatternId, Program};
 use crate::time::{Timestamp, Watermark};
 
 /// The most partial matches of a key for which a case is judged. Well below the engine's own bound.
@@ -75,6 +75,18 @@ impl Subject {
     #[must_use]
     pub fn program(&self) -> &Arc<Program> {
         &self.program
+    }
+
+    /// How the first pattern is matched.
+    ///
+    /// # Panics
+    ///
+    /// Never: a file without automata is no subject.
+    #[must_use]
+    pub fn class(&self) -> RuntimeClass {
+        let tables = Tables::empty(&self.program);
+        let nfa = Nfa::new(&self.program, PatternId(0), &tables);
+        nfa.expect("the engine has it").class()
     }
 
     /// The rows that the reference matcher finds; `None` if there are too many partial matches.

@@ -61,10 +61,7 @@ impl Machine {
         let mut reader = Reader::new(bytes);
         let state = self.nfa.decode(&mut reader)?;
         reader.end()?;
-        if let State::Runs(runs) = &state {
-            let newest = runs.runs.iter().map(|run| run.last).max();
-            self.number = self.number.max(newest.unwrap_or(0));
-        }
+        self.number = self.number.max(state.newest());
         let held = self.states.entry(of_key.to_vec());
         Ok(held.insert_entry(state).into_mut())
     }

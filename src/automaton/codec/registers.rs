@@ -51,7 +51,7 @@ pub(super) fn registers(
     Ok(registers)
 }
 
-fn put_register(
+pub(super) fn put_register(
     nfa: &Nfa,
     register: &Accumulator,
     neighbour: Option<&Accumulator>,
@@ -105,7 +105,7 @@ fn put_register(
     }
 }
 
-fn register(
+pub(super) fn register(
     nfa: &Nfa,
     kind: RegisterKind,
     neighbour: Option<&Accumulator>,

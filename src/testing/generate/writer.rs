@@ -85,6 +85,9 @@ impl<'c> Writer<'c> {
         if self.choices.chance(1, 10) {
             return self.window();
         }
+        if self.choices.chance(1, 8) {
+            return (self.branches(), Kind::Open);
+        }
         let mut text = String::new();
         if self.choices.chance(1, 16) {
             let (step, span) = (self.negated(), self.span());
@@ -123,6 +126,27 @@ impl<'c> Writer<'c> {
             _ => {}
         }
         (text, Kind::Open)
+    }
+
+    /// Steps that follow each other by `then any`, and of which at most the last asks what the others bound.
+    fn branches(&mut self) -> String {
+        let mut text = String::new();
+        let others = 1 + self.choices.below(3);
+        for at in 0..=others {
+            if at > 0 {
+                text.push_str(" then any ");
+            }
+            self.steps += 1;
+            text.push_str(&self.declare());
+            let condition = match self.choices.below(6) {
+                0 => continue,
+                1 if at == others => self.correlated(Some(false)),
+                2 if self.key != Key::None => format!("v != key() or {}", self.letters()),
+                _ => self.letters(),
+            };
+            text.push_str(&format!(" where {condition}"));
+        }
+        text
     }
 
     fn window(&mut self) -> (String, Kind) {
