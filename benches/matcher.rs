@@ -121,6 +121,16 @@ fn reading(number: u64, name: &str) -> Value {
     }
 }
 
+fn trade(number: u64, name: &str) -> Value {
+    let mut random = Random::of(2, number);
+    match name {
+        "symbol" => text(format!("S{:03}", random.below(10))),
+        "kind" => text(if percent(number) < 50 { "buy" } else { "sell" }),
+        "volume" => Value::Int(Random::of(3, number).between(1, 1_000).cast_signed()),
+        _ => Value::Decimal(rust_decimal::Decimal::new(100, 0)),
+    }
+}
+
 /// Runs all events through an engine; how many rows came out.
 fn run(mut engine: Shard, events: &[Event]) -> usize {
     let mut rows = Vec::new();
@@ -165,6 +175,43 @@ fn matcher(criterion: &mut Criterion) {
                 BatchSize::LargeInput,
             );
         });
+    }
+    group.finish();
+}
+
+/// Steps by `then any`, over windows of 200, 800 and 3,200 events, in which there are some 100, 1,700 and 26,000 partial matches: complete, when each is a match, and without
+/// the last step's events, when none is.
+fn branches(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("branches");
+    group
+        .throughput(Throughput::Elements(EVENTS))
+        .sample_size(10);
+    let w5 = include_str!("workloads/w5.motif");
+    for (window, count) in [("2s", 200), ("8s", 800), ("32s", 3_200)] {
+        for (name, last) in [("complete", "S003"), ("incomplete", "none")] {
+            if (name, window) == ("complete", "32s") {
+                // Hundreds of millions of matches say nothing more.
+                continue;
+            }
+            let pattern = w5
+                .replace("200ms", window)
+                .replace("S003", last)
+                .replace("skip none", "skip none\n  bound 1000000 evict oldest");
+            let program = program(&pattern);
+            let events = events(&program.schema, trade);
+            let tables = Tables::empty(&program);
+            let engine = || {
+                Shard::alone(Arc::clone(&program), &tables).expect("small patterns have automata")
+            };
+            assert_eq!(run(engine(), &events) > 0, name == "complete");
+            group.bench_function(format!("{name}/{count}"), |bencher| {
+                bencher.iter_batched(
+                    engine,
+                    |engine| run(engine, black_box(&events)),
+                    BatchSize::LargeInput,
+                );
+            });
+        }
     }
     group.finish();
 }
@@ -226,5 +273,5 @@ fn different_text(count: u64) -> String {
     text
 }
 
-criterion_group!(benches, matcher, many_patterns);
+criterion_group!(benches, matcher, branches, many_patterns);
 criterion_main!(benches);

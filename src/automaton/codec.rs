@@ -21,8 +21,14 @@ use crate::event::codec::{put_value, value};
 use crate::time::{Span, Timestamp};
 use crate::wire::{Damaged, Reader, put_int, put_uint};
 
-/// The version of the format: the first byte of a state.
+/// The version of the format: the first byte of a state that is a list of runs, or windows.
 const VERSION: u8 = 1;
+
+/// The version of the format of other states: the byte behind it says which.
+const VERSION_OF_OTHERS: u8 = 2;
+
+/// Stacks.
+const STACKS: u8 = 1;
 
 /// For how many things room is made before the first of them is read.
 const ROOM_MAX: usize = 16;
@@ -33,11 +39,19 @@ const NUMBER_LIMIT: u64 = 1 << 56;
 impl Nfa {
     /// Appends a state of this automaton.
     pub fn encode(&self, state: &State, out: &mut Vec<u8>) {
-        out.push(VERSION);
         match (state, &self.window) {
-            (State::Stacks(stacks), None) => stacks::put(self, self.stack_plan(), stacks, out),
-            (State::Runs(runs), None) => runs::put(self, runs, out),
-            (State::Windows(windows), Some(plan)) => windows::put(self, plan, windows, out),
+            (State::Stacks(stacks), None) => {
+                out.extend([VERSION_OF_OTHERS, STACKS]);
+                stacks::put(self, self.stack_plan(), stacks, out);
+            }
+            (State::Runs(runs), None) => {
+                out.push(VERSION);
+                runs::put(self, runs, out);
+            }
+            (State::Windows(windows), Some(plan)) => {
+                out.push(VERSION);
+                windows::put(self, plan, windows, out);
+            }
             _ => unreachable!("the state was made for this pattern"),
         }
     }
@@ -47,11 +61,9 @@ impl Nfa {
     /// # Errors
     /// When the bytes are no state of such an automaton.
     pub fn decode(&self, reader: &mut Reader<'_>) -> Result<State, Damaged> {
-        if reader.byte()? != VERSION {
-            return Err(reader.damaged("state in a known version"));
-        }
+        let kind = Kind::read(reader)?;
         let head = Head::read(reader)?;
-        match (&self.window, &self.stacks, head.kind()) {
+        match (&self.window, &self.stacks, kind.with(head)) {
             (None, Some(plan), Kind::Stacks) => {
                 let read = stacks::stacks(self, plan, head, reader)?;
                 match plan.chosen {
@@ -71,11 +83,9 @@ impl Nfa {
 /// How many partial matches or panes there are, whatever automaton they belong to.
 pub(super) fn partials_in(bytes: &[u8]) -> Result<u64, Damaged> {
     let mut reader = Reader::new(bytes);
-    if reader.byte()? != VERSION {
-        return Err(reader.damaged("state in a known version"));
-    }
+    let kind = Kind::read(&mut reader)?;
     let head = Head::read(&mut reader)?;
-    match head.kind() {
+    match kind {
         Kind::Stacks => reader.uint(),
         Kind::Runs | Kind::Windows => Ok(head.count as u64),
     }
@@ -108,6 +118,28 @@ enum Kind {
     Stacks,
 }
 
+impl Kind {
+    /// What the first bytes say; of windows that they are runs.
+    fn read(reader: &mut Reader<'_>) -> Result<Kind, Damaged> {
+        match reader.byte()? {
+            VERSION => Ok(Kind::Runs),
+            VERSION_OF_OTHERS => match reader.byte()? {
+                STACKS => Ok(Kind::Stacks),
+                _ => Err(reader.damaged("state of a known kind")),
+            },
+            _ => Err(reader.damaged("state in a known version")),
+        }
+    }
+
+    /// With what the head says.
+    fn with(self, head: Head) -> Kind {
+        match self {
+            Kind::Runs if head.has(Head::WINDOWS) => Kind::Windows,
+            kind => kind,
+        }
+    }
+}
+
 /// How many runs, panes or events in stacks there are, and what else.
 #[derive(Clone, Copy, Default)]
 struct Head {
@@ -120,22 +152,12 @@ impl Head {
     const WINDOWS: u64 = 1;
     /// When leading negations were seen.
     const ABSENT: u64 = 2;
-    /// Stacks instead of runs: windows are never led by a negation.
-    const STACKS: u64 = Head::WINDOWS | Head::ABSENT;
     /// What `limit` let through.
     const ADMITTED: u64 = 4;
     const BITS: u32 = 3;
 
     fn has(self, flag: u64) -> bool {
         self.flags & flag != 0
-    }
-
-    fn kind(self) -> Kind {
-        match self.flags & Head::STACKS {
-            Head::STACKS => Kind::Stacks,
-            Head::WINDOWS => Kind::Windows,
-            _ => Kind::Runs,
-        }
     }
 
     fn put(self, out: &mut Vec<u8>) {

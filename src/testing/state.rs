@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 use crate::wire::{Damaged, Reader};
 
 /// Patterns of every kind of state, and a test whose events leave something of each. States of them were written by earlier versions, so they don't change.
-pub const PATTERNS: &str = include_str!("../../tests/fixtures/state/v1/patterns.motif");
+pub const PATTERNS: &str = include_str!("../../tests/fixtures/state/v2/patterns.motif");
 
 /// A pattern with the states of its keys.
 pub struct Machine {

@@ -16,10 +16,10 @@ use crate::wire::{Damaged, Reader, put_fixed, put_uint};
 const SPELLED_MAX: u64 = 65_536;
 
 pub(super) fn put(nfa: &Nfa, plan: &StackPlan, state: &Stacks, out: &mut Vec<u8>) {
-    let mut flags = Head::STACKS;
-    if state.admitted.is_some() {
-        flags |= Head::ADMITTED;
-    }
+    let flags = match state.admitted {
+        Some(_) => Head::ADMITTED,
+        None => 0,
+    };
     let count = state.stacks.iter().map(|stack| stack.entries.len()).sum();
     Head { flags, count }.put(out);
     put_uint(out, state.partials());
@@ -62,6 +62,9 @@ pub(super) fn stacks(
     head: Head,
     reader: &mut Reader<'_>,
 ) -> Result<Stacks, Damaged> {
+    if head.flags & !Head::ADMITTED != 0 {
+        return Err(reader.damaged("flags of stacks"));
+    }
     let partials = reader.uint()?;
     let admitted = match head.has(Head::ADMITTED) {
         true => admitted(nfa, reader)?,
