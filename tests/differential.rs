@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use golden::Golden;
 use leitmotif::automaton::RuntimeClass;
 use leitmotif::testing::choices::{Choices, shrink};
-use leitmotif::testing::differential::{LISTS, Subject, Verdict};
+use leitmotif::testing::differential::{LISTS, Subject, Verdict, stacks_vs_runs};
 use leitmotif::testing::{generate, vary};
 
 const CASES_DEFAULT: u64 = 100_000;
@@ -196,6 +196,21 @@ fn every_failure_met_before_stays_solved() {
     for golden in Golden::all() {
         golden.check();
     }
+}
+
+#[test]
+fn stacks_find_and_let_go_what_a_list_of_runs_does() {
+    let cases = setting("LEITMOTIF_CASES", CASES_DEFAULT) / 4;
+    let first = setting("LEITMOTIF_SEED", 0);
+    let mut rows = 0;
+    for seed in first..first + cases {
+        match stacks_vs_runs(&mut Choices::from_seed(seed)) {
+            Verdict::Same(found) => rows += found as u64,
+            Verdict::Discarded => {}
+            Verdict::Different(how) => panic!("seed {seed}\n{how}"),
+        }
+    }
+    assert!(rows >= cases, "too few rows: {rows}");
 }
 
 /// Of the cases, one in this many is run with variants.

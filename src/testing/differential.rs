@@ -213,6 +213,33 @@ impl Subject {
     }
 }
 
+/// Judges stacks by the list of runs that they stand for, under a bound: a bound of time between two steps that is no shorter than `within` changes nothing but that partial matches
+/// are told apart.
+#[must_use]
+pub fn stacks_vs_runs(choices: &mut Choices) -> Verdict {
+    let text = generate::branches_text(choices);
+    let within = text.lines().find_map(|line| line.strip_prefix("  within "));
+    let Some(within) = within else {
+        return Verdict::Different(format!("no `within` in\n{text}"));
+    };
+    let apart = text.replacen(" then any ", &format!(" then any within {within} "), 1);
+    let (stacks, runs) = match (Subject::new(&text), Subject::new(&apart)) {
+        (Ok(stacks), Ok(runs)) => (stacks, runs),
+        _ => return Verdict::Discarded,
+    };
+    let classes = (stacks.class(), runs.class());
+    if classes != (RuntimeClass::Stacks, RuntimeClass::Runs) {
+        return Verdict::Different(format!("classes are {classes:?} in\n{text}"));
+    }
+    let (events, end) = stacks.case(choices);
+    let wanted = runs.run_engine(&events, end, &[], Between::Memory);
+    let cuts = [Vec::new(), events.iter().map(|event| event.time).collect()];
+    match stacks.compare(&events, end, &wanted, &cuts) {
+        Verdict::Different(how) => Verdict::Different(format!("{text}\n{how}")),
+        verdict => verdict,
+    }
+}
+
 fn same_but_id(a: &Row, b: &Row) -> bool {
     a.pattern == b.pattern
         && a.stream == b.stream

@@ -136,6 +136,36 @@ proptest! {
 }
 
 #[test]
+fn stacks_are_read_as_partial_matches_where_a_changed_pattern_keeps_those_apart() {
+    for name in ["stacks_of_three_steps", "stacks_that_let_one_through"] {
+        let changed =
+            |text: &str| text.replacen("then any c: A where", "then any within 5m c: A where", 2);
+        let (before, after) = (machines(PATTERNS), machines(&changed(PATTERNS)));
+        let of_name = |machines: Vec<Machine>| {
+            let mut machines = machines.into_iter();
+            machines.find(|machine| machine.nfa().name() == name)
+        };
+        let (before, mut after) = (of_name(before).unwrap(), of_name(after).unwrap());
+        assert_eq!(before.nfa().structure(), after.nfa().structure());
+        for (key, state) in before.states() {
+            assert!(matches!(state, State::Stacks(_)), "{state:?}");
+            let bytes = before.bytes(state);
+            assert_eq!(Nfa::partials_in(&bytes), Ok(state.partials() as u64));
+            let read = after.take(key, &bytes).expect(name).clone();
+            assert!(matches!(read, State::Runs(_)), "{read:?}");
+            assert_eq!(read.partials(), state.partials(), "{name}");
+            let shown = |nfa: &Nfa, state: &State| {
+                let live = nfa.live(state);
+                let live = live.iter();
+                let live = live.map(|live| (live.at, live.first, live.last, live.bound));
+                live.collect::<Vec<_>>()
+            };
+            assert_eq!(shown(after.nfa(), &read), shown(before.nfa(), state));
+        }
+    }
+}
+
+#[test]
 fn a_single_partial_match_takes_few_bytes() {
     let text = include_str!("../../../benches/workloads/w1.motif").to_owned()
         + r#"test "t" { given { 0s Txn { card: "c0000001", kind: "auth", amount: 1.23, merchant: "m001", country: "FR" } } expect {} }"#;

@@ -30,6 +30,17 @@ impl<'c> Writer<'c> {
 
     /// The text of the pattern, with `stream` for its matches.
     pub(super) fn pattern(mut self, name: &str, stream: &str) -> String {
+        let body = self.body();
+        self.whole(name, stream, body)
+    }
+
+    /// The text of a pattern whose steps follow each other by `then any`.
+    pub(super) fn pattern_of_branches(mut self, name: &str, stream: &str) -> String {
+        let body = (self.branches(), Kind::Open);
+        self.whole(name, stream, body)
+    }
+
+    fn whole(mut self, name: &str, stream: &str, (sequence, kind): (String, Kind)) -> String {
         let key = match self.key {
             Key::None => "unkeyed",
             Key::Alias if self.types == ["A", "B"] => "key k = A.o | B.k",
@@ -41,7 +52,6 @@ impl<'c> Writer<'c> {
             7 if both => "  from B\n",
             _ => "",
         };
-        let (sequence, kind) = self.body();
         let mut text = format!("pattern {name} {{\n{from}  {key}\n  match {sequence}\n");
         let unbounded = match kind {
             Kind::Open => false,
