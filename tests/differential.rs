@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use golden::Golden;
 use leitmotif::automaton::RuntimeClass;
 use leitmotif::testing::choices::{Choices, shrink};
-use leitmotif::testing::differential::{LISTS, Subject, Verdict, stacks_vs_runs};
+use leitmotif::testing::differential::{LISTS, Subject, Verdict, shared_vs_runs};
 use leitmotif::testing::{generate, vary};
 
 const CASES_DEFAULT: u64 = 100_000;
@@ -37,6 +37,7 @@ struct Tally {
     files: AtomicUsize,
     rejected: AtomicUsize,
     stacks: AtomicUsize,
+    cohorts: AtomicUsize,
     cases: AtomicUsize,
     discarded: AtomicUsize,
     rows: AtomicUsize,
@@ -95,9 +96,11 @@ fn run_file(seed: u64, tally: &Tally) -> Option<Case> {
         tally.rejected.fetch_add(1, Ordering::Relaxed);
         return None;
     };
-    if subject.class() == RuntimeClass::Stacks {
-        tally.stacks.fetch_add(1, Ordering::Relaxed);
-    }
+    match subject.class() {
+        RuntimeClass::Stacks => tally.stacks.fetch_add(1, Ordering::Relaxed),
+        RuntimeClass::Cohorts => tally.cohorts.fetch_add(1, Ordering::Relaxed),
+        RuntimeClass::Runs | RuntimeClass::Boundary(_) => 0,
+    };
     for list in 0..LISTS {
         let mut of_events = Choices::from_seed(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ list);
         let verdict = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -151,10 +154,11 @@ fn engine_finds_what_the_reference_finds() {
     let failures = failures.into_inner().expect("no thread died");
     let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
     println!(
-        "{} files, {} rejected, {} matched by stacks; {} cases, {} discarded; {} rows",
+        "{} files, {} rejected, {} matched by stacks, {} by cohorts; {} cases, {} discarded; {} rows",
         count(&tally.files),
         count(&tally.rejected),
         count(&tally.stacks),
+        count(&tally.cohorts),
         count(&tally.cases),
         count(&tally.discarded),
         count(&tally.rows)
@@ -177,10 +181,12 @@ fn engine_finds_what_the_reference_finds() {
         count(&tally.rejected) * 4 <= count(&tally.files),
         "too many files are rejected"
     );
-    assert!(
-        count(&tally.stacks) * 15 >= count(&tally.files),
-        "too few files are matched by stacks"
-    );
+    for (class, files) in [("stacks", &tally.stacks), ("cohorts", &tally.cohorts)] {
+        assert!(
+            count(files) * 15 >= count(&tally.files),
+            "too few files are matched by {class}"
+        );
+    }
     assert!(
         count(&tally.discarded) * 10 <= count(&tally.cases),
         "too many cases are discarded"
@@ -199,12 +205,12 @@ fn every_failure_met_before_stays_solved() {
 }
 
 #[test]
-fn stacks_find_and_let_go_what_a_list_of_runs_does() {
+fn stacks_and_cohorts_find_and_let_go_what_a_list_of_runs_does() {
     let cases = setting("LEITMOTIF_CASES", CASES_DEFAULT) / 4;
     let first = setting("LEITMOTIF_SEED", 0);
     let mut rows = 0;
     for seed in first..first + cases {
-        match stacks_vs_runs(&mut Choices::from_seed(seed)) {
+        match shared_vs_runs(&mut Choices::from_seed(seed)) {
             Verdict::Same(found) => rows += found as u64,
             Verdict::Discarded => {}
             Verdict::Different(how) => panic!("seed {seed}\n{how}"),

@@ -6,6 +6,7 @@
 //!
 //! What several partial matches share, such as the beginning of a list, is written once where they are neighbours.
 
+mod cohorts;
 mod registers;
 mod runs;
 mod stacks;
@@ -14,8 +15,9 @@ mod windows;
 use std::collections::VecDeque;
 
 use super::choice::Admitted;
+use super::linear::{Chosen, Sharing};
 use super::nfa::Nfa;
-use super::stacks::Chosen;
+
 use super::state::State;
 use crate::event::codec::{put_value, value};
 use crate::time::{Span, Timestamp};
@@ -30,6 +32,9 @@ const VERSION_OF_OTHERS: u8 = 2;
 /// Stacks.
 const STACKS: u8 = 1;
 
+/// Cohorts.
+const COHORTS: u8 = 2;
+
 /// For how many things room is made before the first of them is read.
 const ROOM_MAX: usize = 16;
 
@@ -42,7 +47,11 @@ impl Nfa {
         match (state, &self.window) {
             (State::Stacks(stacks), None) => {
                 out.extend([VERSION_OF_OTHERS, STACKS]);
-                stacks::put(self, self.stack_plan(), stacks, out);
+                stacks::put(self, self.linear_plan(), stacks, out);
+            }
+            (State::Cohorts(cohorts), None) => {
+                out.extend([VERSION_OF_OTHERS, COHORTS]);
+                cohorts::put(self, self.linear_plan(), cohorts, out);
             }
             (State::Runs(runs), None) => {
                 out.push(VERSION);
@@ -63,17 +72,24 @@ impl Nfa {
     pub fn decode(&self, reader: &mut Reader<'_>) -> Result<State, Damaged> {
         let kind = Kind::read(reader)?;
         let head = Head::read(reader)?;
-        match (&self.window, &self.stacks, kind.with(head)) {
-            (None, Some(plan), Kind::Stacks) => {
+        match (&self.window, &self.linear, kind.with(head)) {
+            (None, _, Kind::Runs) => runs::runs(self, head, reader).map(State::Runs),
+            (Some(plan), _, Kind::Windows) => {
+                windows::windows(self, plan, head, reader).map(State::Windows)
+            }
+            (None, Some(plan), Kind::Stacks) if plan.sharing == Sharing::Stacks => {
                 let read = stacks::stacks(self, plan, head, reader)?;
                 match plan.chosen {
                     Chosen::Yes => Ok(State::Stacks(read)),
                     Chosen::No => stacks::spelled_out(self, plan, &read, reader).map(State::Runs),
                 }
             }
-            (None, _, Kind::Runs) => runs::runs(self, head, reader).map(State::Runs),
-            (Some(plan), _, Kind::Windows) => {
-                windows::windows(self, plan, head, reader).map(State::Windows)
+            (None, Some(plan), Kind::Cohorts) if plan.sharing == Sharing::Cohorts => {
+                let read = cohorts::cohorts(self, plan, head, reader)?;
+                Ok(match plan.chosen {
+                    Chosen::Yes => State::Cohorts(read),
+                    Chosen::No => State::Runs(read.runs(self, plan)),
+                })
             }
             _ => Err(reader.damaged("state of this kind of pattern")),
         }
@@ -87,7 +103,7 @@ pub(super) fn partials_in(bytes: &[u8]) -> Result<u64, Damaged> {
     let head = Head::read(&mut reader)?;
     match kind {
         Kind::Stacks => reader.uint(),
-        Kind::Runs | Kind::Windows => Ok(head.count as u64),
+        Kind::Runs | Kind::Windows | Kind::Cohorts => Ok(head.count as u64),
     }
 }
 
@@ -116,6 +132,7 @@ enum Kind {
     Runs,
     Windows,
     Stacks,
+    Cohorts,
 }
 
 impl Kind {
@@ -125,6 +142,7 @@ impl Kind {
             VERSION => Ok(Kind::Runs),
             VERSION_OF_OTHERS => match reader.byte()? {
                 STACKS => Ok(Kind::Stacks),
+                COHORTS => Ok(Kind::Cohorts),
                 _ => Err(reader.damaged("state of a known kind")),
             },
             _ => Err(reader.damaged("state in a known version")),
@@ -140,7 +158,7 @@ impl Kind {
     }
 }
 
-/// How many runs, panes or events in stacks there are, and what else.
+/// How many runs, panes, starts of cohorts or events in stacks there are, and what else.
 #[derive(Clone, Copy, Default)]
 struct Head {
     flags: u64,

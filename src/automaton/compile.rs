@@ -1,10 +1,10 @@
 //! From a checked pattern to its automaton.
 
 use super::expression::{Compiled, StepMask, StepPlan};
+use super::linear::LinearPlan;
 use super::nfa::{Emit, Input, Limit, Mindfulness, Nfa, Skip, Target};
 use super::register::RegisterSet;
 use super::run::mix;
-use super::stacks::StackPlan;
 use super::structure::Layout;
 use super::tables::Tables;
 use super::walk::{TooComplex, Walks, walks};
@@ -101,7 +101,7 @@ impl Nfa {
         let mut nfa = Nfa {
             layout: Layout::default(),
             window,
-            stacks: None,
+            linear: None,
             pattern: id,
             name: pattern.name.clone(),
             fingerprint: fingerprint(pattern),
@@ -128,7 +128,7 @@ impl Nfa {
             ambiguous,
             positions,
         };
-        nfa.stacks = StackPlan::of(&nfa);
+        nfa.linear = LinearPlan::of(&nfa);
         nfa.layout = Layout::of(&nfa, program);
         Ok(nfa)
     }

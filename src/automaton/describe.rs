@@ -1,8 +1,8 @@
 //! What an automaton does, in words: for people who ask why something matched or did not.
 
 use super::expression::StepMask;
+use super::linear::{Chosen, Sharing};
 use super::nfa::{Completion, Nfa, Target, Way};
-use super::stacks::Chosen;
 use crate::lang::pattern::{Contiguity, StepId};
 
 /// A way on, in words.
@@ -25,6 +25,8 @@ pub enum RuntimeClass {
     Boundary(String),
     /// Events by step: partial matches are all the ways to choose among them, and never made.
     Stacks,
+    /// First events of partial matches, and of each later step those that were bound: what waits for the same step goes on together.
+    Cohorts,
     /// Each partial match by itself.
     Runs,
 }
@@ -60,9 +62,12 @@ impl Nfa {
     /// How partial matches are represented.
     #[must_use]
     pub fn class(&self) -> RuntimeClass {
-        match (&self.window, &self.stacks) {
+        match (&self.window, &self.linear) {
             (Some(window), _) => RuntimeClass::Boundary(window.describe()),
-            (None, Some(plan)) if plan.chosen == Chosen::Yes => RuntimeClass::Stacks,
+            (None, Some(plan)) if plan.chosen == Chosen::Yes => match plan.sharing {
+                Sharing::Stacks => RuntimeClass::Stacks,
+                Sharing::Cohorts => RuntimeClass::Cohorts,
+            },
             (None, _) => RuntimeClass::Runs,
         }
     }

@@ -321,7 +321,7 @@ mod tests {
     /// Room for runs that the state of each key has, after its events at these times.
     fn room(shown: &[(i64, &str, i64)]) -> Vec<(usize, usize)> {
         let text = "event E { t: timestamp time, k: string, v: int }\n\
-            pattern p { key k match a: E where v == 1 then b: E where v == 2 within 1h emit r { v: b.v } }\n";
+            pattern p { key k match a: E where v == 1 then b: E where v == 2 * a.v within 1h emit r { v: b.v } }\n";
         let program = std::sync::Arc::new(crate::testing::compile(text).expect("it is right"));
         let mut machine =
             crate::testing::state::Machine::new(&program, crate::lang::pattern::PatternId(0));

@@ -35,7 +35,7 @@ impl Nfa {
             window,
             ambiguous,
             // Both follow from the rest.
-            stacks: _,
+            linear: _,
             layout: _,
         } = self;
         self.structure() == other.structure()

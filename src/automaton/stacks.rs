@@ -10,22 +10,19 @@
 //! Nothing else differs from a list of runs, the count of partial matches included: a key that comes to have more than `bound` allows goes on with
 //! the list that they are ([`Stacks::runs`]), and there they give way one by one.
 
-mod plan;
 mod walk;
 
 use std::collections::VecDeque;
 
-pub(crate) use plan::{Chosen, StackPlan};
-
 use super::choice::{Admitted, Choice, Outcome};
+use super::linear::{LinearPlan, expiry, satisfies};
 use super::matcher::Incoming;
 use super::nfa::Nfa;
 use super::register::Accumulator;
 use super::run::{mix, place};
 use super::shape::pairwise;
 use crate::event::Value;
-use crate::time::{Span, Timestamp};
-use plan::judge;
+use crate::time::Timestamp;
 
 /// What one key has in a pattern that is matched by stacks.
 #[derive(Clone, Debug)]
@@ -75,7 +72,7 @@ pub(crate) enum Room {
 }
 
 impl Stacks {
-    pub(crate) fn new(plan: &StackPlan) -> Stacks {
+    pub(crate) fn new(plan: &LinearPlan) -> Stacks {
         let stacks = plan.steps.iter().skip(1).map(|_| Stack::default());
         Stacks {
             stacks: stacks.collect(),
@@ -271,16 +268,10 @@ impl Stack {
 /// Room for so many entries is never given back.
 const ROOM_KEPT: usize = 64;
 
-/// The instant at which what began at a time is over.
-fn expiry(nfa: &Nfa, start: Timestamp) -> Timestamp {
-    let within = nfa.within.expect("stacks are bounded by `within`");
-    start.plus(within).plus(Span(1))
-}
-
 /// Shows an event to a key. Instants up to the event's time have passed.
 pub(crate) fn step(
     nfa: &Nfa,
-    plan: &StackPlan,
+    plan: &LinearPlan,
     state: &mut Stacks,
     incoming: Incoming<'_>,
     key: &[Value],
@@ -288,14 +279,14 @@ pub(crate) fn step(
 ) -> Room {
     let mut choice = Choice::new(nfa, key, incoming.event.time);
     let last = state.stacks.len();
-    let fits = |depth: usize| incoming.fits.has(plan.steps[depth].step);
-    if fits(last) && !state.stacks[last - 1].entries.is_empty() {
+    let wanted = &plan.steps[last];
+    if incoming.fits.has(wanted.step) && !state.stacks[last - 1].entries.is_empty() {
         walk::complete(nfa, plan, state, incoming, key, &mut choice, out);
     }
     // From the last to the first: an event does not follow itself.
     for depth in (0..last).rev() {
         let waited_for = depth == 0 || !state.stacks[depth - 1].entries.is_empty();
-        if fits(depth) && waited_for && judge(nfa, &plan.steps[depth], incoming, key) {
+        if waited_for && satisfies(nfa, plan.steps[depth].step, incoming, key) {
             state.push(nfa, plan, depth, incoming, key);
         }
     }
@@ -324,9 +315,9 @@ impl Stacks {
     fn push(
         &mut self,
         nfa: &Nfa,
-        plan: &StackPlan,
+        plan: &LinearPlan,
         depth: usize,
-        Incoming { event, number, .. }: Incoming<'_>,
+        incoming: Incoming<'_>,
         key: &[Value],
     ) {
         let next = self.stacks.get(depth + 1).map_or(0, Stack::end);
@@ -335,9 +326,8 @@ impl Stacks {
             _ => u32::try_from(self.stacks[depth - 1].paths).unwrap_or(u32::MAX),
         };
         let stack = &mut self.stacks[depth];
-        let filled = plan.steps[depth].registers.iter();
-        let values = filled.map(|at| nfa.registers.single(usize::from(*at), event, key));
-        stack.values.extend(values);
+        stack.values.extend(plan.filled(nfa, depth, incoming, key));
+        let Incoming { event, number, .. } = incoming;
         stack.push(Entry {
             number,
             time: event.time,
@@ -352,7 +342,7 @@ impl Stacks {
 /// Lets every instant up to and including `until` pass, in order.
 pub(crate) fn pass_instants(
     nfa: &Nfa,
-    plan: &StackPlan,
+    plan: &LinearPlan,
     state: &mut Stacks,
     until: Timestamp,
     key: &[Value],

@@ -213,28 +213,39 @@ impl Subject {
     }
 }
 
-/// Judges stacks by the list of runs that they stand for, under a bound: a bound of time between two steps that is no shorter than `within` changes nothing but that partial matches
+/// Judges stacks and cohorts by the list of runs that they stand for, under a bound: a bound of time between two steps that is no shorter than `within` changes nothing but that partial matches
 /// are told apart.
 #[must_use]
-pub fn stacks_vs_runs(choices: &mut Choices) -> Verdict {
-    let text = generate::branches_text(choices);
+pub fn shared_vs_runs(choices: &mut Choices) -> Verdict {
+    let text = generate::steps_text(choices);
     let within = text.lines().find_map(|line| line.strip_prefix("  within "));
     let Some(within) = within else {
         return Verdict::Different(format!("no `within` in\n{text}"));
     };
-    let apart = text.replacen(" then any ", &format!(" then any within {within} "), 1);
-    let (stacks, runs) = match (Subject::new(&text), Subject::new(&apart)) {
-        (Ok(stacks), Ok(runs)) => (stacks, runs),
+    let connectors = [" then any ", " then ", " next "].into_iter();
+    let last = connectors.filter_map(|word| Some((text.rfind(word)?, word)));
+    let last = last.max_by_key(|(at, word)| (*at, word.len()));
+    let (at, connector) = last.expect("several steps are connected");
+    let (before, after) = text.split_at(at + connector.len());
+    let apart = format!("{before}within {within} {after}");
+    let (shared, runs) = match (Subject::new(&text), Subject::new(&apart)) {
+        (Ok(shared), Ok(runs)) => (shared, runs),
         _ => return Verdict::Discarded,
     };
-    let classes = (stacks.class(), runs.class());
-    if classes != (RuntimeClass::Stacks, RuntimeClass::Runs) {
+    let classes = (shared.class(), runs.class());
+    // Rows of each event keep all events of a partial match.
+    if text.contains("emit each") {
+        return Verdict::Discarded;
+    }
+    if !matches!(classes.0, RuntimeClass::Stacks | RuntimeClass::Cohorts)
+        || classes.1 != RuntimeClass::Runs
+    {
         return Verdict::Different(format!("classes are {classes:?} in\n{text}"));
     }
-    let (events, end) = stacks.case(choices);
+    let (events, end) = shared.case(choices);
     let wanted = runs.run_engine(&events, end, &[], Between::Memory);
     let cuts = [Vec::new(), events.iter().map(|event| event.time).collect()];
-    match stacks.compare(&events, end, &wanted, &cuts) {
+    match shared.compare(&events, end, &wanted, &cuts) {
         Verdict::Different(how) => Verdict::Different(format!("{text}\n{how}")),
         verdict => verdict,
     }

@@ -46,11 +46,11 @@ pub fn program_text(choices: &mut Choices) -> String {
     text
 }
 
-/// A pattern file with one pattern, whose steps follow each other by `then any`, and of which a key holds few partial matches.
+/// A pattern file with one pattern that is one step after the other, and of which a key holds few partial matches.
 #[must_use]
-pub fn branches_text(choices: &mut Choices) -> String {
+pub fn steps_text(choices: &mut Choices) -> String {
     let key = *choices.weighted(&[(8, Key::None), (3, Key::Field)]);
-    let pattern = Writer::new(choices, &["A", "B"], key).pattern_of_branches("p", "m");
+    let pattern = Writer::new(choices, &["A", "B"], key).pattern_of_steps("p", "m");
     let evict = *choices.pick(&["oldest", "newest"]);
     let bound = format!("  bound {} evict {evict}\n  emit m ", 1 + choices.below(12));
     DECLARATIONS.to_owned() + &pattern.replacen("  emit m ", &bound, 1)

@@ -4,10 +4,11 @@
 
 use std::collections::VecDeque;
 
+use super::super::linear::LinearPlan;
 use super::super::nfa::Nfa;
 use super::super::run::Runs;
-use super::super::stacks::{Entry, Stack, StackPlan, Stacks};
-use super::registers::{put_register, register};
+use super::super::stacks::{Entry, Stack, Stacks};
+use super::registers::{filled, put_filled};
 use super::{Head, ROOM_MAX, admitted, limited, number, put_admitted, put_time, time};
 use crate::time::Timestamp;
 use crate::wire::{Damaged, Reader, put_fixed, put_uint};
@@ -15,7 +16,7 @@ use crate::wire::{Damaged, Reader, put_fixed, put_uint};
 /// So many partial matches are made of stacks, whatever `bound` says now.
 const SPELLED_MAX: u64 = 65_536;
 
-pub(super) fn put(nfa: &Nfa, plan: &StackPlan, state: &Stacks, out: &mut Vec<u8>) {
+pub(super) fn put(nfa: &Nfa, plan: &LinearPlan, state: &Stacks, out: &mut Vec<u8>) {
     let flags = match state.admitted {
         Some(_) => Head::ADMITTED,
         None => 0,
@@ -28,7 +29,6 @@ pub(super) fn put(nfa: &Nfa, plan: &StackPlan, state: &Stacks, out: &mut Vec<u8>
     }
     for (depth, stack) in state.stacks.iter().enumerate() {
         put_uint(out, stack.entries.len() as u64);
-        let order = order(nfa, plan, depth);
         let width = plan.width(depth);
         let (mut before, mut before_time) = (0, Timestamp(0));
         for (at, entry) in stack.entries.iter().enumerate() {
@@ -39,26 +39,16 @@ pub(super) fn put(nfa: &Nfa, plan: &StackPlan, state: &Stacks, out: &mut Vec<u8>
             }
             put_time(out, entry.time, before_time);
             put_fixed(out, entry.place);
-            for nth in &order {
-                let value = &stack.values[at * width + nth];
-                put_register(nfa, value, None, entry.time, out);
-            }
+            let value = |nth: usize| &stack.values[at * width + nth];
+            put_filled(nfa, &plan.steps[depth], value, entry.time, out);
             (before, before_time) = (entry.number, entry.time);
         }
     }
 }
 
-/// What an entry of a stack puts into registers, as places among it: in the order of the descriptions of registers.
-fn order(nfa: &Nfa, plan: &StackPlan, depth: usize) -> Vec<usize> {
-    let filled = &plan.steps[depth].registers;
-    let described = nfa.layout.registers.iter();
-    let places = described.filter_map(|at| filled.iter().position(|other| other == at));
-    places.collect()
-}
-
 pub(super) fn stacks(
     nfa: &Nfa,
-    plan: &StackPlan,
+    plan: &LinearPlan,
     head: Head,
     reader: &mut Reader<'_>,
 ) -> Result<Stacks, Damaged> {
@@ -93,7 +83,7 @@ pub(super) fn stacks(
 /// The partial matches that another version of the pattern left as stacks.
 pub(super) fn spelled_out(
     nfa: &Nfa,
-    plan: &StackPlan,
+    plan: &LinearPlan,
     state: &Stacks,
     reader: &Reader<'_>,
 ) -> Result<Runs, Damaged> {
@@ -105,13 +95,11 @@ pub(super) fn spelled_out(
 
 fn stack(
     nfa: &Nfa,
-    plan: &StackPlan,
+    plan: &LinearPlan,
     depth: usize,
     count: usize,
     reader: &mut Reader<'_>,
 ) -> Result<Stack, Damaged> {
-    let order = order(nfa, plan, depth);
-    let width = plan.width(depth);
     let mut stack = Stack::default();
     stack.entries = VecDeque::with_capacity(count.min(ROOM_MAX));
     let (mut before, mut before_time) = (0, Timestamp(0));
@@ -137,14 +125,7 @@ fn stack(
             paths: 0,
             matched,
         });
-        // Read in the order of descriptions, kept in that of the plan.
-        let mut values = Vec::with_capacity(width);
-        for nth in &order {
-            let kind = nfa.registers.kind(plan.steps[depth].registers[*nth]);
-            values.push((*nth, register(nfa, kind, None, time, reader)?));
-        }
-        values.sort_by_key(|(nth, _)| *nth);
-        let values = values.into_iter().map(|(_, value)| value);
+        let values = filled(nfa, &plan.steps[depth], time, reader)?;
         stack.values.extend(values);
         (before, before_time) = (number, time);
     }

@@ -2,64 +2,27 @@
 
 use smallvec::SmallVec;
 
-use super::super::choice::{Candidate, Choice, GivenUp, Outcome, timed_out};
+use super::super::choice::{Admitted, Choice, GivenUp, Outcome, timed_out};
 use super::super::expression::{Bounds, Scope};
+use super::super::linear::{LinearPlan, Path, bound};
 use super::super::matcher::Incoming;
-use super::super::nfa::{Nfa, Skip, Which};
+use super::super::nfa::Nfa;
 use super::super::register::Registers;
-use super::super::run::{PATH_START, Run, Runs, mix, place};
-use super::{Entry, StackPlan, Stacks};
+use super::super::run::{Run, Runs, place};
+use super::{Entry, Stack, Stacks};
 use crate::event::Value;
-use crate::lang::pattern::StepId;
 use crate::time::Timestamp;
 
-/// What is bound so far on the way down.
-#[derive(Clone, Copy)]
-struct Bound {
-    first: u64,
-    first_time: Timestamp,
-    last_time: Timestamp,
-    /// Number of the event that `skip to` looks for.
-    mark: Option<u64>,
-    path: u64,
-}
-
-impl Bound {
-    const NOTHING: Bound = Bound {
-        first: 0,
-        first_time: Timestamp(0),
-        last_time: Timestamp(0),
-        mark: None,
-        path: PATH_START,
-    };
-
-    /// With one more event.
-    fn with(self, nfa: &Nfa, step: StepId, entry: &Entry) -> Bound {
-        let begins = self.path == PATH_START;
-        Bound {
-            first: if begins { entry.number } else { self.first },
-            first_time: if begins { entry.time } else { self.first_time },
-            last_time: entry.time,
-            mark: marked(nfa, self.mark, step, entry.number),
-            path: mix(mix(self.path, u64::from(step.0)), entry.place),
-        }
-    }
-}
-
-/// The event that `skip to` looks for, once the step has bound one.
-fn marked(nfa: &Nfa, mark: Option<u64>, step: StepId, number: u64) -> Option<u64> {
-    match nfa.skip {
-        Skip::To(steps, which) if steps.has(step) && (which == Which::Last || mark.is_none()) => {
-            Some(number)
-        }
-        _ => mark,
+impl Entry {
+    fn event(&self) -> (u64, Timestamp, u64) {
+        (self.number, self.time, self.place)
     }
 }
 
 /// Matches that an event of the last step completes.
 struct Walk<'a, 'c> {
     nfa: &'a Nfa,
-    plan: &'a StackPlan,
+    plan: &'a LinearPlan,
     state: &'c Stacks,
     incoming: Incoming<'a>,
     key: &'a [Value],
@@ -69,14 +32,14 @@ struct Walk<'a, 'c> {
     place: u64,
     registers: Registers,
     choice: &'c mut Choice<'a>,
-    admitted: &'c mut Option<Box<super::super::choice::Admitted>>,
+    admitted: &'c mut Option<Box<Admitted>>,
     out: &'c mut Outcome,
 }
 
 /// Considers every match that an event completes. O(log entries) for each step, and O(1) for each match and step.
 pub(super) fn complete<'a>(
     nfa: &'a Nfa,
-    plan: &'a StackPlan,
+    plan: &'a LinearPlan,
     state: &mut Stacks,
     incoming: Incoming<'a>,
     key: &'a [Value],
@@ -105,7 +68,7 @@ pub(super) fn complete<'a>(
         admitted: &mut admitted,
         out,
     };
-    walk.descend(0, state.stacks[0].begin, Bound::NOTHING);
+    walk.descend(0, state.stacks[0].begin, Path::NOTHING);
     state.admitted = admitted;
 }
 
@@ -113,12 +76,11 @@ pub(super) fn complete<'a>(
 ///
 /// What follows an entry follows those before it too, so it suffices to ask for the first entry that does.
 fn reach(state: &Stacks) -> SmallVec<[u64; 4]> {
-    let mut reach: SmallVec<[u64; 4]> = state.stacks.iter().map(super::Stack::end).collect();
+    let mut reach: SmallVec<[u64; 4]> = state.stacks.iter().map(Stack::end).collect();
     for depth in (0..reach.len() - 1).rev() {
         let stack = &state.stacks[depth];
-        let leading = stack
-            .entries
-            .partition_point(|entry| entry.next < reach[depth + 1]);
+        let beyond = reach[depth + 1];
+        let leading = stack.entries.partition_point(|entry| entry.next < beyond);
         reach[depth] = stack.begin + leading as u64;
     }
     reach
@@ -126,18 +88,14 @@ fn reach(state: &Stacks) -> SmallVec<[u64; 4]> {
 
 impl Walk<'_, '_> {
     /// Goes through the entries of a stack from one on, each with all that follows it.
-    fn descend(&mut self, depth: usize, from: u64, bound: Bound) {
+    fn descend(&mut self, depth: usize, from: u64, path: Path) {
         let state = self.state;
         let stack = &state.stacks[depth];
         let (from, to) = (from - stack.begin, self.reach[depth] - stack.begin);
         let width = self.plan.width(depth);
         for at in from as usize..to as usize {
             let entry = &stack.entries[at];
-            let first = if depth == 0 {
-                entry.number
-            } else {
-                bound.first
-            };
+            let first = if depth == 0 { entry.number } else { path.first };
             if self.choice.removes(first) {
                 if depth == 0 {
                     continue;
@@ -147,22 +105,23 @@ impl Walk<'_, '_> {
             for (value, register) in (at * width..).zip(&self.plan.steps[depth].registers) {
                 self.registers[usize::from(*register)].clone_from(&stack.values[value]);
             }
-            let bound = bound.with(self.nfa, self.plan.steps[depth].step, entry);
+            let path = path.with(self.nfa, self.plan.steps[depth].step, entry.event());
             match depth + 1 == state.stacks.len() {
-                true => self.finish(bound),
-                false => self.descend(depth + 1, entry.next, bound),
+                true => self.finish(path),
+                false => self.descend(depth + 1, entry.next, path),
             }
         }
     }
 
     /// Considers what is bound together with the event.
-    fn finish(&mut self, bound: Bound) {
+    fn finish(&mut self, path: Path) {
         let (nfa, Incoming { event, number, .. }) = (self.nfa, self.incoming);
         let last = &self.plan.steps[self.state.stacks.len()];
-        if let Some(condition) = &nfa.steps[usize::from(last.step.0)].correlated {
+        let step = usize::from(last.step.0);
+        if let Some(condition) = &nfa.steps[step].correlated {
             for register in &last.registers {
-                self.registers[usize::from(*register)] =
-                    nfa.registers.empty_one(usize::from(*register));
+                let at = usize::from(*register);
+                self.registers[at] = nfa.registers.empty_one(at);
             }
             let holds = condition.holds(&Scope {
                 event: Some(event),
@@ -170,8 +129,8 @@ impl Walk<'_, '_> {
                 plan: &nfa.registers,
                 key: self.key,
                 bounds: Bounds {
-                    first: Some(bound.first_time),
-                    last: Some(bound.last_time),
+                    first: Some(path.bounds.0),
+                    last: Some(path.bounds.1),
                 },
                 window: None,
                 reached: None,
@@ -179,23 +138,12 @@ impl Walk<'_, '_> {
             if !holds {
                 return;
             }
-            nfa.registers.take(
-                &mut self.registers,
-                usize::from(last.step.0),
-                event,
-                self.key,
-            );
+            nfa.registers
+                .take(&mut self.registers, step, event, self.key);
         }
-        let candidate = Candidate {
-            first: bound.first,
-            last: number,
-            bounds: (bound.first_time, event.time),
-            anchor: bound.first_time,
-            mark: marked(nfa, bound.mark, last.step, number),
-            path: mix(mix(bound.path, u64::from(last.step.0)), self.place),
-            registers: &self.registers,
-        };
-        self.choice.consider(candidate, self.admitted, self.out);
+        let path = path.with(nfa, last.step, (number, event.time, self.place));
+        self.choice
+            .consider(path.candidate(&self.registers), self.admitted, self.out);
     }
 }
 
@@ -204,23 +152,21 @@ impl Walk<'_, '_> {
 /// What follows an entry follows those before it too, so that is the way of the first entry that follows, and again.
 pub(super) fn time_out(
     nfa: &Nfa,
-    plan: &StackPlan,
+    plan: &LinearPlan,
     state: &Stacks,
     expired: impl Fn(&Entry) -> bool,
     key: &[Value],
     out: &mut Outcome,
 ) {
-    let starts = state.stacks[0]
-        .entries
-        .iter()
-        .take_while(|start| expired(start));
-    for (at, start) in starts.enumerate().filter(|(_, start)| !start.matched) {
+    let starts = state.stacks[0].entries.iter();
+    let starts = starts.take_while(|start| expired(start)).enumerate();
+    for (at, start) in starts.filter(|(_, start)| !start.matched) {
         let mut registers = nfa.registers.empty();
-        let (mut bound, mut entry, mut at) = (Bound::NOTHING, start, at);
+        let (mut path, mut entry, mut at) = (Path::NOTHING, start, at);
         let mut depth = 0;
         loop {
             state.fill(plan, depth, at, &mut registers);
-            bound = bound.with(nfa, plan.steps[depth].step, entry);
+            path = path.with(nfa, plan.steps[depth].step, entry.event());
             let following = state.stacks.get(depth + 1);
             let Some(next) = following.and_then(|stack| {
                 at = (entry.next - stack.begin) as usize;
@@ -230,20 +176,19 @@ pub(super) fn time_out(
             };
             (entry, depth) = (next, depth + 1);
         }
-        let within = nfa.within.expect("stacks are bounded by `within`");
         let partial = GivenUp {
             reached: plan.steps[depth].step,
-            bounds: (bound.first_time, bound.last_time),
-            path: bound.path,
+            bounds: path.bounds,
+            path: path.hash,
             registers: &registers,
         };
-        timed_out(nfa, partial, start.time.plus(within), key, out);
+        timed_out(nfa, partial, bound(nfa, start.time), key, out);
     }
 }
 
 impl Stacks {
     /// Puts what an entry fills into registers.
-    fn fill(&self, plan: &StackPlan, depth: usize, at: usize, registers: &mut Registers) {
+    fn fill(&self, plan: &LinearPlan, depth: usize, at: usize, registers: &mut Registers) {
         let values = at * plan.width(depth)..;
         for (value, register) in values.zip(&plan.steps[depth].registers) {
             registers[usize::from(*register)].clone_from(&self.stacks[depth].values[value]);
@@ -251,10 +196,17 @@ impl Stacks {
     }
 
     /// The same as a list of runs. O(partial matches).
-    pub(crate) fn runs(&self, nfa: &Nfa, plan: &StackPlan) -> Runs {
+    pub(crate) fn runs(&self, nfa: &Nfa, plan: &LinearPlan) -> Runs {
         let mut runs = Vec::new();
         let first = self.stacks[0].begin;
-        self.spell_out(nfa, plan, 0, first, None, &mut runs);
+        let before = (Path::NOTHING, nfa.registers.empty());
+        self.spell_out(nfa, plan, 0, first, &before, &mut runs);
+        let matched = self.stacks[0].entries.iter();
+        let matched = matched.filter(|start| start.matched);
+        let matched: Vec<u64> = matched.map(|start| start.number).collect();
+        for run in &mut runs {
+            run.matched = matched.binary_search(&run.first).is_ok();
+        }
         Runs {
             runs,
             absent: SmallVec::new(),
@@ -266,10 +218,10 @@ impl Stacks {
     fn spell_out(
         &self,
         nfa: &Nfa,
-        plan: &StackPlan,
+        plan: &LinearPlan,
         depth: usize,
         from: u64,
-        before: Option<&Run>,
+        before: &(Path, Registers),
         runs: &mut Vec<Run>,
     ) {
         let Some(stack) = self.stacks.get(depth) else {
@@ -277,24 +229,12 @@ impl Stacks {
         };
         for at in (from - stack.begin) as usize..stack.entries.len() {
             let entry = &stack.entries[at];
-            let step = plan.steps[depth].step;
-            let mut run = match before {
-                Some(before) => before.clone(),
-                None => Run::begin(nfa, entry.number, entry.time),
-            };
-            self.fill(plan, depth, at, &mut run.registers);
-            run.mark = marked(nfa, run.mark, step, entry.number);
-            run.path = mix(mix(run.path, u64::from(step.0)), entry.place);
-            run.last = entry.number;
-            run.last_time = entry.time;
-            run.position = depth as u16 + 1;
-            run.bound += 1;
-            run.matched = depth == 0 && entry.matched || run.matched;
-            run.fresh = false;
-            run.alive = 1;
-            run.schedule(nfa);
-            self.spell_out(nfa, plan, depth + 1, entry.next, Some(&run), runs);
-            runs.push(run);
+            let (path, mut registers) = before.clone();
+            self.fill(plan, depth, at, &mut registers);
+            let path = path.with(nfa, plan.steps[depth].step, entry.event());
+            let so_far = (path, registers);
+            self.spell_out(nfa, plan, depth + 1, entry.next, &so_far, runs);
+            runs.push(path.run(nfa, depth + 1, &so_far.1));
         }
     }
 }

@@ -278,6 +278,13 @@ fn class(names: Names<'_>, nfa: &Nfa) -> Class {
             why: format!("{windows}; running values per window, no list of partial matches"),
         };
     }
+    if nfa.class() == RuntimeClass::Cohorts {
+        return Class {
+            name: "cohorts",
+            why: "first events, and of each later step those bound; what waits for the same step goes on together, so an event costs the same however many partial matches there are"
+                .to_owned(),
+        };
+    }
     if nfa.class() == RuntimeClass::Stacks {
         return Class {
             name: "stacks",
