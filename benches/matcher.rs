@@ -216,6 +216,44 @@ fn branches(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Four steps by `then`, over windows in which there are some 50, 500, 5,000 and 50,000 partial matches, most of which wait until they expire.
+fn waiting(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("waiting");
+    group
+        .throughput(Throughput::Elements(EVENTS))
+        .sample_size(10);
+    for (window, count) in [("1s", 50), ("10s", 500), ("100s", 5_000), ("1000s", 50_000)] {
+        let text = format!(
+            r#"event Trade {{ ts: timestamp time, symbol: string, kind: string, price: decimal, volume: int }}
+               pattern waiting {{
+                 unkeyed
+                 match a: Trade where kind == "buy"
+                  then b: Trade where volume > 950
+                  then c: Trade where volume < 50 and kind == "sell"
+                  then d: Trade where symbol == "S007" and volume in [100, 200, 300]
+                 within {window}
+                 skip to next
+                 bound 1000000 evict oldest
+                 emit hits {{ a: a.ts, b: b.ts, c: c.volume, d: d.ts }}
+               }}"#
+        );
+        let program = program(&text);
+        let events = events(&program.schema, trade);
+        let tables = Tables::empty(&program);
+        let engine =
+            || Shard::alone(Arc::clone(&program), &tables).expect("small patterns have automata");
+        assert!(run(engine(), &events) > 0, "{window}: nothing matched");
+        group.bench_function(format!("partials/{count}"), |bencher| {
+            bencher.iter_batched(
+                engine,
+                |engine| run(engine, black_box(&events)),
+                BatchSize::LargeInput,
+            );
+        });
+    }
+    group.finish();
+}
+
 /// Patterns alike but for thresholds, and different patterns of which few care about an event.
 fn many_patterns(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("many_patterns");
@@ -273,5 +311,5 @@ fn different_text(count: u64) -> String {
     text
 }
 
-criterion_group!(benches, matcher, branches, many_patterns);
+criterion_group!(benches, matcher, branches, waiting, many_patterns);
 criterion_main!(benches);

@@ -19,7 +19,6 @@ use super::matcher::Incoming;
 use super::nfa::Nfa;
 use super::register::Accumulator;
 use super::run::{mix, place};
-use super::shape::pairwise;
 use crate::event::Value;
 use crate::lang::pattern::{Contiguity, Evict};
 use crate::time::Timestamp;
@@ -113,20 +112,23 @@ impl Cohorts {
     /// True if both go on alike; see [`State::same`](super::State::same).
     pub(crate) fn same(&self, other: &Cohorts) -> bool {
         let event = |bound: &Bound| (bound.number, bound.place);
-        let starts = |cohorts: &Cohorts| cohorts.starts.iter().map(event).collect::<Vec<_>>();
-        let bound = |cohorts: &Cohorts| {
-            let steps = 1..=self.records.len().max(other.records.len());
-            let bound = steps.flat_map(|depth| {
-                let bound = cohorts.bound(depth);
-                let bound = bound.map(move |(bound, count)| (depth, event(bound), count));
-                bound.collect::<Vec<_>>()
-            });
-            bound.collect::<Vec<_>>()
-        };
+        let mut steps = 1..=self.records.len().max(other.records.len());
         self.admitted.is_none()
             && other.admitted.is_none()
-            && pairwise(&starts(self), &starts(other), |a, b| a == b)
-            && pairwise(&bound(self), &bound(other), |a, b| a == b)
+            && self.starts.len() == other.starts.len()
+            && self
+                .starts
+                .iter()
+                .map(event)
+                .eq(other.starts.iter().map(event))
+            && steps.all(|depth| {
+                let bound = self
+                    .bound(depth)
+                    .map(|(bound, count)| (event(bound), count));
+                bound.eq(other
+                    .bound(depth)
+                    .map(|(bound, count)| (event(bound), count)))
+            })
     }
 
     /// The same for states that are [the same](Cohorts::same).
