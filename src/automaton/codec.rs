@@ -122,6 +122,9 @@ impl Nfa {
         assert_eq!(reader.end(), Ok(()), "{bytes:02x?}: {state:?}");
         self.encode(&read, &mut again);
         assert_eq!(again, bytes, "{state:?} was read as {read:?}");
+        if !self.is_window() {
+            assert_eq!(self.live(&read).len(), read.partials(), "{read:?}");
+        }
         *state = read;
     }
 }

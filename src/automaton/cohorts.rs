@@ -369,3 +369,6 @@ pub(crate) fn pass_instants(
     state.sweep();
     state.give_room_back();
 }
+
+#[cfg(test)]
+mod tests;

@@ -364,3 +364,6 @@ pub(crate) fn pass_instants(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

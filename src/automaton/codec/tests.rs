@@ -109,7 +109,7 @@ fn a_state_with_any_byte_changed_is_damaged_or_a_state_that_goes_on() {
 #[test]
 fn a_state_of_another_pattern_is_damaged_or_a_state_that_goes_on() {
     for mut state in states() {
-        for pattern in 0..23 {
+        for pattern in 0..24 {
             state[0] = pattern;
             fuzz::state(&state);
         }
@@ -178,7 +178,7 @@ fn a_single_partial_match_takes_few_bytes() {
         + r#"test "t" { given { 0s Txn { card: "c0000001", kind: "auth", amount: 1.23, merchant: "m001", country: "FR" } } expect {} }"#;
     for machine in machines(&text) {
         for (_, state) in machine.states() {
-            // Of these, 8 are the hash of the path and 6 the time; the number of the event grows from 1 byte to 6 in the course of years.
+            // Of these, 8 are the hash of where the event came from and 6 the time; the number of the event grows from 1 byte to 6 in the course of years.
             let bytes = machine.bytes(state);
             assert_eq!(bytes.len(), 21, "{bytes:02x?}");
         }
