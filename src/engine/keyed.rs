@@ -10,8 +10,8 @@ use std::sync::Arc;
 use super::cold::Cold;
 use super::directory::Directory;
 use super::holding::{Blocks, Holding, Key, Shown, Work};
+use super::judge::{Concern, Judged};
 use super::order::Moment;
-use super::plan::{Concern, Judged};
 use super::saving::Saving;
 use crate::automaton::{Family, Interest, Row, State, Tally};
 use crate::lang::pattern::PatternId;
@@ -182,6 +182,12 @@ impl<S: Holding> Keys<S> {
             self.show(judged, &judged.concerns[*nth as usize], &mut emit);
         }
         self.pass_instants(watermark.0, &mut emit);
+        let saving = &mut self.saving;
+        self.directory.give_back(|at, slot| {
+            if let Some(saving) = saving {
+                saving.relocate(at, slot.changed);
+            }
+        });
     }
 
     fn show(
