@@ -276,8 +276,8 @@ pub(crate) fn step(
 impl Pass<'_> {
     /// Shows the event to runs as long as the list stays as it is: how many of them. Runs are large, and most events change few.
     fn leave_in_place(&mut self, runs: &mut [Run]) -> usize {
-        for at in 0..runs.len() {
-            let run = &mut runs[at];
+        let count = runs.len();
+        for (at, run) in runs.iter_mut().enumerate() {
             if self.choice.removes(run.first) {
                 continue;
             }
@@ -290,7 +290,7 @@ impl Pass<'_> {
             }
             run.fresh = false;
         }
-        runs.len()
+        count
     }
 
     /// True if nothing comes to stand beside a run of which all ways on stay open.
