@@ -75,7 +75,7 @@ fn fill(broker: &Broker, topic: &str, rate: &str) {
         match polled.expect("made up") {
             Polled::End => break,
             Polled::More => {}
-            Polled::Waiting => sleep(Duration::from_millis(5)),
+            Polled::Waiting | Polled::Away => sleep(Duration::from_millis(5)),
         }
     }
     super::broker::flush(&producer);
