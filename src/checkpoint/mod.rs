@@ -1,7 +1,7 @@
 //! Checkpoints: what of a run outlives its process, where that lies, and when it counts.
 //!
 //! `protocol` decides, and touches nothing: which epoch is open, whose word is missing, when a checkpoint is prepared. `manifest` is what a checkpoint says of itself,
-//! `folder` where checkpoints lie, `settle` what became of one that a crash cut short: they go through a [`Disk`](crate::disk::Disk), so that a simulation can crash between any two steps. What lies in the
+//! `folder` where checkpoints lie, `settle` what became of one that a crash cut short, `share` and `storage` how instances of a group hand them on: they go through a [`Disk`](crate::disk::Disk), so that a simulation can crash between any two steps. What lies in the
 //! manifest's opaque parts (events in flight, partitions' times) is the engine's.
 
 mod folder;
@@ -11,6 +11,9 @@ mod savepoint;
 #[cfg(test)]
 mod savepoint_tests;
 mod settle;
+#[cfg(feature = "kafka")]
+mod share;
+mod storage;
 #[cfg(feature = "kafka")]
 mod transaction;
 
@@ -27,6 +30,9 @@ pub use manifest::{
 pub(crate) use protocol::{Ack, Action, Coordinator, Gathered, Parties, ShardNote, SourceNote};
 pub(crate) use settle::settle;
 #[cfg(feature = "kafka")]
+pub(crate) use share::Share;
+pub use storage::{SharedFolder, Storage};
+#[cfg(feature = "kafka")]
 pub(crate) use transaction::Transaction;
 
 /// Positions of every partition of a source, by its name.
@@ -40,6 +46,14 @@ pub trait CommitPoint: Send {
     /// # Errors
     /// When it cannot be asked.
     fn committed(&mut self, outputs: &[(String, Vec<u8>)]) -> Result<Option<Epoch>, Error>;
+
+    /// Brings the checkpoint that counts into a folder that has it not, if it lies elsewhere. Asked for once, before anything is restored.
+    ///
+    /// # Errors
+    /// When it is not there, or cannot be read.
+    fn fetch(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Commits a prepared epoch; once this has come back it counts, whatever happens then.
     ///

@@ -149,6 +149,9 @@ impl Durable {
         sources: &[SourceSetup],
     ) -> Result<Option<(Manifest, Resumption)>, Error> {
         let names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
+        if let Some(point) = &mut self.point {
+            point.fetch()?;
+        }
         let decided = settle(&self.folder, self.point.as_mut())?;
         let mut failed = None;
         let mut candidates: Vec<PathBuf> = Vec::new();
