@@ -6,6 +6,7 @@ use std::ops::{Index, IndexMut};
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
+use super::room::SLOTS_FREE;
 use super::timers::{Timers, Wake};
 use crate::event::{Event, FieldId, Value};
 use crate::lang::scalar;
@@ -13,6 +14,10 @@ use crate::time::Timestamp;
 
 /// As many timers may mean nothing before that is looked at.
 const IDLE_TIMERS_MIN: usize = 4_096;
+/// One slot in so many may be free.
+const FREE_SHARE: usize = 8;
+/// So many slots are given back at once: some hundred nanoseconds each.
+const GIVE_BACK_MAX: usize = 4_096;
 
 /// Keys with state. A key whose state is empty is forgotten.
 #[derive(Debug)]
@@ -21,6 +26,10 @@ pub(super) struct Directory<S> {
     index: HashTable<u32>,
     slots: Slots<S>,
     free: Vec<u32>,
+    /// How many slots may be free beyond their share: small swings cost nothing.
+    pub free_more: usize,
+    /// That of the key that came last.
+    generation: u32,
     timers: Timers,
     /// Entries of `timers` that mean nothing any more, because their key was evicted.
     idle_timers: usize,
@@ -33,6 +42,7 @@ pub(super) struct Slot<S> {
     /// Parts of the key.
     pub key: SmallVec<[Value; 1]>,
     pub hash: u64,
+    /// Tells keys apart that lie in one slot one after the other.
     pub generation: u32,
     /// The instant it will be looked at; [`Timestamp::MAX`] for none.
     pub wakes: Timestamp,
@@ -92,6 +102,18 @@ impl<S> Slots<S> {
         }
     }
 
+    fn get_mut(&mut self, at: u32) -> Option<&mut Slot<S>> {
+        let piece = self.0.get_mut(at as usize / PIECE_SLOTS)?;
+        piece.get_mut(at as usize % PIECE_SLOTS)
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.0.truncate(len.div_ceil(PIECE_SLOTS));
+        if let Some(piece) = self.0.last_mut() {
+            piece.truncate((len - 1) % PIECE_SLOTS + 1);
+        }
+    }
+
     fn iter(&self) -> impl Iterator<Item = &Slot<S>> {
         self.0.iter().flatten()
     }
@@ -117,6 +139,8 @@ impl<S> Default for Directory<S> {
             index: HashTable::default(),
             slots: Slots(Vec::new()),
             free: Vec::new(),
+            free_more: SLOTS_FREE,
+            generation: 0,
             timers: Timers::default(),
             idle_timers: 0,
             hasher: foldhash::fast::RandomState::default(),
@@ -170,10 +194,11 @@ impl<S> Directory<S> {
 
     /// Gives a key a slot.
     pub(super) fn insert(&mut self, hash: u64, key: SmallVec<[Value; 1]>, state: S) -> u32 {
-        let slot = |generation| Slot {
+        self.generation = self.generation.wrapping_add(1);
+        let slot = Slot {
             key,
             hash,
-            generation,
+            generation: self.generation,
             wakes: Timestamp::MAX,
             filed: false,
             touched: true,
@@ -184,14 +209,13 @@ impl<S> Directory<S> {
         };
         let at = match self.free.pop() {
             Some(at) => {
-                let free = &mut self.slots[at];
-                *free = slot(free.generation);
+                self.slots[at] = slot;
                 at
             }
             None => {
                 let at =
                     u32::try_from(self.slots.len()).expect("fewer than 2^32 keys fit into memory");
-                self.slots.push(slot(0));
+                self.slots.push(slot);
                 at
             }
         };
@@ -205,12 +229,17 @@ impl<S> Directory<S> {
         &mut self.slots[at]
     }
 
+    /// A slot that was seen some time ago; `None` if it was given back.
+    pub(super) fn slot_if_there(&mut self, at: u32) -> Option<&mut Slot<S>> {
+        self.slots.get_mut(at)
+    }
+
     /// Forgets a key that has nothing left.
     pub(super) fn forget(&mut self, at: u32) {
         let slot = &mut self.slots[at];
         let hash = slot.hash;
         slot.state = None;
-        slot.generation = slot.generation.wrapping_add(1);
+        slot.wakes = Timestamp::MAX;
         self.free.push(at);
         if let Ok(entry) = self.index.find_entry(hash, |slot| *slot == at) {
             entry.remove();
@@ -249,13 +278,62 @@ impl<S> Directory<S> {
             self.idle_timers += 1;
         }
         self.forget(at);
-        if self.idle_timers > IDLE_TIMERS_MIN && self.idle_timers > self.timers.len() / 2 {
-            self.idle_timers = 0;
-            let slots = &self.slots;
-            self.timers.retain(|instant, wake| {
-                let slot = &slots[wake.slot];
+        self.drop_idle_timers();
+    }
+
+    fn drop_idle_timers(&mut self) {
+        if self.idle_timers <= IDLE_TIMERS_MIN || self.idle_timers <= self.timers.len() / 2 {
+            return;
+        }
+        self.idle_timers = 0;
+        let slots = &mut self.slots;
+        self.timers.retain(|instant, wake| {
+            slots.get_mut(wake.slot).is_some_and(|slot| {
                 slot.generation == wake.generation && slot.wakes == instant && !slot.filed
-            });
+            })
+        });
+    }
+
+    /// Gives memory back if many slots are free: the last ones go, and keys in them move to others, not too many at a time. `moved` is told their new slots.
+    pub(super) fn give_back(&mut self, mut moved: impl FnMut(u32, &Slot<S>)) {
+        let len = self.slots.len();
+        let (free, kept) = (self.free.len(), len / FREE_SHARE + self.free_more);
+        if free <= kept {
+            return;
+        }
+        let keep = len - (free - kept).min(GIVE_BACK_MAX);
+        self.free.retain(|at| (*at as usize) < keep);
+        for from in keep as u32..len as u32 {
+            if !self.slots[from].is_occupied() {
+                continue;
+            }
+            let to = self.free.pop().expect("more are free than go");
+            self.relocate(from, to);
+            moved(to, &self.slots[to]);
+        }
+        self.slots.truncate(keep);
+        self.free.shrink_to(2 * self.free.len());
+        self.drop_idle_timers();
+    }
+
+    fn relocate(&mut self, from: u32, to: u32) {
+        let slot = &mut self.slots[from];
+        let (hash, wakes, filed) = (slot.hash, slot.wakes, slot.filed);
+        let entry = self.index.find_mut(hash, |slot| *slot == from);
+        *entry.expect("every occupied slot is in the index") = to;
+        self.generation = self.generation.wrapping_add(1);
+        self.slots[to] = Slot {
+            key: std::mem::take(&mut slot.key),
+            state: slot.state.take(),
+            generation: self.generation,
+            offered: false,
+            ..*slot
+        };
+        if wakes != Timestamp::MAX && !filed {
+            let generation = self.generation;
+            self.idle_timers += 1;
+            let slot = to;
+            self.timers.add(wakes, Wake { slot, generation });
         }
     }
 
@@ -272,8 +350,10 @@ impl<S> Directory<S> {
     /// Takes the slots due at the instant, in the order of their keys.
     pub(super) fn take_due(&mut self, instant: Timestamp, due: &mut Vec<u32>) {
         while let Some(wake) = self.timers.pop(instant) {
-            let slot = &mut self.slots[wake.slot];
-            if slot.generation == wake.generation && slot.wakes == instant {
+            if let Some(slot) = self.slots.get_mut(wake.slot)
+                && slot.generation == wake.generation
+                && slot.wakes == instant
+            {
                 slot.wakes = Timestamp::MAX;
                 due.push(wake.slot);
             }
@@ -308,4 +388,70 @@ fn same_key(key: &[Value], event: &Event, fields: &[FieldId]) -> bool {
         let value = event.get(*field);
         part == value || scalar::total_order(part, value).is_eq()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The key is a number, and so is its state; it wakes at that instant.
+    fn put(directory: &mut Directory<i64>, number: i64) {
+        let key: SmallVec<[Value; 1]> = [Value::Int(number)].into_iter().collect();
+        let (hash, found) = directory.find_key(&key);
+        assert_eq!(found, None);
+        let at = directory.insert(hash, key, number);
+        directory.wake(at, Timestamp(number));
+    }
+
+    fn at(directory: &Directory<i64>, number: i64) -> Option<u32> {
+        directory.find_key(&[Value::Int(number)]).1
+    }
+
+    #[test]
+    fn memory_is_given_back_and_keys_that_move_are_found_and_wake_once() {
+        let mut directory = Directory::default();
+        let mut model = std::collections::BTreeSet::new();
+        let (many, few) = (50_000, 1_000);
+        for round in 0..3 {
+            let first = round * many;
+            (first..first + many).for_each(|number| put(&mut directory, number));
+            model.extend(first..first + many);
+            // Few of them stay, here and there, and some of the rest were evicted.
+            for number in first..first + many {
+                if number % (many / few) != 7 {
+                    let at = at(&directory, number).expect("put above");
+                    match number % 2 {
+                        0 => directory.forget(at),
+                        _ => directory.evict(at),
+                    }
+                    model.remove(&number);
+                }
+            }
+            let before = directory.slots();
+            let mut moved = 0;
+            for _ in 0..before / GIVE_BACK_MAX + 1 {
+                directory.give_back(|at, slot| {
+                    assert_eq!(slot.key[0], Value::Int(slot.state.expect("occupied")));
+                    assert!((at as usize) < before);
+                    moved += 1;
+                });
+            }
+            assert!(moved > 0);
+            let enough = model.len() * 2 + SLOTS_FREE * 2;
+            assert!(directory.slots() < enough, "{}", directory.slots());
+            assert_eq!(directory.len(), model.len());
+            for number in &model {
+                let at = at(&directory, *number).expect("it stays");
+                assert_eq!(directory.slot(at).parts().1, number);
+            }
+        }
+        let mut woken = Vec::new();
+        while directory.next_instant() != Timestamp::MAX {
+            let instant = directory.next_instant();
+            let mut due = Vec::new();
+            directory.take_due(instant, &mut due);
+            woken.extend(due.iter().map(|at| *directory.slot(*at).parts().1));
+        }
+        assert!(woken.iter().eq(&model), "each once, in order");
+    }
 }

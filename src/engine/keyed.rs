@@ -182,6 +182,12 @@ impl<S: Holding> Keys<S> {
             self.show(judged, &judged.concerns[*nth as usize], &mut emit);
         }
         self.pass_instants(watermark.0, &mut emit);
+        let saving = &mut self.saving;
+        self.directory.give_back(|at, slot| {
+            if let Some(saving) = saving {
+                saving.relocate(at, slot.changed);
+            }
+        });
     }
 
     fn show(

@@ -11,6 +11,8 @@ const USED_MAX_PERCENT: u64 = 93;
 const FULL_PERCENT: u64 = 97;
 /// One key in so many leaves at once at most.
 const KEYS_SHARE: usize = 8;
+/// So many slots of keys may be free in a directory whatever its size.
+pub(super) const SLOTS_FREE: usize = 4_096;
 /// So many stay in each shard, however short memory is.
 const KEYS_MIN: usize = 1_024;
 
@@ -53,6 +55,15 @@ impl Room {
             until: AtomicU64::new(0),
             count: AtomicU64::new(0),
         })
+    }
+
+    /// How many slots of keys may be free in a directory beyond its share of them.
+    pub(crate) fn slots_free(&self) -> usize {
+        match self {
+            // Few enough to be counted one by one.
+            Room::Keys(_) => 1,
+            Room::Bytes(_) => SLOTS_FREE,
+        }
     }
 
     /// Measures again if the last time is long ago. Any thread may ask, as often as it likes.

@@ -55,6 +55,15 @@ impl Saving {
         }
     }
 
+    /// A key has another slot from now on.
+    pub(super) fn relocate(&mut self, at: u32, changed: u32) {
+        if changed == self.epoch {
+            self.changed.push(at);
+        } else if changed != 0 {
+            self.owed.push(at);
+        }
+    }
+
     /// True if a key that changed last in this epoch has to be saved as it is.
     pub(super) fn owes(&self, changed: u32) -> bool {
         changed != 0 && changed != self.epoch

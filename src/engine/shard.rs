@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::keyed::{Keyed, Offered, Places};
 use super::order::{Moment, Ordered};
 use super::plan::{Judged, Plan};
+use super::room::Room;
 use super::{Error, is_over};
 use crate::automaton::{Row, Stream, Tables, Tally};
 use crate::event::{Event, EventTypeId, Position, STREAMS, Value};
@@ -288,9 +289,9 @@ impl Shard {
 /// Checkpoints.
 impl Shard {
     /// From now on it is noted what changes. In the store, states have the number of their member.
-    pub(crate) fn keep(&mut self, store: &Arc<dyn StateStore>) {
+    pub(crate) fn keep(&mut self, store: &Arc<dyn StateStore>, room: &Room) {
         for (number, keyed) in (0..).zip(&mut self.keyed) {
-            keyed.keep(number, Arc::clone(store));
+            keyed.keep(number, Arc::clone(store), room.slots_free());
         }
     }
 

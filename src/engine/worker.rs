@@ -164,7 +164,7 @@ impl WorkerSetup {
         let mut time = Time::new(plan.levels(), shards);
         let mut keeper = None;
         if let Some(kept) = keeping {
-            shard.keep(&kept.store);
+            shard.keep(&kept.store, kept.keeper.relief.room());
             if let Some(resumed) = kept.resumed {
                 time.go_on(resumed.floor);
                 let notes = intake.resume(&resumed.notes, &resumed.names, resumed.floor);

@@ -2,13 +2,18 @@
 
 use hashbrown::HashTable;
 
-/// So many tables share the hashes, so that no growth copies all of them at once.
+/// So many tables share the hashes, so that no growth copies all of them at once. Each holds a little more than the one before it, the last nearly twice as much as the first:
+/// tables double, and so they do it one after the other.
 const PARTS: usize = 64;
+/// So many equal shares are given out to the tables.
+const SHARES: usize = 4_096;
 
 /// Hashes, some perhaps several times.
 #[derive(Debug)]
 pub(super) struct Fingerprints {
     parts: Box<[HashTable<u64>]>,
+    /// By share, the table that has it.
+    of_share: Box<[u8]>,
     count: usize,
 }
 
@@ -16,36 +21,45 @@ impl Default for Fingerprints {
     fn default() -> Fingerprints {
         Fingerprints {
             parts: vec![HashTable::new(); PARTS].into(),
+            of_share: (0..SHARES).map(part_of_share).collect(),
             count: 0,
         }
     }
 }
 
-/// Tables use the lowest and highest bits.
-fn part_of(hash: u64) -> usize {
-    (hash >> 40) as usize % PARTS
+/// Tables end at equal steps of the logarithm of one plus the share, which runs from 0 to 1.
+fn part_of_share(share: usize) -> u8 {
+    let share = share as f64 / SHARES as f64;
+    ((1.0 + share).log2() * PARTS as f64) as u8
 }
 
 impl Fingerprints {
+    /// Tables themselves use the lowest and highest bits.
+    fn part_of(&self, hash: u64) -> usize {
+        usize::from(self.of_share[(hash >> 40) as usize % SHARES])
+    }
+
     pub(super) fn len(&self) -> usize {
         self.count
     }
 
     pub(super) fn contains(&self, hash: u64) -> bool {
         self.count > 0
-            && self.parts[part_of(hash)]
+            && self.parts[self.part_of(hash)]
                 .find(hash, |other| *other == hash)
                 .is_some()
     }
 
     pub(super) fn insert(&mut self, hash: u64) {
-        self.parts[part_of(hash)].insert_unique(hash, hash, |hash| *hash);
+        let part = self.part_of(hash);
+        self.parts[part].insert_unique(hash, hash, |hash| *hash);
         self.count += 1;
     }
 
     /// Removes the hash once.
     pub(super) fn remove(&mut self, hash: u64) {
-        if let Ok(entry) = self.parts[part_of(hash)].find_entry(hash, |other| *other == hash) {
+        let part = self.part_of(hash);
+        if let Ok(entry) = self.parts[part].find_entry(hash, |other| *other == hash) {
             entry.remove();
             self.count -= 1;
         }

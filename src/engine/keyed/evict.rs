@@ -155,7 +155,9 @@ impl<S: Holding> Keys<S> {
 
     /// Lets a key go that the store has by now, if it was not used since it was offered.
     fn let_go(&mut self, offered: Offered) {
-        let slot = self.directory.slot(offered.slot);
+        let Some(slot) = self.directory.slot_if_there(offered.slot) else {
+            return;
+        };
         if slot.generation != offered.generation || !std::mem::take(&mut slot.offered) {
             return;
         }

@@ -32,8 +32,11 @@ impl<S: Holding> Keys<S> {
             let Some(at) = saving.owed.pop() else {
                 return true;
             };
-            let slot = self.directory.slot(at);
-            if slot.is_occupied() && saving.owes(slot.changed) {
+            // It may have been given back; its key is owed under another number then.
+            if let Some(slot) = self.directory.slot_if_there(at)
+                && slot.is_occupied()
+                && saving.owes(slot.changed)
+            {
                 saving.save(slot, &self.family);
             }
         }
@@ -125,16 +128,18 @@ fn decode(family: &Family, stored: &StoredStates<'_>) -> Result<Vec<(Variants, S
 }
 
 impl Keyed {
-    /// From now on it is noted what changes. `number`: that of its states in the store.
-    pub(crate) fn keep(&mut self, number: u32, store: Arc<dyn StateStore>) {
+    /// From now on it is noted what changes. `number`: that of its states in the store. `slots_free`: how many slots of keys may be free beyond their share.
+    pub(crate) fn keep(&mut self, number: u32, store: Arc<dyn StateStore>, slots_free: usize) {
         let saving = Some(Saving::new(number));
         match self {
             Keyed::One(keys) => {
                 keys.saving = saving;
+                keys.directory.free_more = slots_free;
                 keys.cold = Some(Cold::new(store, number, &keys.family));
             }
             Keyed::Many(keys) => {
                 keys.saving = saving;
+                keys.directory.free_more = slots_free;
                 keys.cold = Some(Cold::new(store, number, &keys.family));
             }
         }
