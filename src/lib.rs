@@ -168,6 +168,8 @@ pub use embed::{
     Builder, Engine, Error, ErrorKind, Finished, Input, Keeping, Match, MatchId, Pushed, Running,
     States, Supervised, Supervision,
 };
+#[cfg(feature = "kafka")]
+pub use embed::{Joined, Joining};
 pub use epoch::Epoch;
 pub use event::formats::EventBuilder;
 pub use event::value::Decimal;

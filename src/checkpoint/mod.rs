@@ -31,7 +31,10 @@ pub(crate) use protocol::{Ack, Action, Coordinator, Gathered, Parties, ShardNote
 pub(crate) use settle::settle;
 #[cfg(feature = "kafka")]
 pub(crate) use share::Share;
-pub use storage::{SharedFolder, Storage};
+pub(crate) use storage::Sharing;
+#[cfg(feature = "kafka")]
+pub(crate) use storage::chance;
+pub use storage::{SharedFolder, SharedStorage, Storage};
 #[cfg(feature = "kafka")]
 pub(crate) use transaction::Transaction;
 

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use super::folder::{COMMITTED, PREPARED};
 use super::storage::chance;
-use super::{Error, Folder, Manifest, Storage};
+use super::{Error, Folder, Manifest, SharedStorage, Sharing};
 use crate::epoch::{Epoch, Mark, Owner};
 use crate::store::files::{Depth, FileEntry, verify};
 use crate::wire::{Damaged, Reader, put_fixed, put_str, put_uint};
@@ -36,9 +36,9 @@ const NOTE: &str = "committed";
 /// The checkpoints of one partition, while this instance has it.
 #[derive(Debug)]
 pub(crate) struct Share {
-    storage: Arc<dyn Storage>,
+    storage: SharedStorage,
     partition: u32,
-    /// The group that the instances are, and the topic whose offset of this partition carries the mark, too.
+    /// The group, and the topic whose offset of this partition carries the mark, too.
     pub(super) at: (String, String),
     owner: Owner,
     /// Where the engine makes checkpoints, on this machine.
@@ -140,17 +140,12 @@ fn parsed(name: &str) -> Option<(Epoch, Owner)> {
 }
 
 impl Share {
-    /// Checkpoints of a partition, of this topic first of all. `folder`: where the engine makes them, which holds none yet. Everyone who begins is another owner.
-    pub(crate) fn new(
-        storage: Arc<dyn Storage>,
-        (group, topic, partition): (&str, &str, u32),
-        folder: Folder,
-        keep: usize,
-    ) -> Share {
+    /// `folder`: where the engine makes checkpoints, which holds none yet. Everyone who begins is another owner.
+    pub(crate) fn new(sharing: &Sharing, folder: Folder, keep: usize) -> Share {
         Share {
-            storage,
-            partition,
-            at: (group.to_owned(), topic.to_owned()),
+            storage: Arc::clone(&sharing.storage),
+            partition: sharing.partition,
+            at: (sharing.group.clone(), sharing.topic.clone()),
             owner: Owner(chance()),
             folder,
             keep,
@@ -237,7 +232,12 @@ impl Share {
             candidates.push(named(wanted.0, wanted.1));
             noted.retain(|(noted, _)| *noted < epoch);
         }
-        candidates.extend(noted.into_iter().rev().map(|(epoch, owner)| named(epoch, owner)));
+        candidates.extend(
+            noted
+                .into_iter()
+                .rev()
+                .map(|(epoch, owner)| named(epoch, owner)),
+        );
         Ok(candidates)
     }
 
@@ -310,7 +310,8 @@ impl Share {
         let mut files = Vec::new();
         let before = self.kept.back();
         for file in files_of(&manifest) {
-            let known = before.and_then(|before| before.files.iter().find(|(known, _)| *known == file));
+            let known =
+                before.and_then(|before| before.files.iter().find(|(known, _)| *known == file));
             let home = match known {
                 Some((_, home)) if is_table(&file.name) => home.clone(),
                 _ => {
@@ -359,7 +360,7 @@ impl Share {
         let mut gone: Vec<String> = gone.cloned().collect();
         gone.sort_by_key(|name| !(name.ends_with(INDEX) || name.ends_with(NOTE)));
         match self.storage.remove(&gone) {
-            Ok(()) => gone.iter().for_each(|name| drop(self.removable.remove(name))),
+            Ok(()) => self.removable.retain(|name| needed.contains(name)),
             Err(error) => {
                 tracing::warn!(partition = self.partition, %error, "checkpoints that are not needed any more could not be removed");
             }

@@ -29,7 +29,7 @@ impl Place {
         Place { folder, keep }
     }
 
-    fn storage(&self) -> Arc<dyn Storage> {
+    fn storage(&self) -> SharedStorage {
         let path = self.folder.path().join("shared");
         Arc::new(SharedFolder::open(&path, SystemDisk::shared()).expect("made"))
     }
@@ -43,11 +43,18 @@ impl Place {
         let here = format!("machine-{:016x}", chance());
         let here = self.folder.path().join(here);
         let folder = Folder::open(&here, SystemDisk::shared()).expect("made");
-        let at = ("g", "cards", 3);
-        let mut share = Share::new(self.storage(), at, folder.clone(), self.keep);
+        let sharing = Sharing {
+            storage: self.storage(),
+            group: "g".to_owned(),
+            topic: "cards".to_owned(),
+            partition: 3,
+        };
+        let mut share = Share::new(&sharing, folder.clone(), self.keep);
         share.fetch(mark)?;
         let newest = folder.checkpoints().expect("read").into_iter();
-        let newest = newest.filter(|found| found.committed).max_by_key(|found| found.epoch);
+        let newest = newest
+            .filter(|found| found.committed)
+            .max_by_key(|found| found.epoch);
         let epoch = newest.as_ref().map_or(0, |found| found.epoch.0);
         let tables = newest.map_or_else(Vec::new, |found| tables(&found.path.join("shard-0")));
         Ok(Owned {
@@ -65,14 +72,20 @@ fn tables(path: &Path) -> Vec<(u32, String)> {
     let names = SystemDisk::shared().list(path).expect("read").into_iter();
     let table = |name: String| {
         let number = name.strip_suffix(".sst")?.parse().ok()?;
-        Some((number, std::fs::read_to_string(path.join(&name)).expect("text")))
+        Some((
+            number,
+            std::fs::read_to_string(path.join(&name)).expect("text"),
+        ))
     };
     names.filter_map(table).collect()
 }
 
 impl Owned {
     fn published(&mut self, tables: &[(u32, &str)]) -> Mark {
-        self.tables = tables.iter().map(|(number, text)| (*number, (*text).to_owned())).collect();
+        self.tables = tables
+            .iter()
+            .map(|(number, text)| (*number, (*text).to_owned()))
+            .collect();
         self.epoch += 1;
         let epoch = Epoch(self.epoch);
         let store = self.folder.epoch_path(epoch).join("shard-0");
@@ -84,7 +97,9 @@ impl Owned {
         let disk = SystemDisk::shared();
         let known = &mut crate::store::files::Known::default();
         let files = crate::store::files::files(&*disk, &store, known).expect("read");
-        self.folder.prepare(&manifest(epoch, files)).expect("prepared");
+        self.folder
+            .prepare(&manifest(epoch, files))
+            .expect("prepared");
         self.share.publish(epoch).expect("published");
         self.share.mark(epoch)
     }
@@ -165,14 +180,20 @@ fn what_no_kept_checkpoint_refers_to_is_removed_whoever_wrote_it() {
     first.commit(&[(1, "a"), (2, "b")]);
     first.commit(&[(1, "a"), (3, "c")]);
     let names = place.names();
-    assert!(names.iter().all(|name| !name.ends_with("/2.sst")), "{names:?}");
+    assert!(
+        names.iter().all(|name| !name.ends_with("/2.sst")),
+        "{names:?}"
+    );
     // Killed while it wrote: no index.
     let mark = first.mark;
     first.published(&[(9, "torn")]);
     let mut second = place.owner(mark).expect("fetched");
     second.commit(&[(4, "d")]);
     let names = place.names();
-    let ends: Vec<&str> = names.iter().filter_map(|name| name.rsplit('/').next()).collect();
+    let ends: Vec<&str> = names
+        .iter()
+        .filter_map(|name| name.rsplit('/').next())
+        .collect();
     assert_eq!(ends, ["committed", "index", "manifest", "4.sst", "CURRENT"]);
 }
 
@@ -209,7 +230,11 @@ fn a_checkpoint_that_is_damaged_gives_way_to_the_one_before() {
     let names = place.names();
     let damage = |ending: &str| {
         let name = names.iter().find(|name| name.ends_with(ending));
-        let path = place.folder.path().join("shared").join(name.expect("there"));
+        let path = place
+            .folder
+            .path()
+            .join("shared")
+            .join(name.expect("there"));
         // Not through a second name of the same bytes.
         std::fs::remove_file(&path).expect("removed");
         std::fs::write(&path, "X").expect("written");
@@ -221,13 +246,19 @@ fn a_checkpoint_that_is_damaged_gives_way_to_the_one_before() {
     damage("/1.sst");
     let error = place.owner(Some(mark)).err().expect("nothing is left");
     assert!(error.to_string().contains("checksum"), "{error}");
-    assert!(error.to_string().contains("join as another group"), "{error}");
+    assert!(
+        error.to_string().contains("join as another group"),
+        "{error}"
+    );
 }
 
 #[test]
 fn storage_that_lacks_what_is_committed_is_refused() {
     let place = Place::new(3);
-    let mark = Place::new(3).owner(None).expect("nothing").commit(&[(1, "a")]);
+    let mark = Place::new(3)
+        .owner(None)
+        .expect("nothing")
+        .commit(&[(1, "a")]);
     let error = place.owner(Some(mark)).err().expect("it is elsewhere");
     let told = format!("have committed checkpoint {mark}, which the storage has not");
     assert!(error.to_string().contains(&told), "{error}");
@@ -243,7 +274,10 @@ fn an_index_is_read_back_and_no_other_bytes_are() {
     let index = Index {
         epoch: Epoch(42),
         owner: Owner(0x5f0c_8a1b_e2d4_7c90),
-        files: vec![(file("shard-0/000012.sst"), "00000041-00000000000000aa".to_owned())],
+        files: vec![(
+            file("shard-0/000012.sst"),
+            "00000041-00000000000000aa".to_owned(),
+        )],
     };
     let bytes = index.encode();
     assert_eq!(Index::decode(&bytes), Ok(index.clone()));

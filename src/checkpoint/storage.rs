@@ -7,6 +7,7 @@ use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Error;
 use super::folder::new_folders;
@@ -52,6 +53,21 @@ pub trait Storage: Send + Sync + fmt::Debug {
     /// When one cannot be removed.
     fn remove(&self, names: &[String]) -> Result<(), Error>;
 }
+
+/// A partition whose checkpoints lie in storage that others reach, too.
+#[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "kafka"), allow(dead_code))]
+pub(crate) struct Sharing {
+    pub storage: SharedStorage,
+    /// The group that the instances are.
+    pub group: String,
+    /// The topic whose partitions the group shares.
+    pub topic: String,
+    pub partition: u32,
+}
+
+/// Storage that several partitions use.
+pub type SharedStorage = Arc<dyn Storage>;
 
 /// A folder that all instances have mounted, or on the one machine where all of them run.
 ///
@@ -158,7 +174,7 @@ impl SharedFolder {
 }
 
 /// A number that nobody else has.
-pub(super) fn chance() -> u64 {
+pub(crate) fn chance() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
@@ -182,7 +198,10 @@ impl Storage for SharedFolder {
             .and_then(|()| self.disk.write(&fresh, bytes))
             .and_then(|()| self.disk.sync(&fresh))
             .and_then(|()| self.disk.rename(&fresh, &path))
-            .and_then(|()| path.parent().map_or(Ok(()), |folder| self.disk.sync(folder)));
+            .and_then(|()| {
+                path.parent()
+                    .map_or(Ok(()), |folder| self.disk.sync(folder))
+            });
         written.map_err(|error| self.failed("written", &path, &error))
     }
 

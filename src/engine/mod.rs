@@ -38,6 +38,7 @@ pub mod snapshot;
 mod solo;
 mod thread;
 mod timers;
+mod together;
 mod watermark;
 mod worker;
 
@@ -69,6 +70,7 @@ pub(crate) use run::{Parts, SourceSetup};
 pub use shard::Shard;
 pub(crate) use solo::Solo;
 pub(crate) use thread::{RunError, Running};
+pub(crate) use together::Together;
 #[cfg(feature = "testing")]
 pub(crate) use worker::{Turn, Worker};
 
