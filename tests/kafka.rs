@@ -10,6 +10,8 @@
 mod broker;
 #[path = "kafka/exactly_once.rs"]
 mod exactly_once;
+#[path = "kafka/group.rs"]
+mod group;
 #[path = "kafka/sink.rs"]
 mod sink;
 #[path = "kafka/source.rs"]

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use super::broker::{Broker, PATIENCE, Sent, shared, until};
 
-const PATTERNS: &str = include_str!("../fixtures/killed.motif");
+pub const PATTERNS: &str = include_str!("../fixtures/killed.motif");
 
 /// How many events there are: a second or two of work for a build of the tests.
 const EVENTS: &str = "generate:cards?events=300000&seed=7";
@@ -52,7 +52,11 @@ struct Place<'a> {
 
 /// Puts made-up events into a topic, the events of a card into one partition. `rate`: how many a second, as an option.
 fn fill(broker: &Broker, topic: &str, rate: &str) {
-    let partitions = PARTITIONS;
+    fill_partitions(broker, topic, PARTITIONS, rate);
+}
+
+/// The same with so many partitions.
+pub fn fill_partitions(broker: &Broker, topic: &str, partitions: i32, rate: &str) {
     let spec = SourceSpec::parse(&format!("{EVENTS}{rate}")).expect("a workload");
     let mut readers = spec.open(1, Follow::No).expect("made up");
     let producer = broker.producer();
@@ -65,8 +69,10 @@ fn fill(broker: &Broker, topic: &str, rate: &str) {
         let mut records = Vec::new();
         let polled = readers[0].poll(&mut |record| {
             let text = String::from_utf8(record.bytes.to_vec()).expect("text");
+            let card = text.split_once("\"card\":\"").expect("a card").1;
             records.push(Sent {
                 partition: partition_of(&text),
+                key: card.split('"').next().map(str::to_owned),
                 value: Some(text),
                 ..Sent::default()
             });
