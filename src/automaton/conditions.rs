@@ -79,49 +79,61 @@ impl Conditions {
         &mut self.common
     }
 
-    /// The variants whose condition holds; `None` if there are none.
-    pub(crate) fn holding(&self, scope: &Scope<'_>, memo: &mut Memo<'_>) -> Option<Variants> {
+    /// The variants whose condition holds, into `holding`; false if there are none. `through` is memory.
+    pub(crate) fn holding(
+        &self,
+        scope: &Scope<'_>,
+        memo: &mut Memo<'_>,
+        holding: &mut Variants,
+        through: &mut Variants,
+    ) -> bool {
         if !memo.all_hold(&self.common, scope) {
-            return None;
+            return false;
         }
-        let mut holding = None;
-        for column in &self.columns {
-            let through = column.through(scope)?;
-            match &mut holding {
-                None => holding = Some(through),
-                Some(holding) => holding.intersect(&through),
+        let Some((first, rest)) = self.columns.split_first() else {
+            holding.fill(self.size);
+            return true;
+        };
+        if !first.through(scope, holding) {
+            return false;
+        }
+        for column in rest {
+            if !column.through(scope, through) {
+                return false;
             }
+            holding.intersect(through);
         }
-        let holding = holding.unwrap_or_else(|| Variants::all(self.size));
-        (!holding.is_empty()).then_some(holding)
+        !holding.is_empty()
     }
 }
 
 impl Column {
-    /// The variants that the column lets through; `None` if there are none.
-    fn through(&self, scope: &Scope<'_>) -> Option<Variants> {
-        match (self.asked.holding(scope), &self.free) {
-            (Some(mut holding), Some(free)) => {
-                holding.unite(free);
-                Some(holding)
-            }
-            (holding, free) => holding.or_else(|| free.clone()),
+    /// The variants that the column lets through; false if there are none.
+    fn through(&self, scope: &Scope<'_>, into: &mut Variants) -> bool {
+        match (self.asked.holding(scope, into), &self.free) {
+            (true, Some(free)) => into.unite(free),
+            (false, Some(free)) => into.clone_from(free),
+            (holds, None) => return holds,
         }
+        true
     }
 }
 
 impl Asked {
-    /// The variants that ask and are satisfied; `None` if there are none.
-    fn holding(&self, scope: &Scope<'_>) -> Option<Variants> {
+    /// The variants that ask and are satisfied; false if there are none.
+    fn holding(&self, scope: &Scope<'_>, into: &mut Variants) -> bool {
         let value = |field| scope.event.map_or(&Value::Null, |event| event.get(field));
-        let mut holding: Option<Variants> = None;
-        let mut add = |found: &Variants| match &mut holding {
-            None => holding = Some(found.clone()),
-            Some(holding) => holding.unite(found),
+        let mut any = false;
+        let mut add = |found: &Variants| {
+            match any {
+                false => into.clone_from(found),
+                true => into.unite(found),
+            }
+            any = true;
         };
         match self {
             Asked::OneOf(field, table) => table.find(value(*field)).for_each(add),
-            Asked::Beyond(field, ladder) => return ladder.up_to(value(*field)),
+            Asked::Beyond(field, ladder) => return ladder.up_to(value(*field), into),
             Asked::Other(others) => {
                 for (conditions, variants) in others {
                     if conditions.iter().all(|condition| condition.holds(scope)) {
@@ -130,7 +142,7 @@ impl Asked {
                 }
             }
         }
-        holding
+        any
     }
 }
 
@@ -150,15 +162,15 @@ impl Ladder {
         }
     }
 
-    fn up_to(&self, value: &Value) -> Option<Variants> {
+    fn up_to(&self, value: &Value, into: &mut Variants) -> bool {
         let satisfied = self.bounds.satisfied(value);
         if satisfied == 0 {
-            return None;
+            return false;
         }
-        let mut holding = self.milestones[satisfied / STRIDE].clone();
+        into.clone_from(&self.milestones[satisfied / STRIDE]);
         let rest = &self.variants[satisfied - satisfied % STRIDE..satisfied];
-        rest.iter().for_each(|variant| holding.add(*variant));
-        Some(holding)
+        rest.iter().for_each(|variant| into.add(*variant));
+        true
     }
 }
 

@@ -4,10 +4,11 @@
 //! ([`Blocks`]), and an event costs one step per set that it tells apart, not one per variant. A pattern without
 //! variants is a family of one, which knows no sets.
 
-use std::sync::Arc;
+use std::mem::take;
 
 use super::conditions::{Conditions, conjuncts};
 use super::expression::{Compiled, Scope, StepMask};
+use super::looking::{Fittings, Looking};
 use super::nfa::{Mindfulness, Nfa};
 use super::readers::Guard;
 use super::shared::{Memo, Part};
@@ -42,16 +43,14 @@ enum Local {
 pub(crate) enum Fits {
     /// Of the only one.
     One(StepMask),
-    /// Of sets of variants, of which none is empty; no variant is in two, and those on which the event has no bearing are in none.
-    Many(Arc<Vec<Fitting>>),
+    /// Of sets of variants; those on which the event has no bearing are in none.
+    Many(Box<Fittings>),
 }
 
-/// What an event is to some variants.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Fitting {
-    pub variants: Variants,
-    pub fits: StepMask,
-    pub interest: Interest,
+impl Default for Fits {
+    fn default() -> Fits {
+        Fits::One(StepMask::default())
+    }
 }
 
 impl Family {
@@ -147,63 +146,69 @@ impl Family {
                 (Fits::One(fits), self.nfa.interest(fits))
             }
             Local::Many(conditions) => {
-                let fittings = self.tell_apart(steps, |step| {
-                    conditions[usize::from(step.0)].holding(&scope, memo)
-                });
-                match fittings.iter().map(|fitting| fitting.interest).max() {
-                    Some(interest) => (Fits::Many(Arc::new(fittings)), interest),
-                    None => (Fits::One(StepMask::default()), Interest::None),
+                let mut fittings = memo.looking.fittings();
+                let (mut holding, mut through, mut shared) = {
+                    let Looking {
+                        holding,
+                        through,
+                        shared,
+                        ..
+                    } = &mut *memo.looking;
+                    (take(holding), take(through), take(shared))
+                };
+                for step in steps.steps() {
+                    let conditions = &conditions[usize::from(step.0)];
+                    if conditions.holding(&scope, memo, &mut holding, &mut through) {
+                        tell_apart(step, &mut holding, &mut fittings, &mut shared);
+                    }
                 }
+                let nothing = StepMask::default();
+                if self.nfa.interest(nothing) != Interest::None {
+                    holding.fill(self.variants.len());
+                    for fitting in fittings.iter() {
+                        holding.remove(&fitting.variants);
+                    }
+                    if !holding.is_empty() {
+                        fittings.push(&holding, nothing);
+                    }
+                }
+                let interest = fittings.settle(|fits| self.nfa.interest(fits));
+                memo.looking.holding = holding;
+                memo.looking.through = through;
+                memo.looking.shared = shared;
+                if interest == Interest::None {
+                    memo.looking.keep(fittings);
+                    return (Fits::One(nothing), interest);
+                }
+                (Fits::Many(fittings), interest)
             }
         }
     }
+}
 
-    /// Variants on which the event bears, by the steps that it satisfies for them.
-    fn tell_apart(
-        &self,
-        steps: StepMask,
-        mut holding: impl FnMut(StepId) -> Option<Variants>,
-    ) -> Vec<Fitting> {
-        let mut sets: Vec<(Variants, StepMask)> = Vec::new();
-        for step in steps.steps() {
-            let Some(mut holding) = holding(step) else {
-                continue;
-            };
-            for at in 0..sets.len() {
-                let (variants, fits) = &mut sets[at];
-                let Some(shared) = variants.shared(&holding) else {
-                    continue;
-                };
-                holding.remove(&shared);
-                if shared == *variants {
-                    fits.add(step);
-                } else {
-                    let mut with = *fits;
-                    with.add(step);
-                    variants.remove(&shared);
-                    sets.push((shared, with));
-                }
-            }
-            if !holding.is_empty() {
-                sets.push((holding, StepMask::of(step)));
-            }
+/// A step holds for these variants too: those for which it holds and others are told apart. Leaves those that were in no set before.
+fn tell_apart(
+    step: StepId,
+    holding: &mut Variants,
+    fittings: &mut Fittings,
+    shared: &mut Variants,
+) {
+    for at in 0..fittings.len() {
+        let fitting = fittings.get_mut(at);
+        if !shared.become_shared(&fitting.variants, holding) {
+            continue;
         }
-        let nothing = StepMask::default();
-        if self.nfa.interest(nothing) != Interest::None {
-            let mut rest = Variants::all(self.variants.len());
-            sets.iter().for_each(|(variants, _)| rest.remove(variants));
-            if !rest.is_empty() {
-                sets.push((rest, nothing));
-            }
+        holding.remove(shared);
+        if *shared == fitting.variants {
+            fitting.fits.add(step);
+        } else {
+            let mut with = fitting.fits;
+            with.add(step);
+            fitting.variants.remove(shared);
+            fittings.push(shared, with);
         }
-        let fittings = sets.into_iter().filter_map(|(variants, fits)| {
-            let interest = self.nfa.interest(fits);
-            (interest != Interest::None).then_some(Fitting {
-                variants,
-                fits,
-                interest,
-            })
-        });
-        fittings.collect()
+    }
+    if !holding.is_empty() {
+        fittings.push(holding, StepMask::of(step));
     }
 }

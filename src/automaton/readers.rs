@@ -5,8 +5,6 @@
 
 use std::mem::discriminant;
 
-use smallvec::SmallVec;
-
 use super::expression::Compiled;
 use super::lookup::{Ask, Bounds, ByValue};
 use crate::event::{Event, FieldId, Value};
@@ -170,14 +168,15 @@ impl Readers {
         self.all == 0
     }
 
-    /// Those to whom the event may be of use, each once, in order.
+    /// Those to whom the event may be of use, each once, in order. `found` is memory.
     #[inline]
-    pub(crate) fn of(&self, event: &Event, mut to: impl FnMut(u32)) {
+    pub(crate) fn of(&self, event: &Event, found: &mut Vec<u32>, mut to: impl FnMut(u32)) {
         if self.by_value.is_empty() && self.by_bound.is_empty() {
             self.always.iter().for_each(|reader| to(*reader));
             return;
         }
-        let mut found: SmallVec<[u32; 32]> = self.always.iter().copied().collect();
+        found.clear();
+        found.extend_from_slice(&self.always);
         for (field, table) in &self.by_value {
             table
                 .find(event.get(*field))
@@ -188,7 +187,7 @@ impl Readers {
         }
         found.sort_unstable();
         found.dedup();
-        found.into_iter().for_each(to);
+        found.drain(..).for_each(to);
     }
 }
 

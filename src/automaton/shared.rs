@@ -1,9 +1,9 @@
 //! Conditions that several steps ask, of whichever pattern: each is judged at most once per event, when it is first asked.
 
 use hashbrown::HashMap;
-use smallvec::SmallVec;
 
 use super::expression::{Compiled, Scope};
+use super::looking::Looking;
 
 /// Conditions that are asked more than once, by number.
 #[derive(Debug, Default)]
@@ -24,9 +24,7 @@ pub(crate) enum Part {
 /// What is known of the shared conditions for one event.
 pub(crate) struct Memo<'a> {
     shared: &'a [Compiled],
-    /// A bit per condition.
-    known: SmallVec<[u64; 8]>,
-    holds: SmallVec<[u64; 8]>,
+    pub looking: &'a mut Looking,
 }
 
 impl SharedConditions {
@@ -60,12 +58,15 @@ impl SharedConditions {
     }
 
     /// For one event: nothing is known yet.
-    pub(crate) fn memo(&self) -> Memo<'_> {
+    pub(crate) fn memo<'a>(&'a self, looking: &'a mut Looking) -> Memo<'a> {
         let words = self.0.len().div_ceil(64);
+        for bits in [&mut looking.known, &mut looking.holds] {
+            bits.clear();
+            bits.resize(words, 0);
+        }
         Memo {
             shared: &self.0,
-            known: SmallVec::from_elem(0, words),
-            holds: SmallVec::from_elem(0, words),
+            looking,
         }
     }
 }
@@ -81,12 +82,13 @@ impl Memo<'_> {
 
     fn holds(&mut self, number: usize, scope: &Scope<'_>) -> bool {
         let (word, bit) = (number / 64, 1 << (number % 64));
-        if self.known[word] & bit == 0 {
-            self.known[word] |= bit;
+        let Looking { known, holds, .. } = &mut *self.looking;
+        if known[word] & bit == 0 {
+            known[word] |= bit;
             if self.shared[number].holds(scope) {
-                self.holds[word] |= bit;
+                holds[word] |= bit;
             }
         }
-        self.holds[word] & bit != 0
+        holds[word] & bit != 0
     }
 }

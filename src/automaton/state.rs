@@ -23,9 +23,10 @@ pub enum State {
 pub struct Reuse(Scratch);
 
 /// The way an event bears on a pattern, judged before its key is looked up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Interest {
     /// None: it need not be shown.
+    #[default]
     None,
     /// It matters to keys that have state.
     Continues,

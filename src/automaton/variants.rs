@@ -3,8 +3,18 @@
 use smallvec::SmallVec;
 
 /// A set of variants, by number.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Variants(SmallVec<[u64; 2]>);
+
+impl Clone for Variants {
+    fn clone(&self) -> Variants {
+        Variants(self.0.clone())
+    }
+
+    fn clone_from(&mut self, other: &Variants) {
+        self.0.clone_from(&other.0);
+    }
+}
 
 impl Variants {
     /// No variant of a family of this size. All sets of a family are made with its size.
@@ -14,11 +24,18 @@ impl Variants {
 
     /// All variants of a family of this size.
     pub(crate) fn all(size: usize) -> Variants {
-        let mut all = Variants(SmallVec::from_elem(u64::MAX, size.div_ceil(64)));
-        if let (Some(last), rest @ 1..) = (all.0.last_mut(), size % 64) {
+        let mut all = Variants::default();
+        all.fill(size);
+        all
+    }
+
+    /// Becomes all variants of a family of this size.
+    pub(crate) fn fill(&mut self, size: usize) {
+        self.0.clear();
+        self.0.resize(size.div_ceil(64), u64::MAX);
+        if let (Some(last), rest @ 1..) = (self.0.last_mut(), size % 64) {
             *last = (1 << rest) - 1;
         }
-        all
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -47,12 +64,15 @@ impl Variants {
         }
     }
 
-    /// Those in both; `None` if there are none.
-    pub(crate) fn shared(&self, other: &Variants) -> Option<Variants> {
-        let pairs = || self.0.iter().zip(&other.0);
-        pairs()
-            .any(|(a, b)| a & b != 0)
-            .then(|| Variants(pairs().map(|(a, b)| a & b).collect()))
+    /// Becomes those in both; false, and nothing is done, if there are none.
+    pub(crate) fn become_shared(&mut self, a: &Variants, b: &Variants) -> bool {
+        let pairs = || a.0.iter().zip(&b.0);
+        let any = pairs().any(|(a, b)| a & b != 0);
+        if any {
+            self.0.clear();
+            self.0.extend(pairs().map(|(a, b)| a & b));
+        }
+        any
     }
 
     /// Their numbers, rising.
@@ -85,8 +105,10 @@ mod tests {
     fn sets_unite_intersect_and_shrink() {
         let (a, b) = (set(200, &[0, 63, 64, 199]), set(200, &[63, 100, 199]));
         let numbers = |set: Variants| set.numbers().collect::<Vec<_>>();
-        assert_eq!(a.shared(&b), Some(set(200, &[63, 199])));
-        assert_eq!(a.shared(&set(200, &[1, 65])), None);
+        let mut shared = Variants::default();
+        assert!(shared.become_shared(&a, &b));
+        assert_eq!(shared, set(200, &[63, 199]));
+        assert!(!shared.become_shared(&a, &set(200, &[1, 65])));
         let (mut united, mut common, mut rest) = (a.clone(), a.clone(), a);
         united.unite(&b);
         common.intersect(&b);

@@ -140,7 +140,7 @@ impl Durable {
     /// When there are checkpoints and none can be used; when a source or output cannot go back to where it was.
     pub(crate) fn begin(
         &mut self,
-        plan: &Plan,
+        plan: &Arc<Plan>,
         shards: Shards,
         sources: &mut [SourceSetup],
         drains: &mut [Drain],
@@ -171,7 +171,7 @@ impl Durable {
 
     fn find(
         &mut self,
-        plan: &Plan,
+        plan: &Arc<Plan>,
         shards: Shards,
         sources: &[SourceSetup],
     ) -> Result<Option<(Manifest, Resumption)>, Error> {

@@ -3,8 +3,8 @@
 //! Event types, patterns and partitions are numbers here; the manifest says what they are called, and [`Names`] leads from those numbers to the ones of the program
 //! that reads them.
 
+use super::judge::Judged;
 use super::order::{Moment, Ordered};
-use super::plan::Judged;
 use super::shard::{Derived, Origin};
 use crate::automaton::{Row, Stream};
 use crate::checkpoint::StoredType;

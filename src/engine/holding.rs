@@ -1,5 +1,7 @@
 //! What one key has in one family: the state of a pattern alone, or states by sets of variants.
 
+use std::mem::take;
+
 use crate::automaton::{
     Family, Fits, Fitting, Incoming, Interest, Outcome, Reuse, Row, State, StepMask, Tally,
     Variants,
@@ -93,6 +95,9 @@ pub(crate) struct Key<'a> {
 pub(crate) struct Work {
     outcome: Outcome,
     reuse: Reuse,
+    /// Memory for sets of variants.
+    stateless: Variants,
+    shared: Variants,
     /// By variant.
     pub tallies: Vec<Tally>,
 }
@@ -102,6 +107,8 @@ impl Work {
         Work {
             outcome: Outcome::default(),
             reuse: Reuse::default(),
+            stateless: Variants::default(),
+            shared: Variants::default(),
             tallies: vec![Tally::default(); family.variants.len()],
         }
     }
@@ -213,6 +220,8 @@ struct Block {
     variants: Variants,
     /// Not empty between calls.
     state: State,
+    /// Of the state, while blocks are merged.
+    digest: u64,
 }
 
 impl Blocks {
@@ -226,12 +235,13 @@ impl Blocks {
         work: &mut Work,
         emit: &mut impl FnMut(Row),
     ) {
-        let mut stateless = fitting.variants.clone();
+        let (mut stateless, mut shared) = (take(&mut work.stateless), take(&mut work.shared));
+        stateless.clone_from(&fitting.variants);
         for at in 0..before {
             let block = &mut self.0[at];
-            let Some(shared) = block.variants.shared(&fitting.variants) else {
+            if !shared.become_shared(&block.variants, &fitting.variants) {
                 continue;
-            };
+            }
             stateless.remove(&shared);
             if shared == block.variants {
                 work.step(&mut block.state, shown, fitting.fits, on);
@@ -240,18 +250,19 @@ impl Blocks {
             }
             block.variants.remove(&shared);
             let state = block.state.clone();
-            self.add(shared, state, (shown, fitting.fits), on, work, emit);
+            self.add(&shared, state, (shown, fitting.fits), on, work, emit);
         }
         if fitting.interest == Interest::Begins && !stateless.is_empty() {
             let state = on.family.nfa.fresh();
-            self.add(stateless, state, (shown, fitting.fits), on, work, emit);
+            self.add(&stateless, state, (shown, fitting.fits), on, work, emit);
         }
+        (work.stateless, work.shared) = (stateless, shared);
     }
 
     /// Adds a block and shows it the event.
     fn add(
         &mut self,
-        variants: Variants,
+        variants: &Variants,
         mut state: State,
         (shown, fits): (Shown<'_>, StepMask),
         on: Key<'_>,
@@ -259,9 +270,13 @@ impl Blocks {
         emit: &mut impl FnMut(Row),
     ) {
         work.step(&mut state, shown, fits, on);
-        work.settle(&variants, on, emit);
+        work.settle(variants, on, emit);
         if !state.is_empty() {
-            self.0.push(Block { variants, state });
+            self.0.push(Block {
+                variants: variants.clone(),
+                state,
+                digest: 0,
+            });
         }
     }
 
@@ -270,7 +285,10 @@ impl Blocks {
         if self.0.len() < 2 {
             return;
         }
-        self.0.sort_by_cached_key(|block| block.state.digest());
+        for block in &mut self.0 {
+            block.digest = block.state.digest();
+        }
+        self.0.sort_unstable_by_key(|block| block.digest);
         self.0.dedup_by(|later, earlier| {
             let same = earlier.state.same(&later.state);
             if same {
@@ -328,7 +346,11 @@ impl Holding for Blocks {
     }
 
     fn add_state(&mut self, variants: Variants, state: State) {
-        self.0.push(Block { variants, state });
+        self.0.push(Block {
+            variants,
+            state,
+            digest: 0,
+        });
     }
 
     #[cfg(feature = "testing")]

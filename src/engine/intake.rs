@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use super::board::Board;
 use super::flow::Names;
-use super::plan::{Judged, Plan};
+use super::judge::{Judge, Judged};
+use super::plan::Plan;
 use super::watermark::combined;
 use crate::checkpoint::SourceNote;
 use crate::epoch::Epoch;
@@ -104,8 +105,11 @@ pub struct Reading {
 }
 
 /// What one shard reads.
+/// Takes what was judged. Who judges is there to be asked for memory.
+pub(crate) type Take<'a> = dyn FnMut(Judged, &mut Judge) + 'a;
+
 pub(crate) struct Intake {
-    plan: Arc<Plan>,
+    judge: Judge,
     board: Arc<Board>,
     inputs: Vec<Input>,
     /// Spent events; lent to the decoder of whoever is read.
@@ -130,7 +134,7 @@ impl Intake {
     /// Reads nothing yet.
     pub(crate) fn new(plan: Arc<Plan>, board: Arc<Board>) -> Intake {
         Intake {
-            plan,
+            judge: Judge::new(plan),
             board,
             inputs: Vec::new(),
             spare: Spare::default(),
@@ -178,7 +182,7 @@ impl Intake {
         &mut self,
         now: Now,
         limit: Watermark,
-        take: &mut dyn FnMut(Judged),
+        take: &mut Take<'_>,
         reject: &mut Reject<'_>,
     ) -> Result<Polled, Error> {
         let mut ended = true;
@@ -200,8 +204,11 @@ impl Intake {
             input.polled = true;
             let before = input.lane.counts().read;
             std::mem::swap(&mut self.spare, input.decoder.spare());
-            let polled = input.poll(now, &self.plan, take, reject);
+            let polled = input.poll(now, &mut self.judge, take, reject);
             std::mem::swap(&mut self.spare, input.decoder.spare());
+            self.judge
+                .discarded()
+                .for_each(|values| self.spare.give(values));
             let polled = polled?;
             input.lane.post(&self.board);
             if polled == Polled::More || input.lane.counts().read > before {
@@ -211,19 +218,24 @@ impl Intake {
         }
     }
 
-    /// Spent events, of which the next ones are made.
-    pub(crate) fn spare(&mut self) -> &mut Spare {
-        &mut self.spare
+    /// Spent judgements and events, of which the next ones are made.
+    pub(crate) fn memory(&mut self) -> (&mut Judge, &mut Spare) {
+        (&mut self.judge, &mut self.spare)
+    }
+
+    /// Keeps what spent events are made of. Leaves the list empty.
+    pub(crate) fn take_back(&mut self, spent: &mut Vec<Judged>) {
+        take_back(spent, &mut self.judge, &mut self.spare);
     }
 
     /// Looks for partitions that have been silent for too long.
-    pub(crate) fn tick(&mut self, now: Now, take: &mut dyn FnMut(Judged)) {
+    pub(crate) fn tick(&mut self, now: Now, take: &mut Take<'_>) {
         if now.micros < self.ticked + TICK_MICROS {
             return;
         }
         self.ticked = now.micros;
         for input in &mut self.inputs {
-            input.lane.tick(now, &self.plan, &self.board, take);
+            input.lane.tick(now, &mut self.judge, &self.board, take);
         }
     }
 
@@ -305,12 +317,11 @@ impl Intake {
     }
 }
 
-/// Keeps what spent events of sources are made of. Leaves the list empty.
-pub(crate) fn take_back(spent: &mut Vec<Judged>, spare: &mut Spare) {
+/// Keeps what spent events of sources and their judgements are made of. Leaves the list empty.
+pub(crate) fn take_back(spent: &mut Vec<Judged>, judge: &mut Judge, spare: &mut Spare) {
     for judged in spent.drain(..) {
-        // Events of streams are made of rows.
-        if !judged.event.is_derived() {
-            spare.give(judged.event.values);
+        if let Some(values) = judge.give_back(judged) {
+            spare.give(values);
         }
     }
 }
@@ -319,8 +330,8 @@ impl Input {
     fn poll(
         &mut self,
         now: Now,
-        plan: &Plan,
-        take: &mut dyn FnMut(Judged),
+        judge: &mut Judge,
+        take: &mut Take<'_>,
         reject: &mut Reject<'_>,
     ) -> Result<Polled, Error> {
         let Input {
@@ -338,12 +349,12 @@ impl Input {
             } else if decoder.wants_header() {
                 header = decoder.header(record.bytes);
             } else {
-                lane.take(decoder, record, now, plan, take, reject);
+                lane.take(decoder, record, now, judge, take, reject);
             }
         })?;
         header.map_err(|error| Error::in_source(lane.name(), &error))?;
         if polled == Polled::End {
-            lane.end(plan, now, take);
+            lane.end(judge, now, take);
         }
         Ok(polled)
     }

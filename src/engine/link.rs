@@ -9,11 +9,10 @@ use std::collections::VecDeque;
 use rtrb::{Consumer, Producer, PushError, RingBuffer};
 use smallvec::SmallVec;
 
+use super::judge::Judged;
 use super::parcel::Parcel;
-use super::plan::Judged;
 use super::shard::Derived;
 use crate::epoch::Epoch;
-use crate::event::Value;
 use crate::key::{ShardId, Shards};
 use crate::time::Watermark;
 
@@ -51,7 +50,7 @@ pub(crate) struct Links {
     to: Vec<Option<Outgoing>>,
     from: Vec<Option<Incoming>>,
     /// The memory of events that were sent by value.
-    emptied: Vec<Box<[Value]>>,
+    emptied: Vec<Judged>,
     /// Events sent so far.
     routed: u64,
 }
@@ -112,13 +111,13 @@ impl Links {
     /// Sends an event of a source to another shard.
     pub(crate) fn send(&mut self, to: ShardId, judged: Judged) {
         self.routed += 1;
-        let values = self.outgoing(to).staged.events.put(judged);
-        self.emptied.push(values);
+        let emptied = self.outgoing(to).staged.events.put(judged);
+        self.emptied.push(emptied);
     }
 
-    /// The memory of the events that were sent since it was asked for last, for those to come.
-    pub(crate) fn emptied(&mut self) -> impl Iterator<Item = Box<[Value]>> + '_ {
-        self.emptied.drain(..)
+    /// The memory of the events that were sent and not taken from here yet, for those to come.
+    pub(crate) fn emptied(&mut self) -> &mut Vec<Judged> {
+        &mut self.emptied
     }
 
     /// Sends an event of a stream to another shard.
@@ -273,6 +272,7 @@ impl Packet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::judge::Judgements;
     use crate::event::formats::Spare;
     use crate::event::{Event, EventTypeId, Position};
     use crate::time::Timestamp;
@@ -313,10 +313,10 @@ mod tests {
         assert_eq!(sent as usize, RING_PACKETS + STAGED_EVENTS);
         let mut seen = Vec::new();
         while b.receive(|_, packet| {
-            let spare = &mut Spare::default();
-            packet
-                .events
-                .unpack(spare, |judged| seen.push(judged.event.time.0));
+            let (judgements, spare) = (&mut Judgements::default(), &mut Spare::default());
+            packet.events.unpack(judgements, spare, |judged| {
+                seen.push(judged.event.time.0);
+            });
         }) {
             a.flush();
         }

@@ -14,6 +14,7 @@ mod flow;
 mod holding;
 mod inspect;
 mod intake;
+mod judge;
 mod keeper;
 mod keeping;
 mod keyed;

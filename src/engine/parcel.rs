@@ -4,25 +4,61 @@
 //! packet: so a shard writes and frees only what is its own, the receiver reads memory from front to back, and what was sent is at once made into the next event.
 //! Values are not copied over but exchanged: what long strings leave behind is the memory of the next ones.
 
-use super::plan::Judged;
-use crate::event::Value;
+use super::judge::{Concern, Judged, Judgements};
 use crate::event::formats::Spare;
+use crate::event::{Event, Value};
 
 /// Events one behind the other.
 #[derive(Debug, Default)]
 pub(crate) struct Parcel {
     heads: Vec<Head>,
-    /// Those of all events; behind them spent ones. Grows, and is never cut.
-    values: Vec<Value>,
-    /// How many values are those of events.
+    values: Row<Value>,
+    concerns: Row<Concern>,
+}
+
+/// Those of all events; behind them spent ones.
+#[derive(Debug)]
+struct Row<T> {
+    /// Grows, and is never cut.
+    all: Vec<T>,
+    /// How many are those of events.
     filled: usize,
 }
 
 #[derive(Debug)]
 struct Head {
     /// Without its values.
-    judged: Judged,
+    event: Event,
     fields: usize,
+    concerns: usize,
+    arrived: u64,
+}
+
+impl<T> Default for Row<T> {
+    fn default() -> Row<T> {
+        Row {
+            all: Vec::new(),
+            filled: 0,
+        }
+    }
+}
+
+impl<T: Default> Row<T> {
+    /// Exchanges these for spent ones.
+    fn put(&mut self, these: &mut [T]) {
+        let first = self.filled;
+        self.filled += these.len();
+        if self.all.len() < self.filled {
+            self.all.resize_with(self.filled, T::default);
+        }
+        these.swap_with_slice(&mut self.all[first..self.filled]);
+    }
+
+    /// All, and nothing is left that counts.
+    fn take(&mut self) -> &mut [T] {
+        let filled = std::mem::take(&mut self.filled);
+        &mut self.all[..filled]
+    }
 }
 
 impl Parcel {
@@ -35,38 +71,57 @@ impl Parcel {
         self.heads.is_empty()
     }
 
-    /// Puts an event behind the others. Gives back the memory of its values.
-    pub(crate) fn put(&mut self, mut judged: Judged) -> Box<[Value]> {
-        let mut values = std::mem::take(&mut judged.event.values);
-        let fields = values.len();
-        let first = self.filled;
-        self.filled += fields;
-        if self.values.len() < self.filled {
-            self.values.resize(self.filled, Value::Null);
-        }
-        values.swap_with_slice(&mut self.values[first..self.filled]);
-        self.heads.push(Head { judged, fields });
-        values
+    /// Puts an event behind the others. Gives back its memory.
+    pub(crate) fn put(&mut self, mut judged: Judged) -> Judged {
+        self.values.put(&mut judged.event.values);
+        self.concerns.put(&mut judged.concerns);
+        self.heads.push(Head {
+            fields: judged.event.values.len(),
+            concerns: judged.concerns.len(),
+            event: Event {
+                values: Box::default(),
+                ..judged.event
+            },
+            arrived: judged.arrived,
+        });
+        judged
     }
 
     /// Takes all events out, each in memory that is spare here.
-    pub(crate) fn unpack(&mut self, spare: &mut Spare, mut to: impl FnMut(Judged)) {
-        let mut rest = &mut self.values[..self.filled];
-        for Head { mut judged, fields } in self.heads.drain(..) {
-            let (sent, behind) = rest.split_at_mut(fields);
-            rest = behind;
-            let mut values = spare.take(fields);
-            values.swap_with_slice(sent);
-            judged.event.values = values;
-            to(judged);
+    pub(crate) fn unpack(
+        &mut self,
+        judgements: &mut Judgements,
+        spare: &mut Spare,
+        mut to: impl FnMut(Judged),
+    ) {
+        let (mut values, mut concerns) = (self.values.take(), self.concerns.take());
+        for head in self.heads.drain(..) {
+            let (sent, behind) = values.split_at_mut(head.fields);
+            values = behind;
+            let mut event = Event {
+                values: spare.take(head.fields),
+                ..head.event
+            };
+            event.values.swap_with_slice(sent);
+            let (sent, behind) = concerns.split_at_mut(head.concerns);
+            concerns = behind;
+            let mut list = judgements.list();
+            for concern in sent {
+                list.push(std::mem::replace(concern, judgements.concern()));
+            }
+            to(Judged {
+                event,
+                concerns: list,
+                arrived: head.arrived,
+            });
         }
-        self.filled = 0;
     }
 
     /// Throws all events away.
     pub(crate) fn clear(&mut self) {
         self.heads.clear();
-        self.filled = 0;
+        self.values.filled = 0;
+        self.concerns.filled = 0;
     }
 }
 
@@ -95,9 +150,15 @@ mod tests {
         values.filter_map(Value::as_str).collect()
     }
 
+    fn concerns(judged: &Judged) -> Vec<u32> {
+        let concerns = judged.concerns.iter();
+        concerns.map(|concern| concern.member).collect()
+    }
+
     #[test]
     fn events_of_any_number_of_fields_arrive_as_they_were_however_often_a_parcel_is_used() {
         let (mut parcel, mut spare) = (Parcel::default(), Spare::default());
+        let mut judgements = Judgements::default();
         for round in 0..5 {
             let long = format!("a text too long to be kept in place, {round}");
             let sent = [
@@ -107,16 +168,28 @@ mod tests {
                 vec![long.as_str(), "c", "d"],
             ];
             let sent = &sent[..4 - round % 3];
-            for texts in sent {
-                spare.give(parcel.put(judged(texts)));
+            for (at, texts) in (0..).zip(sent) {
+                let mut event = judged(texts);
+                event.concerns.extend((0..at).map(|nth| Concern {
+                    member: 10 * at + nth,
+                    ..Concern::default()
+                }));
+                let back = parcel.put(event);
+                spare.give(back.event.values);
+                judgements.give(back.concerns);
             }
             assert_eq!(parcel.len(), sent.len());
             let mut came = Vec::new();
-            parcel.unpack(&mut spare, |judged| came.push(judged));
+            parcel.unpack(&mut judgements, &mut spare, |judged| came.push(judged));
             assert!(parcel.is_empty());
             assert_eq!(came.iter().map(texts).collect::<Vec<_>>(), sent);
-            came.into_iter()
-                .for_each(|judged| spare.give(judged.event.values));
+            let concern = [vec![], vec![10], vec![20, 21], vec![30, 31, 32]];
+            let seen: Vec<_> = came.iter().map(concerns).collect();
+            assert_eq!(seen, concern[..seen.len()]);
+            for judged in came {
+                spare.give(judged.event.values);
+                judgements.give(judged.concerns);
+            }
         }
     }
 
@@ -124,6 +197,7 @@ mod tests {
     fn a_shard_keeps_its_memory_and_that_of_a_long_text_is_exchanged() {
         let (mut parcel, mut here, mut there) =
             (Parcel::default(), Spare::default(), Spare::default());
+        let mut judgements = Judgements::default();
         let long = |tail: &str| format!("a text too long to be kept in place{tail}");
         let place = |judged: &Judged| judged.event.values.as_ptr();
         let text = |values: &[Value]| values[0].as_str().map(str::as_ptr);
@@ -131,15 +205,15 @@ mod tests {
         let sent = judged(&[&long("?")]);
         let (box_of, text_of) = (place(&sent), text(&sent.event.values));
         let back = parcel.put(sent);
-        assert_eq!(back.as_ptr(), box_of);
-        here.give(back);
+        assert_eq!(place(&back), box_of);
+        here.give(back.event.values);
         let mut came = None;
-        parcel.unpack(&mut there, |judged| came = Some(judged));
+        parcel.unpack(&mut judgements, &mut there, |judged| came = Some(judged));
         let came = came.expect("one");
         assert_ne!(place(&came), box_of);
         assert_eq!(text(&came.event.values), text_of);
         // What lay there goes home with the parcel.
         let next = parcel.put(judged(&[&long(".")]));
-        assert_eq!(next[0].as_str(), Some(long("!").as_str()));
+        assert_eq!(next.event.values[0].as_str(), Some(long("!").as_str()));
     }
 }

@@ -1,6 +1,6 @@
 //! What all shards share and nothing changes: the automata, and which of them an event concerns.
 //!
-//! An event is judged once, right after it was decoded, by every condition that reads only the event ([`Plan::judge`]). What no pattern can use ends
+//! An event is judged once, right after it was decoded, by every condition that reads only the event ([`Judge`]). What no pattern can use ends
 //! there. The rest travels with the result, to the shards that own the keys it bears on ([`Plan::route`]).
 //!
 //! Many patterns cost little where they are alike and where they do not care. Patterns that differ in thresholds and names alone are one member of the plan, a
@@ -9,11 +9,10 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use super::Error;
 use super::directory::{hash_key, hash_parts};
-use crate::automaton::{Family, Fits, Interest, Nfa, Readers, SharedConditions, Tables};
+use super::judge::{Concern, Concerns, Judge, Judged};
+use crate::automaton::{Family, Interest, Looking, Nfa, Readers, SharedConditions, Tables};
 use crate::event::{Event, EventTypeId, FieldId, Value};
 use crate::key::{KeyGroup, ShardId, Shards};
 use crate::lang::pattern::{PatternId, Program};
@@ -39,27 +38,6 @@ pub(crate) struct Member {
     pub family: Arc<Family>,
     /// 0 when it reads sources alone, else one more than the highest level whose streams it reads.
     pub level: usize,
-}
-
-/// A member that an event bears on, and what its local conditions say.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Concern {
-    pub member: u32,
-    pub fits: Fits,
-    pub interest: Interest,
-}
-
-/// In the order of members.
-pub(crate) type Concerns = SmallVec<[Concern; 1]>;
-
-/// An event with what its judgement said.
-#[derive(Clone, Debug)]
-pub(crate) struct Judged {
-    pub event: Event,
-    /// Never empty.
-    pub concerns: Concerns,
-    /// When it arrived, in microseconds of the run's own clock.
-    pub arrived: u64,
 }
 
 impl Plan {
@@ -181,21 +159,21 @@ impl Plan {
         !self.readers[usize::from(ty.0)].is_empty()
     }
 
-    /// Judges an event by itself: which patterns it bears on. Empty when no pattern can use it.
-    pub(crate) fn judge(&self, event: &Event) -> Concerns {
-        let mut concerns = Concerns::new();
-        let mut memo = self.shared.memo();
-        self.readers[usize::from(event.ty.0)].of(event, |member| {
+    /// Judges an event by itself: the members that it bears on go into an empty list.
+    pub(super) fn judge(&self, event: &Event, looking: &mut Looking, into: &mut Concerns) {
+        let mut found = std::mem::take(&mut looking.found);
+        let mut memo = self.shared.memo(looking);
+        self.readers[usize::from(event.ty.0)].of(event, &mut found, |member| {
             let (fits, interest) = self.members[member as usize].family.look(event, &mut memo);
             if interest != Interest::None {
-                concerns.push(Concern {
+                into.push(Concern {
                     member,
                     fits,
                     interest,
                 });
             }
         });
-        concerns
+        looking.found = found;
     }
 
     /// Hands an event to each shard that owns a key on which it bears, with the concerns that are that shard's.
@@ -203,33 +181,36 @@ impl Plan {
         &self,
         judged: Judged,
         shards: Shards,
+        judge: &mut Judge,
         mut to: impl FnMut(ShardId, Judged),
     ) {
         if shards == Shards::ONE {
             return to(ShardId(0), judged);
         }
         let mut rest = judged;
-        // Nearly always all concerns go the same way.
-        while let Some(first) = rest.concerns.first() {
-            let owner = self.owner(&rest.event, first, shards);
-            let mut others = Concerns::new();
-            if rest.concerns.len() > 1 {
-                rest.concerns.retain(|concern| {
-                    let stays = self.owner(&rest.event, concern, shards) == owner;
-                    if !stays {
-                        others.push(concern.clone());
-                    }
-                    stays
-                });
-            }
-            let next = (!others.is_empty()).then(|| Judged {
-                event: rest.event.clone(),
-                concerns: others,
-                arrived: rest.arrived,
-            });
-            // An event whose key has a null part belongs to no key.
-            if let Some(owner) = owner {
-                to(owner, rest);
+        loop {
+            let owner_of = |concern| self.owner(&rest.event, concern, shards);
+            let owner = rest.concerns.first().and_then(owner_of);
+            // Nearly always all concerns go the same way.
+            let mut concerns = rest.concerns.iter();
+            let next = match concerns.all(|concern| owner_of(concern) == owner) {
+                true => None,
+                false => {
+                    let mut next = judge.copy(&rest);
+                    rest.concerns.retain(|concern| {
+                        let stays = self.owner(&next.event, concern, shards) == owner;
+                        if !stays {
+                            next.concerns.push(std::mem::take(concern));
+                        }
+                        stays
+                    });
+                    Some(next)
+                }
+            };
+            match owner {
+                Some(owner) => to(owner, rest),
+                // An event whose key has a null part belongs to no key.
+                None => judge.discard(rest),
             }
             match next {
                 Some(next) => rest = next,

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use super::plan::Judged;
+use super::judge::Judged;
 use crate::time::{Timestamp, Watermark};
 
 /// A release with less new events than this costs more than it brings.

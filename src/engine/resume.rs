@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use super::flow::{self, Flow, Names};
 use super::holding::StoredStates;
+use super::judge::{Judge, Judged};
 use super::keyed::Keyed;
 use super::order::Ordered;
-use super::plan::{Judged, Plan, group_of};
+use super::plan::{Plan, group_of};
 use super::reorder::Reorder;
 use super::room::Room;
 use super::saving::Entry;
@@ -176,7 +177,7 @@ pub(crate) struct Resumption {
 
 /// Whom a checkpoint is read for.
 pub(crate) struct Reading<'a> {
-    pub plan: &'a Plan,
+    pub plan: &'a Arc<Plan>,
     pub shards: Shards,
     /// Names of the run's sources, by number.
     pub sources: &'a [String],
@@ -236,8 +237,9 @@ impl Reading<'_> {
 
     /// Judges events again, and gives each to the shards that own its keys. Several shards may have held the same one.
     fn deal(&self, flow: Flow, shards: &mut [Resumed]) {
-        let judged = |event| {
-            let concerns = self.plan.judge(&event);
+        let mut judge = Judge::new(Arc::clone(self.plan));
+        let judged = |event, judge: &mut Judge| {
+            let concerns = judge.judge(&event);
             (!concerns.is_empty()).then_some(Judged {
                 event,
                 concerns,
@@ -246,28 +248,30 @@ impl Reading<'_> {
         };
         let mut seen = BTreeSet::new();
         let waiting = flow.waiting.into_iter();
-        for judged in waiting
-            .filter(|event| seen.insert(event.position))
-            .filter_map(judged)
-        {
-            self.plan.route(judged, self.shards, |to, judged| {
-                shards[usize::from(to.0)].waiting.push(judged);
-            });
+        for event in waiting.filter(|event| seen.insert(event.position)) {
+            let Some(judged) = judged(event, &mut judge) else {
+                continue;
+            };
+            self.plan
+                .route(judged, self.shards, &mut judge, |to, judged| {
+                    shards[usize::from(to.0)].waiting.push(judged);
+                });
         }
         let mut seen = BTreeSet::new();
         for (event, origin) in flow.derived {
             if !seen.insert((event.time, event.position)) {
                 continue;
             }
-            let Some(judged) = judged(event) else {
+            let Some(judged) = judged(event, &mut judge) else {
                 continue;
             };
-            self.plan.route(judged, self.shards, |to, judged| {
-                shards[usize::from(to.0)].derived.push(Derived {
-                    judged,
-                    origin: origin.clone(),
+            self.plan
+                .route(judged, self.shards, &mut judge, |to, judged| {
+                    shards[usize::from(to.0)].derived.push(Derived {
+                        judged,
+                        origin: origin.clone(),
+                    });
                 });
-            });
         }
     }
 

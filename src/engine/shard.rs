@@ -8,9 +8,10 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::judge::{Judge, Judged};
 use super::keyed::{Keyed, Offered, Places};
 use super::order::{Moment, Ordered};
-use super::plan::{Judged, Plan};
+use super::plan::Plan;
 use super::room::Room;
 use super::{Error, is_over};
 use crate::automaton::{Row, Stream, Tables, Tally};
@@ -27,6 +28,8 @@ pub struct Shard {
     /// By member of the plan.
     keyed: Vec<Keyed>,
     levels: Vec<Level>,
+    /// Of rows that are events to others.
+    judge: Judge,
     /// By member: what it is shown of a batch. Empty between calls.
     shown: Vec<Places>,
 }
@@ -95,6 +98,7 @@ impl Shard {
             keyed: keyed.collect(),
             levels: (0..plan.levels()).map(level).collect(),
             shown: vec![Vec::new(); plan.members().len()],
+            judge: Judge::new(Arc::clone(&plan)),
             plan,
         }
     }
@@ -117,7 +121,7 @@ impl Shard {
     /// judgement per event, one step per pattern that it concerns, and one sort of the rows.
     pub fn advance(&mut self, events: &[Event], watermark: Watermark, out: &mut Vec<Row>) {
         let judged = events.iter().filter_map(|event| {
-            let concerns = self.plan.judge(event);
+            let concerns = self.judge.judge(event);
             (!concerns.is_empty()).then(|| Judged {
                 event: event.clone(),
                 concerns,
@@ -218,7 +222,7 @@ impl Shard {
     }
 
     /// The event that a row is to the patterns that read its stream; `None` if there are none.
-    pub(crate) fn derive(&self, ordered: &Ordered) -> Option<Derived> {
+    pub(crate) fn derive(&mut self, ordered: &Ordered) -> Option<Derived> {
         let row = &ordered.row;
         let (Stream::Match(ty) | Stream::Timeout(ty)) = row.stream else {
             return None;
@@ -227,7 +231,7 @@ impl Shard {
             return None;
         }
         let event = derived(row, ty);
-        let concerns = self.plan.judge(&event);
+        let concerns = self.judge.judge(&event);
         (!concerns.is_empty()).then(|| Derived {
             judged: Judged {
                 event,

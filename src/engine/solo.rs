@@ -5,8 +5,9 @@
 use std::sync::Arc;
 
 use super::intake::{Arriving, Fate, Lane, Now, Timing, take_back};
+use super::judge::{Judge, Judged};
 use super::order::Ordered;
-use super::plan::{Judged, Plan};
+use super::plan::Plan;
 use super::reasons::Reasons;
 use super::reorder::Reorder;
 use super::run::Account;
@@ -29,7 +30,7 @@ const NOW: Now = Now {
 /// One shard with the time of one partition before it.
 #[derive(Debug)]
 pub(crate) struct Solo {
-    plan: Arc<Plan>,
+    judge: Judge,
     lane: Lane,
     reorder: Reorder,
     shard: Shard,
@@ -64,7 +65,7 @@ impl Solo {
             batch: Vec::new(),
             spare: Spare::default(),
             out: Vec::new(),
-            plan,
+            judge: Judge::new(plan),
         }
     }
 
@@ -98,7 +99,7 @@ impl Solo {
         decoded: Result<Decoded, Malformed>,
     ) -> Result<Fate, String> {
         let Solo {
-            plan,
+            judge,
             lane,
             reorder,
             reasons,
@@ -119,8 +120,8 @@ impl Solo {
         let fate = lane.put(
             arriving,
             NOW,
-            plan,
-            &mut |judged| reorder.push(judged),
+            judge,
+            &mut |judged, _| reorder.push(judged),
             &mut |rejected| {
                 reasons.note(&rejected);
                 // A leap that this record refutes is told first; its own reason comes last.
@@ -142,24 +143,24 @@ impl Solo {
     /// Nothing before this follows.
     pub(crate) fn raise(&mut self, promise: Watermark) {
         let Solo {
-            plan,
+            judge,
             lane,
             reorder,
             ..
         } = self;
-        lane.raise(promise, plan, NOW, &mut |judged| reorder.push(judged));
+        lane.raise(promise, judge, NOW, &mut |judged, _| reorder.push(judged));
         self.pass();
     }
 
     /// Nothing follows.
     pub(crate) fn end(&mut self) {
         let Solo {
-            plan,
+            judge,
             lane,
             reorder,
             ..
         } = self;
-        lane.end(plan, NOW, &mut |judged| reorder.push(judged));
+        lane.end(judge, NOW, &mut |judged, _| reorder.push(judged));
         self.pass();
     }
 
@@ -198,7 +199,7 @@ impl Solo {
         let mut batch = std::mem::take(&mut self.batch);
         self.reorder.release(upto, &mut batch);
         self.batch = self.shard.pass_all(batch, upto, &mut self.out);
-        take_back(&mut self.batch, &mut self.spare);
+        take_back(&mut self.batch, &mut self.judge, &mut self.spare);
         self.passed = upto;
     }
 }

@@ -12,12 +12,13 @@ use std::sync::Arc;
 pub(crate) use relief::Relief;
 
 use super::board::Board;
-use super::intake::{Intake, Now, Reading, take_back};
+use super::intake::{Intake, Now, Reading};
+use super::judge::{Judge, Judged};
 use super::keeper::Keeper;
 use super::link::{Links, Packet};
 use super::meter::{ShardMeter, ShardReport};
 use super::order::Ordered;
-use super::plan::{Judged, Plan};
+use super::plan::Plan;
 use super::reasons::Reasons;
 use super::reorder::Reorder;
 use super::resume::Resumed;
@@ -292,7 +293,8 @@ impl Worker {
                 barrier: _,
             } = packet;
             any |= !events.is_empty() || !derived.is_empty();
-            events.unpack(intake.spare(), |judged| reorder.push(judged));
+            let (judge, spare) = intake.memory();
+            events.unpack(&mut judge.judgements, spare, |judged| reorder.push(judged));
             derived.drain(..).for_each(|derived| shard.receive(derived));
             for (level, upto) in promises.drain(..) {
                 time.promise(level, from, upto);
@@ -326,8 +328,8 @@ impl Worker {
             reports,
             ..
         } = self;
-        let mut take = |judged| {
-            plan.route(judged, *shards, |to, judged| {
+        let mut take = |judged, judge: &mut Judge| {
+            plan.route(judged, *shards, judge, |to, judged| {
                 if to == *id {
                     reorder.push(judged);
                 } else {
@@ -347,8 +349,7 @@ impl Worker {
             })
             .map_err(Failure::Source)?;
         intake.tick(now, &mut take);
-        let emptied = links.emptied();
-        emptied.for_each(|values| intake.spare().give(values));
+        intake.take_back(links.emptied());
         let promise = intake.promise();
         if time.promise(0, *id, promise) {
             links.promise(0, promise);
@@ -413,6 +414,7 @@ impl Worker {
         }
         let Worker {
             place,
+            intake,
             links,
             shard,
             time,
@@ -423,7 +425,8 @@ impl Worker {
             let Some(Derived { judged, origin }) = shard.derive(ordered) else {
                 continue;
             };
-            place.plan.route(judged, place.shards, |to, judged| {
+            let (judge, _) = intake.memory();
+            place.plan.route(judged, place.shards, judge, |to, judged| {
                 let derived = Derived {
                     judged,
                     origin: origin.clone(),
@@ -441,7 +444,7 @@ impl Worker {
 
     /// Keeps the memory of the batch, which is spent, for the events to come.
     fn reuse(&mut self) {
-        take_back(&mut self.batch, self.intake.spare());
+        self.intake.take_back(&mut self.batch);
     }
 
     /// A release moves events that new ones overtook: with many of them it pays to let more come first, and while input comes without a pause, to let a

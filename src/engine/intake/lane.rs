@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::Take;
 use super::{Counts, Now, Reject, TimeBasis, Timing};
 use crate::engine::board::Board;
 use crate::engine::flow::Names;
-use crate::engine::plan::{Judged, Plan};
+use crate::engine::judge::{Judge, Judged};
 use crate::engine::snapshot::Activity;
 use crate::engine::watermark::{Arrival, LEAP, PartitionTime, combined};
 use crate::event::codec::{event, put_event};
@@ -153,8 +154,8 @@ impl Lane {
         decoder: &mut Decoder,
         record: Record<'_>,
         now: Now,
-        plan: &Plan,
-        take: &mut dyn FnMut(Judged),
+        judge: &mut Judge,
+        take: &mut Take<'_>,
         reject: &mut Reject<'_>,
     ) {
         let position = Position {
@@ -168,7 +169,7 @@ impl Lane {
             stamp,
             decoded: decoder.decode_at(record.bytes, position, stamp),
         };
-        self.put(arriving, now, plan, take, reject);
+        self.put(arriving, now, judge, take, reject);
         if let Some(values) = self.unwanted() {
             decoder.spare().give_unwanted(values);
         }
@@ -184,8 +185,8 @@ impl Lane {
         &mut self,
         arriving: Arriving<'_>,
         now: Now,
-        plan: &Plan,
-        take: &mut dyn FnMut(Judged),
+        judge: &mut Judge,
+        take: &mut Take<'_>,
         reject: &mut Reject<'_>,
     ) -> Fate {
         let Arriving {
@@ -214,7 +215,7 @@ impl Lane {
             partition.activity = Activity::Active;
         }
         if let Some(leap) = partition.leap.take() {
-            self.settle(*leap, time, at, plan, take, reject);
+            self.settle(*leap, time, at, judge, take, reject);
         }
         let arrival = match self.partitions[at].time.arrival(time) {
             Arrival::Leap if self.is_plausible(time, stamp, now) => Arrival::Timely,
@@ -231,9 +232,9 @@ impl Lane {
                 }));
                 Fate::Leaping
             }
-            (Arrival::Timely, event) => self.accept(at, time, event, now.micros, plan, take),
+            (Arrival::Timely, event) => self.accept(at, time, event, now.micros, judge, take),
             (Arrival::Late, event) => {
-                let wanted = (event.as_ref()).is_some_and(|event| !plan.judge(event).is_empty());
+                let wanted = (event.as_ref()).is_some_and(|event| judge.wants(event));
                 self.unwanted = event.map(|event| event.values);
                 if wanted {
                     return Fate::Late(self.late(record, at, time, reject));
@@ -279,26 +280,27 @@ impl Lane {
         time: Timestamp,
         event: Option<Event>,
         arrived: u64,
-        plan: &Plan,
-        take: &mut dyn FnMut(Judged),
+        judge: &mut Judge,
+        take: &mut Take<'_>,
     ) -> Fate {
         self.partitions[at].time.advance(time);
         let Some(event) = event else {
             self.counts.filtered += 1;
             return Fate::Filtered;
         };
-        let concerns = plan.judge(&event);
+        let concerns = judge.judge(&event);
         if concerns.is_empty() {
             self.unwanted = Some(event.values);
             self.counts.filtered += 1;
             return Fate::Filtered;
         }
         self.counts.processed += 1;
-        take(Judged {
+        let judged = Judged {
             event,
             concerns,
             arrived,
-        });
+        };
+        take(judged, judge);
         Fate::Processed
     }
 
@@ -308,13 +310,13 @@ impl Lane {
         leap: Leap,
         next: Timestamp,
         at: usize,
-        plan: &Plan,
-        take: &mut dyn FnMut(Judged),
+        judge: &mut Judge,
+        take: &mut Take<'_>,
         reject: &mut Reject<'_>,
     ) {
         let time = self.partitions[at].time;
         if time.confirms(leap.time, next) {
-            self.accept(at, leap.time, leap.event, leap.arrived, plan, take);
+            self.accept(at, leap.time, leap.event, leap.arrived, judge, take);
             return;
         }
         let record = Record {
@@ -381,26 +383,26 @@ impl Lane {
     pub(crate) fn raise(
         &mut self,
         promise: Watermark,
-        plan: &Plan,
+        judge: &mut Judge,
         now: Now,
-        take: &mut dyn FnMut(Judged),
+        take: &mut Take<'_>,
     ) {
         for at in 0..self.partitions.len() {
             let partition = &mut self.partitions[at];
             let time = partition.time;
             let near = |leap: &mut Box<Leap>| time.confirms(leap.time, promise.0);
             if let Some(leap) = partition.leap.take_if(near) {
-                self.accept(at, leap.time, leap.event, now.micros, plan, take);
+                self.accept(at, leap.time, leap.event, now.micros, judge, take);
             }
             self.partitions[at].time.raise(promise);
         }
     }
 
     /// Nothing follows: a leap that waits does no harm any more.
-    pub(crate) fn end(&mut self, plan: &Plan, now: Now, take: &mut dyn FnMut(Judged)) {
+    pub(crate) fn end(&mut self, judge: &mut Judge, now: Now, take: &mut Take<'_>) {
         for at in 0..self.partitions.len() {
             if let Some(leap) = self.partitions[at].leap.take() {
-                self.accept(at, leap.time, leap.event, now.micros, plan, take);
+                self.accept(at, leap.time, leap.event, now.micros, judge, take);
             }
             self.partitions[at].time.end();
             self.partitions[at].activity = Activity::Ended;
@@ -478,13 +480,7 @@ impl Lane {
     /// Sets silent partitions aside, and lets time pass for those that are.
     ///
     /// An idle partition promises what the active ones promise. When none is active, its promise moves on with the wall clock.
-    pub(super) fn tick(
-        &mut self,
-        now: Now,
-        plan: &Plan,
-        board: &Board,
-        take: &mut dyn FnMut(Judged),
-    ) {
+    pub(super) fn tick(&mut self, now: Now, judge: &mut Judge, board: &Board, take: &mut Take<'_>) {
         if self.ended {
             return;
         }
@@ -496,7 +492,7 @@ impl Lane {
         if let Some(idle) = self.timing.idle {
             let idle_micros = idle.0.unsigned_abs().saturating_mul(1_000);
             for at in 0..self.partitions.len() {
-                self.pass_silence(at, idle_micros, now, plan, board, take);
+                self.pass_silence(at, idle_micros, now, judge, board, take);
             }
         }
         self.post(board);
@@ -507,9 +503,9 @@ impl Lane {
         at: usize,
         idle_micros: u64,
         now: Now,
-        plan: &Plan,
+        judge: &mut Judge,
         board: &Board,
-        take: &mut dyn FnMut(Judged),
+        take: &mut Take<'_>,
     ) {
         let partition = &mut self.partitions[at];
         if now.micros < partition.heard.saturating_add(idle_micros) {
@@ -517,7 +513,7 @@ impl Lane {
         }
         // Nothing came to confirm it, nor to contradict it.
         if let Some(leap) = partition.leap.take() {
-            self.accept(at, leap.time, leap.event, leap.arrived, plan, take);
+            self.accept(at, leap.time, leap.event, leap.arrived, judge, take);
         }
         let partition = &mut self.partitions[at];
         if partition.activity == Activity::Active {

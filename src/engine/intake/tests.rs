@@ -142,7 +142,7 @@ impl Reads {
         let polled = self.intake.poll(
             now,
             Watermark::FINAL,
-            &mut |judged| reorder.push(judged),
+            &mut |judged, _| reorder.push(judged),
             &mut |reject| {
                 rejected.push(format!(
                     "{} {} line {}: {}",
@@ -153,7 +153,7 @@ impl Reads {
                 ));
             },
         );
-        self.intake.tick(now, &mut |judged| reorder.push(judged));
+        self.intake.tick(now, &mut |judged, _| reorder.push(judged));
         polled
     }
 

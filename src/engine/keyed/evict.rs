@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::{Keyed, Keys, Places};
 use crate::engine::cold::{Cold, Due, Found};
 use crate::engine::holding::Holding;
-use crate::engine::plan::Judged;
+use crate::engine::judge::Judged;
 use crate::engine::saving::Entry;
 use crate::event::Value;
 use crate::event::codec;

@@ -3,7 +3,7 @@ use proptest::sample::select;
 use rust_decimal::Decimal;
 
 use super::*;
-use crate::automaton::StepMask;
+use crate::automaton::{Fits, StepMask};
 use crate::event::{Position, Value};
 use crate::lang::span::SourceMap;
 use crate::lang::{self, Params};
@@ -102,9 +102,13 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 }
 
 /// What a judgement says of each pattern on which the event bears.
-fn by_pattern(plan: &Plan, event: &Event) -> Vec<(PatternId, StepMask, Interest)> {
+fn by_pattern(
+    plan: &Plan,
+    judge: &mut Judge,
+    event: &Event,
+) -> Vec<(PatternId, StepMask, Interest)> {
     let mut all = Vec::new();
-    for concern in plan.judge(event) {
+    for concern in judge.judge(event) {
         let variants = &plan.members()[concern.member as usize].family.variants;
         match concern.fits {
             Fits::One(fits) => all.push((variants[0].pattern, fits, concern.interest)),
@@ -136,7 +140,8 @@ proptest! {
             text.push_str(&pattern(number, of_it));
         }
         let program = program(&text);
-        let plan = plan(&program);
+        let plan = Arc::new(plan(&program));
+        let mut judge = Judge::new(Arc::clone(&plan));
         let tables = Tables::empty(&program);
         let automata: Vec<Nfa> = program
             .order
@@ -150,7 +155,7 @@ proptest! {
             });
             let mut alone: Vec<_> = alone.collect();
             alone.sort_by_key(|(pattern, ..)| *pattern);
-            prop_assert_eq!(by_pattern(&plan, event), alone, "{:?}", event.values);
+            prop_assert_eq!(by_pattern(&plan, &mut judge, event), alone, "{:?}", event.values);
         }
     }
 }

@@ -50,6 +50,21 @@ impl Spare {
         kept.unwrap_or_else(|| vec![Value::Null; fields].into_boxed_slice())
     }
 
+    /// The same values once more.
+    pub(crate) fn copy(&mut self, values: &[Value]) -> Box<[Value]> {
+        let mut copy = self.take(values.len());
+        for (into, value) in copy.iter_mut().zip(values) {
+            match (into, value) {
+                (Value::Str(into), Value::Str(text)) => {
+                    into.clear();
+                    into.push_str(text);
+                }
+                (into, value) => *into = value.clone(),
+            }
+        }
+        copy
+    }
+
     /// Keeps the values of an event that nobody wanted: the next one is likely to be made of them.
     #[inline]
     pub(crate) fn give_unwanted(&mut self, values: Box<[Value]>) {

@@ -1,0 +1,155 @@
+//! What an event says to whom, by itself: judged once, right after it was decoded.
+//!
+//! A judgement is a list, and with variants sets of bits. Their memory goes round as that of events does: whoever judges keeps what spent judgements were made of, and what is
+//! sent to another shard is exchanged for as much.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::plan::Plan;
+use crate::automaton::{Fits, Interest, Looking};
+use crate::event::formats::Spare;
+use crate::event::{Event, Value};
+
+/// A member that an event bears on, and what its local conditions say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Concern {
+    pub member: u32,
+    pub fits: Fits,
+    pub interest: Interest,
+}
+
+/// In the order of members.
+pub(crate) type Concerns = SmallVec<[Concern; 1]>;
+
+/// An event with what its judgement said.
+#[derive(Clone, Debug)]
+pub(crate) struct Judged {
+    pub event: Event,
+    /// Never empty.
+    pub concerns: Concerns,
+    /// When it arrived, in microseconds of the run's own clock.
+    pub arrived: u64,
+}
+
+/// As many lists are kept at most: enough for all that wait in a shard.
+const LISTS_MAX: usize = 1 << 16;
+
+/// The memory of spent judgements, for judgements to come.
+#[derive(Debug, Default)]
+pub(crate) struct Judgements {
+    looking: Looking,
+    /// Empty, but with memory.
+    lists: Vec<Concerns>,
+}
+
+impl Judgements {
+    /// A list to be filled.
+    pub(crate) fn list(&mut self) -> Concerns {
+        self.lists.pop().unwrap_or_default()
+    }
+
+    /// What a concern of the past is made of, to be written over.
+    pub(crate) fn concern(&mut self) -> Concern {
+        Concern {
+            fits: self.looking.spent_fits(),
+            ..Concern::default()
+        }
+    }
+
+    /// Keeps what a list is made of.
+    pub(crate) fn give(&mut self, mut concerns: Concerns) {
+        for concern in concerns.drain(..) {
+            self.looking.give(concern.fits);
+        }
+        if concerns.spilled() && self.lists.len() < LISTS_MAX {
+            self.lists.push(concerns);
+        }
+    }
+}
+
+/// Judges events for one shard.
+#[derive(Debug)]
+pub(crate) struct Judge {
+    plan: Arc<Plan>,
+    /// Spent ones.
+    pub judgements: Judgements,
+    /// The memory of copies, for copies to come.
+    copies: Spare,
+    /// So many copies are under way.
+    lent: usize,
+    /// What events were made of that are nobody's.
+    discarded: Vec<Box<[Value]>>,
+}
+
+impl Judge {
+    pub(crate) fn new(plan: Arc<Plan>) -> Judge {
+        Judge {
+            plan,
+            judgements: Judgements::default(),
+            copies: Spare::default(),
+            lent: 0,
+            discarded: Vec::new(),
+        }
+    }
+
+    /// Which patterns an event bears on. Empty when no pattern can use it.
+    pub(crate) fn judge(&mut self, event: &Event) -> Concerns {
+        let mut concerns = self.judgements.list();
+        let looking = &mut self.judgements.looking;
+        self.plan.judge(event, looking, &mut concerns);
+        if concerns.is_empty() {
+            self.judgements.give(std::mem::take(&mut concerns));
+        }
+        concerns
+    }
+
+    /// True if some pattern can use the event.
+    pub(crate) fn wants(&mut self, event: &Event) -> bool {
+        let concerns = self.judge(event);
+        let wanted = !concerns.is_empty();
+        self.judgements.give(concerns);
+        wanted
+    }
+
+    /// Another event like this one, that concerns nobody yet.
+    pub(crate) fn copy(&mut self, judged: &Judged) -> Judged {
+        self.lent += 1;
+        Judged {
+            event: Event {
+                values: self.copies.copy(&judged.event.values),
+                ..judged.event
+            },
+            concerns: self.judgements.list(),
+            arrived: judged.arrived,
+        }
+    }
+
+    /// An event that is nobody's.
+    pub(crate) fn discard(&mut self, judged: Judged) {
+        if let Some(values) = self.give_back(judged) {
+            self.discarded.push(values);
+        }
+    }
+
+    /// What events were made of that are nobody's, since this was asked for last.
+    pub(crate) fn discarded(&mut self) -> impl Iterator<Item = Box<[Value]>> + '_ {
+        self.discarded.drain(..)
+    }
+
+    /// Keeps what a spent event's judgement was made of. Gives back its values, unless they are of use for copies.
+    pub(crate) fn give_back(&mut self, judged: Judged) -> Option<Box<[Value]>> {
+        self.judgements.give(judged.concerns);
+        // Events of streams are made of rows.
+        if judged.event.is_derived() {
+            return None;
+        }
+        if self.lent == 0 {
+            return Some(judged.event.values);
+        }
+        self.lent -= 1;
+        self.copies.give(judged.event.values);
+        None
+    }
+}
