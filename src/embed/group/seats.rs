@@ -68,6 +68,25 @@ struct Seat {
     partition: u32,
     run: Supervised,
     folder: PathBuf,
+    fate: Fate,
+}
+
+/// What becomes of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It stays here, or is handed on behind a last checkpoint.
+    Owned,
+    /// It is others' already.
+    Lost,
+}
+
+impl Fate {
+    fn tell(self, run: &Supervised) {
+        match self {
+            Fate::Owned => run.stop(),
+            Fate::Lost => run.lose(),
+        }
+    }
 }
 
 impl Seats {
@@ -108,6 +127,7 @@ impl Seats {
             partition,
             run,
             folder,
+            fate: Fate::Owned,
         })
     }
 
@@ -134,9 +154,13 @@ impl Seats {
                 table.leaving.push(seat);
                 continue;
             }
-            let partition = seat.partition;
-            if let Err(error) = table.settle(seat) {
-                tracing::warn!(partition, %error, "a partition was handed on without a last checkpoint; whoever goes on with it does again what came since the one before");
+            let (partition, fate) = (seat.partition, seat.fate);
+            match (table.settle(seat), fate) {
+                (Ok(()), _) => {}
+                (Err(error), Fate::Owned) => {
+                    tracing::warn!(partition, %error, "a partition was handed on without a last checkpoint; whoever goes on with it does again what came since the one before");
+                }
+                (Err(error), Fate::Lost) => tracing::debug!(partition, %error, "lost"),
             }
         }
     }
@@ -193,13 +217,13 @@ impl Seats {
     }
 
     /// Puts these with the ones that leave, and tells each what to do.
-    fn send_away(&self, partitions: &[u32], tell: fn(&Supervised)) {
+    fn send_away(&self, partitions: &[u32], fate: Fate) {
         let mut table = self.lock();
         for partition in partitions {
             table.read.remove(partition);
             if let Some(seat) = table.taken.remove(partition) {
-                tell(&seat.run);
-                table.leaving.push(seat);
+                fate.tell(&seat.run);
+                table.leaving.push(Seat { fate, ..seat });
             }
         }
     }
@@ -218,7 +242,7 @@ impl Table {
 impl member::Seats for Seats {
     fn take(&self, partitions: &[u32]) {
         // One that had been lost may not have ended yet: it is fenced by the one that begins.
-        self.send_away(partitions, Supervised::lose);
+        self.send_away(partitions, Fate::Lost);
         let mut table = self.lock();
         table.rebalances += u64::from(!partitions.is_empty());
         if table.stopping {
@@ -235,7 +259,7 @@ impl member::Seats for Seats {
     fn leave(&self, partitions: &[u32]) {
         let began = Instant::now();
         self.lock().rebalances += u64::from(!partitions.is_empty());
-        self.send_away(partitions, Supervised::stop);
+        self.send_away(partitions, Fate::Owned);
         loop {
             self.sweep();
             let table = self.lock();
@@ -262,6 +286,6 @@ impl member::Seats for Seats {
 
     fn lose(&self, partitions: &[u32]) {
         self.lock().rebalances += u64::from(!partitions.is_empty());
-        self.send_away(partitions, Supervised::lose);
+        self.send_away(partitions, Fate::Lost);
     }
 }

@@ -73,6 +73,8 @@ struct Standing {
     committed: Epoch,
     /// Why nothing can be committed any more.
     failure: Option<String>,
+    /// The run has ended: rows that still come are of no epoch that will ever be committed.
+    over: bool,
 }
 
 /// Offsets of a consumer group that are committed with an epoch.
@@ -111,6 +113,7 @@ impl Transactions {
                 open: false,
                 committed: Epoch::NONE,
                 failure: None,
+                over: false,
             }),
             changed: Condvar::new(),
         })
@@ -333,6 +336,7 @@ impl Transactions {
         let mut standing = self.lock();
         let reason = "the run ends before its epoch is committed".to_owned();
         standing.failure.get_or_insert(reason);
+        standing.over = true;
         let open = std::mem::take(&mut standing.open);
         drop(standing);
         self.changed.notify_all();
@@ -368,10 +372,14 @@ impl Transactions {
         &self.producer
     }
 
-    /// Writes rows into the open transaction.
+    /// Writes rows into the open transaction. What comes when the last epoch is committed is dropped: whoever goes on makes it again.
     pub(super) fn send_all(&self, topic: &str, rows: &[u8]) -> Result<(), String> {
-        drop(self.begun()?);
-        self.producer.send_all(topic, rows)
+        let begun = self.begun().map(drop);
+        let sent = begun.and_then(|()| self.producer.send_all(topic, rows));
+        match sent {
+            Err(_) if self.lock().over => Ok(()),
+            sent => sent,
+        }
     }
 
     /// Whether an epoch is committed.

@@ -21,6 +21,9 @@ use crate::source::Error;
 /// alert waits for it.
 const SESSION_MS: u32 = 10_000;
 
+/// How often it says that it is there, in milliseconds. The answer tells it that the group shares its partitions anew: they stand still for as long as the slowest has not heard it.
+const HEARTBEAT_MS: u32 = 500;
+
 /// Who works on partitions.
 pub(crate) trait Seats: Send + Sync {
     /// Begins to work on these, and comes back at once.
@@ -129,7 +132,10 @@ impl Member {
         let TopicName::Named(topic) = &topics.names[0] else {
             return Err(wrong("a topic has to be named".to_owned()));
         };
-        let defaults = [("session.timeout.ms", SESSION_MS.to_string())];
+        let defaults = [
+            ("session.timeout.ms", SESSION_MS.to_string()),
+            ("heartbeat.interval.ms", HEARTBEAT_MS.to_string()),
+        ];
         let mut config = client::config(&topics.cluster, &defaults).map_err(wrong)?;
         config
             .set("group.id", group)
