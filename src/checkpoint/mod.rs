@@ -6,6 +6,8 @@
 
 mod folder;
 mod manifest;
+#[cfg(feature = "s3")]
+mod objects;
 mod protocol;
 mod savepoint;
 #[cfg(test)]
@@ -27,6 +29,8 @@ pub use manifest::{
     Kind, Manifest, StoredFamily, StoredPartition, StoredPattern, StoredShard, StoredSource,
     StoredType,
 };
+#[cfg(feature = "s3")]
+pub use objects::Objects;
 pub(crate) use protocol::{Ack, Action, Coordinator, Gathered, Parties, ShardNote, SourceNote};
 pub(crate) use settle::settle;
 #[cfg(feature = "kafka")]

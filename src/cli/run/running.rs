@@ -124,6 +124,9 @@ impl Run {
 fn storage(place: &StatePlace) -> Result<SharedStorage> {
     Ok(match place {
         StatePlace::Folder(path) => Arc::new(SharedFolder::open(path, SystemDisk::shared())?),
+        #[cfg(feature = "s3")]
+        StatePlace::Objects(address) => Arc::new(leitmotif::checkpoint::Objects::open(address)?),
+        #[cfg(not(feature = "s3"))]
         StatePlace::Objects(address) => bail!(
             "state \"{address}\": this build lacks object storage; build it with the feature s3, or name a folder that all instances reach"
         ),
