@@ -180,15 +180,15 @@ fn elsewhere(program: &Program, sources: &[Shared], pattern: &Pattern) -> String
     let streams = (pattern.inputs.iter()).map(|input| program.schema.get(input.ty));
     if let Some(stream) = streams.clone().find(|ty| ty.time.is_none()) {
         return format!(
-            "pattern `{name}` is keyed by `{key}` and reads `{}`, whose rows of one such key may come from several partitions; write them to a topic keyed by it, and run `{name}` in a group that reads that",
-            stream.name
+            "pattern `{name}` is keyed by `{key}` and reads `{}`, whose rows of one such key may come from several partitions; have them written to a topic keyed by it, by an output such as kafka://127.0.0.1:9092/{}?key={key}, and run `{name}` in a group that reads that",
+            stream.name, stream.name
         );
     }
     let keys: Vec<String> = (sources.iter())
         .map(|source| format!("{} by `{}`", source.topics, source.key))
         .collect();
     format!(
-        "pattern `{name}` is keyed by `{key}`, and its topics are keyed otherwise ({}), so that events of one key lie in several partitions; write the events to a topic keyed by it first, or run `{name}` by itself without a group",
+        "pattern `{name}` is keyed by `{key}`, and its topics are keyed otherwise ({}), so that events of one key lie in several partitions; have them written to a topic keyed by it first, by an output such as kafka://127.0.0.1:9092/by-{key}?key={key}, or run `{name}` by itself without a group",
         keys.join(", ")
     )
 }

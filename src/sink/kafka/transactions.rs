@@ -373,7 +373,7 @@ impl Transactions {
     }
 
     /// Writes rows into the open transaction. What comes when the last epoch is committed is dropped: whoever goes on makes it again.
-    pub(super) fn send_all(&self, topic: &str, rows: &[u8]) -> Result<(), String> {
+    pub(super) fn send_all(&self, topic: &Topic, rows: &[u8]) -> Result<(), String> {
         let begun = self.begun().map(drop);
         let sent = begun.and_then(|()| self.producer.send_all(topic, rows));
         match sent {
