@@ -24,6 +24,8 @@ use std::fmt;
 use crate::epoch::Epoch;
 use crate::source::SourcePosition;
 
+#[cfg(feature = "kafka")]
+pub(crate) use folder::ID;
 pub use folder::{Folder, Found, SAVEPOINTS};
 pub use manifest::{
     Kind, Manifest, StoredFamily, StoredPartition, StoredPattern, StoredShard, StoredSource,

@@ -54,6 +54,9 @@ pub trait Storage: Send + Sync + fmt::Debug {
     fn remove(&self, names: &[String]) -> Result<(), Error>;
 }
 
+/// The thing in a group's storage that says whose it is.
+pub(crate) const CLAIM: &str = "group";
+
 /// A partition whose checkpoints lie in storage that others reach, too.
 #[derive(Clone, Debug)]
 #[cfg_attr(not(feature = "kafka"), allow(dead_code))]

@@ -15,7 +15,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::{Builder, Error, ErrorKind, Supervision};
-use crate::checkpoint::{self, SharedStorage};
+use crate::checkpoint::{self, CLAIM, SharedStorage};
 use crate::disk::{Disk as _, Lock, SystemDisk};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::{Account, Restart};
@@ -26,8 +26,7 @@ use seats::{Recipe, Seats};
 /// How long the group is served before it is looked around.
 const TURN: Duration = Duration::from_millis(50);
 
-/// The thing in the storage that says whose it is.
-const ABOUT: &str = "group";
+/// What the claim to a storage begins with.
 const MAGIC: &[u8] = b"LMGROUP";
 const VERSION: u8 = 1;
 
@@ -147,21 +146,26 @@ impl Joining {
     /// Makes sure that the storage is this group's, and partitions are what they were.
     fn claim(&self, topic: &str, partitions: usize) -> Result<(), Error> {
         let storage = &self.storage;
-        let Some(bytes) = storage.read(ABOUT)? else {
+        let wrong = |reason: String| {
+            let error = checkpoint::Error::new(format!("group \"{}\": {reason}", self.group));
+            Err(Error::from(error))
+        };
+        let Some(bytes) = storage.read(CLAIM)? else {
+            if storage.read(checkpoint::ID)?.is_some() {
+                return wrong(
+                    "its storage is the state of a run by itself; name another one, or leave --join out".to_owned(),
+                );
+            }
             let mut about = MAGIC.to_vec();
             about.push(VERSION);
             put_str(&mut about, &self.group);
             put_str(&mut about, topic);
             put_uint(&mut about, partitions as u64);
-            return Ok(storage.write(ABOUT, &about)?);
-        };
-        let wrong = |reason: String| {
-            let error = checkpoint::Error::new(format!("group \"{}\": {reason}", self.group));
-            Err(Error::from(error))
+            return Ok(storage.write(CLAIM, &about)?);
         };
         match claimed(&bytes) {
             Err(damaged) => wrong(format!(
-                "\"{ABOUT}\" in its storage is not what it should be ({damaged}); restore it, or name another storage"
+                "\"{CLAIM}\" in its storage is not what it should be ({damaged}); restore it, or name another storage"
             )),
             Ok((group, ..)) if group != self.group => wrong(format!(
                 "its storage is group \"{group}\"'s; name another one"
