@@ -39,7 +39,7 @@ pub(crate) use settle::settle;
 pub(crate) use share::Share;
 pub(crate) use storage::Sharing;
 #[cfg(feature = "kafka")]
-pub(crate) use storage::chance;
+pub(crate) use storage::{CLAIM, chance};
 pub use storage::{SharedFolder, SharedStorage, Storage};
 #[cfg(feature = "kafka")]
 pub(crate) use transaction::Transaction;
