@@ -39,6 +39,7 @@ pub mod snapshot;
 mod solo;
 mod thread;
 mod timers;
+#[cfg(feature = "kafka")]
 mod together;
 mod watermark;
 mod worker;
@@ -71,6 +72,7 @@ pub(crate) use run::{Parts, SourceSetup};
 pub use shard::Shard;
 pub(crate) use solo::Solo;
 pub(crate) use thread::{RunError, Running};
+#[cfg(feature = "kafka")]
 pub(crate) use together::Together;
 #[cfg(feature = "testing")]
 pub(crate) use worker::{Turn, Worker};

@@ -473,6 +473,7 @@ fn latency(feeds: &[Feed]) -> Histogram {
 
 impl Account {
     /// Adds what became of another run of the same program with the same sources.
+    #[cfg(feature = "kafka")]
     pub(crate) fn add(&mut self, other: &Account) {
         if self.sources.is_empty() {
             self.sources.clone_from(&other.sources);

@@ -226,7 +226,9 @@ fn one_of_three_instances_is_killed_and_readers_see_each_alert_once() {
         group.goes_on(&["first", "second", "third"]);
         kill(second);
         group.goes_on(&["first", "third"]);
-        let fourth = group.start("fourth");
+        // One that keeps its name.
+        let mut fourth = group.instance("fourth", "&kafka.group.instance.id=four");
+        let fourth = fourth.spawn().expect("the binary is there");
         group.leave("first", first);
         group.goes_on(&["third", "fourth"]);
         // All at once: what they have left is all there is.

@@ -137,6 +137,10 @@ impl Member {
             ("heartbeat.interval.ms", HEARTBEAT_MS.to_string()),
         ];
         let mut config = client::config(&topics.cluster, &defaults).map_err(wrong)?;
+        let settings = topics.cluster.resolved().map_err(wrong)?;
+        if let Some((name, value)) = settings.iter().find(|(name, _)| *name == client::INSTANCE) {
+            config.set(*name, value);
+        }
         config
             .set("group.id", group)
             .set("partition.assignment.strategy", "cooperative-sticky")
