@@ -205,16 +205,23 @@ fn scratch(within: &Path) -> Result<(PathBuf, Lock), Error> {
         Error::caused(ErrorKind::Io, message, error)
     };
     fs::create_dir_all(within).map_err(failed)?;
-    for name in SystemDisk.list(within).map_err(failed)? {
-        let path = within.join(&name);
-        if name.starts_with(SCRATCH) && SystemDisk.lock(&path).is_ok() {
-            let _ = fs::remove_dir_all(&path);
-        }
-    }
     let number = checkpoint::chance();
     let path = within.join(format!("{SCRATCH}{number:016x}"));
-    fs::create_dir(&path).map_err(failed)?;
-    let lock = SystemDisk.lock(&path).map_err(failed)?;
+    // It has its name only when it is locked: others that begin look for such as are not.
+    let fresh = within.join(format!("leitmotif-new-{number:016x}"));
+    fs::create_dir(&fresh).map_err(failed)?;
+    let lock = SystemDisk.lock(&fresh).map_err(failed)?;
+    fs::rename(&fresh, &path).map_err(failed)?;
+    if SystemDisk.lock(&path).is_ok() {
+        // Nobody is kept out here, so nobody knows whose the others are.
+        return Ok((path, lock));
+    }
+    for name in SystemDisk.list(within).map_err(failed)? {
+        let other = within.join(&name);
+        if name.starts_with(SCRATCH) && SystemDisk.lock(&other).is_ok() {
+            let _ = fs::remove_dir_all(&other);
+        }
+    }
     Ok((path, lock))
 }
 
@@ -288,5 +295,82 @@ impl Joined {
             Ok(ended) => ended,
             Err(panic) => std::panic::resume_unwind(panic),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::SharedFolder;
+
+    #[test]
+    fn a_scratch_folder_is_removed_when_its_process_is_gone() {
+        let within = tempfile::tempdir().expect("a folder");
+        std::fs::write(within.path().join("other"), "").expect("written");
+        let (first, lock) = scratch(within.path()).expect("made");
+        let (second, _held) = scratch(within.path()).expect("made");
+        assert!(first.exists() && second.exists());
+        drop(lock);
+        let (third, _too) = scratch(within.path()).expect("made");
+        assert!(!first.exists() && second.exists() && third.exists());
+        let names = SystemDisk.list(within.path()).expect("listed");
+        assert_eq!(names.len(), 3, "{names:?}");
+    }
+
+    #[test]
+    fn storage_belongs_to_one_group_over_the_same_partitions() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let joining = |group: &str| {
+            let storage = SharedFolder::open(folder.path(), SystemDisk::shared()).expect("made");
+            Joining::new(group, Arc::new(storage))
+        };
+        let claim = |group: &str, topic: &str, partitions| {
+            let claimed = joining(group).claim(topic, partitions);
+            claimed.map_err(|error| error.to_string())
+        };
+        assert_eq!(claim("fraud", "cards", 8), Ok(()));
+        assert_eq!(claim("fraud", "cards", 8), Ok(()));
+        for (told, wanted) in [
+            (claim("other", "cards", 8), "is group \"fraud\"'s"),
+            (
+                claim("fraud", "refunds", 8),
+                "shared topic \"cards\" before",
+            ),
+            (claim("fraud", "cards", 9), "had 8 partitions and has 9"),
+        ] {
+            let error = told.expect_err("it is refused");
+            assert!(error.contains(wanted), "{error}");
+        }
+        // Nor does a run by itself take it for its own, or the other way round.
+        let alone = checkpoint::Folder::open(folder.path(), SystemDisk::shared());
+        let error = alone.expect_err("it is a group's").to_string();
+        assert!(error.contains("add --join"), "{error}");
+        let other = tempfile::tempdir().expect("a folder");
+        std::fs::write(other.path().join("id"), "0123456789abcdef").expect("written");
+        let storage = SharedFolder::open(other.path(), SystemDisk::shared()).expect("made");
+        let claimed = Joining::new("fraud", Arc::new(storage)).claim("cards", 8);
+        let error = claimed.expect_err("it is a run's").to_string();
+        assert!(error.contains("leave --join out"), "{error}");
+    }
+
+    #[test]
+    fn topics_that_are_dealt_otherwise_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let storage = SharedFolder::open(folder.path(), SystemDisk::shared()).expect("made");
+        let joining = Joining::new("fraud", Arc::new(storage));
+        let counted = |counts: &[(&str, usize)]| -> Vec<(String, usize)> {
+            counts
+                .iter()
+                .map(|(name, count)| ((*name).to_owned(), *count))
+                .collect()
+        };
+        let alike = joining.alike(&counted(&[("cards", 8), ("refunds", 8)]));
+        assert_eq!(alike.expect("alike"), ("cards".to_owned(), 8));
+        let other = joining.alike(&counted(&[("cards", 8), ("refunds", 4)]));
+        let error = other.expect_err("they differ").to_string();
+        assert!(
+            error.contains("topic \"cards\" has 8 partitions and \"refunds\" has 4"),
+            "{error}"
+        );
     }
 }
