@@ -262,7 +262,14 @@ impl Place<'_> {
     }
 }
 
-fn kill(mut run: Child) {
+pub fn signal(run: &Child, name: &str) {
+    let sent = Command::new("kill")
+        .args([format!("-{name}"), run.id().to_string()])
+        .status();
+    assert!(sent.expect("kill runs").success());
+}
+
+pub fn kill(mut run: Child) {
     run.kill().expect("it can be killed");
     run.wait().expect("it is dead");
 }
@@ -388,7 +395,9 @@ fn a_broker_that_goes_away_and_comes_back_adds_nothing_and_loses_nothing() {
 fn a_run_ends_soon_when_a_copy_of_its_state_takes_over() {
     let Some(broker) = shared() else { return };
     let place = Place::new(broker, shared_input(broker));
-    kill(place.run_for(1));
+    // Who has committed writes there for sure: before that, two that begin may overtake each other. Halted, it commits nothing that the copy has not.
+    let mut first = place.run_for(1);
+    signal(&first, "STOP");
     let mut other = Place::new(broker, shared_input(broker));
     let copied = Command::new("cp")
         .args(["-r", "state", "quiet.ndjson", "much"])
@@ -397,9 +406,8 @@ fn a_run_ends_soon_when_a_copy_of_its_state_takes_over() {
         .status();
     assert!(copied.expect("cp runs").success());
     other.hits.clone_from(&place.hits);
-    // Who has committed writes there for sure: before that, two that begin may overtake each other.
-    let mut first = place.run_for(1);
     let second = other.run_for(1);
+    signal(&first, "CONT");
     assert!(!place.end(&mut first).success());
     kill(second);
     let log = place.log();

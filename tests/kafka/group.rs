@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::broker::{Broker, PATIENCE, shared, until};
-use super::exactly_once::{PATTERNS, fill_partitions};
+use super::exactly_once::{PATTERNS, fill_partitions, kill, signal};
 
 const PARTITIONS: i32 = 6;
 
@@ -182,18 +182,6 @@ impl Group<'_> {
         let scratch = fs::read_dir(self.path().join("scratch")).expect("a folder");
         assert_eq!(scratch.count(), 0);
     }
-}
-
-fn signal(run: &Child, name: &str) {
-    let sent = Command::new("kill")
-        .args([format!("-{name}"), run.id().to_string()])
-        .status();
-    assert!(sent.expect("kill runs").success());
-}
-
-fn kill(mut run: Child) {
-    run.kill().expect("it can be killed");
-    run.wait().expect("it is dead");
 }
 
 /// Feeds while `body` goes on: for so many seconds.
