@@ -168,6 +168,10 @@ impl Storage for Objects {
         Ok(())
     }
 
+    fn note(&self, name: &str) -> Result<(), Error> {
+        self.write(name, b"")
+    }
+
     fn get(&self, things: &[(String, PathBuf)]) -> Result<(), Error> {
         self.each(
             "read",

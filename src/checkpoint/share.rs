@@ -3,9 +3,8 @@
 //! ```text
 //! 3/                                    of partition 3
 //!   00000042-5f0c8a1be2d47c90/          epoch and who wrote it
-//!     manifest                          as in a state folder
 //!     shard-0/000012.sst …              files that no checkpoint before it had
-//!     index                             which files it is made of and where each lies; comes last
+//!     index                             its manifest, which files it is made of and where each lies; comes last
 //!     committed                         a note that it counts, for when the broker has forgotten
 //! ```
 //!
@@ -18,19 +17,18 @@ use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::folder::{COMMITTED, PREPARED};
+use super::folder::COMMITTED;
 use super::storage::chance;
 use super::{Error, Folder, Manifest, SharedStorage, Sharing};
 use crate::epoch::{Epoch, Mark, Owner};
 use crate::store::files::{Depth, FileEntry, verify};
-use crate::wire::{Damaged, Reader, put_fixed, put_str, put_uint};
+use crate::wire::{Damaged, Reader, put_bytes, put_fixed, put_str, put_uint};
 
 /// What an index begins with, and its version.
 const MAGIC: &[u8] = b"LMINDEX";
 const VERSION: u8 = 1;
 
 const INDEX: &str = "index";
-const MANIFEST: &str = "manifest";
 const NOTE: &str = "committed";
 
 /// The checkpoints of one partition, while this instance has it.
@@ -60,6 +58,8 @@ struct Index {
     owner: Owner,
     /// Paths in the checkpoint's folder, and the checkpoint with which each was written.
     files: Vec<(FileEntry, String)>,
+    /// As it lies in a state folder.
+    manifest: Vec<u8>,
 }
 
 impl Index {
@@ -79,6 +79,7 @@ impl Index {
             put_uint(&mut out, u64::from(file.checksum));
             put_str(&mut out, home);
         }
+        put_bytes(&mut out, &self.manifest);
         let checksum = crc32fast::hash(&out);
         put_uint(&mut out, u64::from(checksum));
         out
@@ -109,6 +110,7 @@ impl Index {
             };
             files.push((file, home));
         }
+        let manifest = reader.bytes()?.to_vec();
         let body = bytes.len() - reader.rest().len();
         if reader.narrow::<u32>()? != crc32fast::hash(&bytes[..body]) {
             return Err(reader.damaged("checksum of the bytes before"));
@@ -118,6 +120,7 @@ impl Index {
             epoch,
             owner,
             files,
+            manifest,
         })
     }
 }
@@ -269,6 +272,12 @@ impl Share {
         let files: Vec<FileEntry> = index.files.iter().map(|(file, _)| file.clone()).collect();
         let brought = self.storage.get(&things);
         let whole = brought.and_then(|()| Ok(verify(disk, &to, &files, Depth::Bytes)?));
+        // Its name makes a checkpoint of it.
+        let whole = whole.and_then(|()| {
+            let manifest = to.join(COMMITTED);
+            let written = disk.write(&manifest, &index.manifest);
+            written.map_err(|error| self.folder.failed("written", &manifest, &error))
+        });
         if whole.is_err() {
             // Else it would be taken for a checkpoint.
             let removed = disk.remove(&to);
@@ -315,11 +324,7 @@ impl Share {
             let home = match known {
                 Some((_, home)) if is_table(&file.name) => home.clone(),
                 _ => {
-                    let path = match file.name.as_str() {
-                        MANIFEST => from.join(PREPARED),
-                        other => from.join(other),
-                    };
-                    fresh.push((self.place(&name, &file.name), path));
+                    fresh.push((self.place(&name, &file.name), from.join(&file.name)));
                     name.clone()
                 }
             };
@@ -329,6 +334,7 @@ impl Share {
             epoch,
             owner: self.owner,
             files,
+            manifest: manifest.encode(),
         };
         self.removable
             .extend(fresh.iter().map(|(name, _)| name.clone()));
@@ -346,7 +352,7 @@ impl Share {
             return;
         };
         let note = self.place(&index.name(), NOTE);
-        if let Err(error) = self.storage.write(&note, b"") {
+        if let Err(error) = self.storage.note(&note) {
             tracing::warn!(partition = self.partition, %error, "it could not be noted that a checkpoint counts");
         }
         self.removable.insert(note);
@@ -382,15 +388,9 @@ impl Share {
     }
 }
 
-/// The files of a checkpoint by their paths in it.
+/// The files of a checkpoint by their paths in it, but for its manifest.
 fn files_of(manifest: &Manifest) -> Vec<FileEntry> {
-    let bytes = manifest.encode();
-    let mut files = vec![FileEntry {
-        name: MANIFEST.to_owned(),
-        length: bytes.len() as u64,
-        checksum: crc32fast::hash(&bytes),
-    }];
-    debug_assert_eq!(COMMITTED, MANIFEST);
+    let mut files = Vec::new();
     for (number, shard) in manifest.shards.iter().enumerate() {
         for file in &shard.files {
             let name = format!("shard-{number}/{}", file.name);

@@ -194,7 +194,7 @@ fn what_no_kept_checkpoint_refers_to_is_removed_whoever_wrote_it() {
         .iter()
         .filter_map(|name| name.rsplit('/').next())
         .collect();
-    assert_eq!(ends, ["committed", "index", "manifest", "4.sst", "CURRENT"]);
+    assert_eq!(ends, ["committed", "index", "4.sst", "CURRENT"]);
 }
 
 #[test]
@@ -278,6 +278,7 @@ fn an_index_is_read_back_and_no_other_bytes_are() {
             file("shard-0/000012.sst"),
             "00000041-00000000000000aa".to_owned(),
         )],
+        manifest: b"m".to_vec(),
     };
     let bytes = index.encode();
     assert_eq!(Index::decode(&bytes), Ok(index.clone()));

@@ -4,6 +4,7 @@
 //! reader sees all of it or nothing.
 
 use std::fmt;
+use std::fs;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use crate::disk::SharedDisk;
 ///
 /// What has come back from [`put`](Storage::put) and [`write`](Storage::write) is durable, and everybody sees it.
 pub trait Storage: Send + Sync + fmt::Debug {
-    /// Takes files under names that nothing has yet.
+    /// Takes files under names that nothing has yet. They are durable, and never change.
     ///
     /// # Errors
     /// When one cannot be read or kept.
@@ -28,6 +29,12 @@ pub trait Storage: Send + Sync + fmt::Debug {
     /// # Errors
     /// When they cannot be kept.
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error>;
+
+    /// Keeps nothing but a name, which may be lost if the machine goes down right after.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    fn note(&self, name: &str) -> Result<(), Error>;
 
     /// Gives things out into files, whose folders are there and which are not there yet. They need not be durable.
     ///
@@ -102,7 +109,7 @@ impl SharedFolder {
         self.path.join(name)
     }
 
-    /// Makes the folder of a name durable, with those above it as far as they are new.
+    /// Makes the folder of a name, with those above it as far as they are new.
     fn make_room(&self, path: &Path) -> io::Result<()> {
         let Some(folder) = path.parent() else {
             return Ok(());
@@ -117,8 +124,16 @@ impl SharedFolder {
 
     fn put_one(&self, path: &Path, from: &Path) -> io::Result<()> {
         self.make_room(path)?;
-        self.disk.link(from, path)?;
-        self.disk.sync(path)
+        // A second name of bytes that are durable needs nothing more; a copy does.
+        match fs::hard_link(from, path) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+            Err(_) => {
+                let mut copy = fs::File::create_new(path)?;
+                io::copy(&mut fs::File::open(from)?, &mut copy)?;
+                copy.sync_all()
+            }
+        }
     }
 
     fn sync_folders(&self, files: &[(String, PathBuf)]) -> io::Result<()> {
@@ -206,6 +221,12 @@ impl Storage for SharedFolder {
                     .map_or(Ok(()), |folder| self.disk.sync(folder))
             });
         written.map_err(|error| self.failed("written", &path, &error))
+    }
+
+    fn note(&self, name: &str) -> Result<(), Error> {
+        let path = self.path(name);
+        let noted = self.disk.write(&path, b"");
+        noted.map_err(|error| self.failed("written", &path, &error))
     }
 
     fn get(&self, things: &[(String, PathBuf)]) -> Result<(), Error> {

@@ -130,13 +130,12 @@ impl Keeping {
 
     pub(super) fn open(self, shards: Shards) -> Result<Durable, Error> {
         let stores = self.stores(shards);
-        let mut durable = Durable::open(&self.folder, self.life, stores)?;
+        let mut durable = Durable::open(&self.folder, self.life, stores, self.sharing)?;
         durable.interval = Duration::from_millis(self.interval.0.unsigned_abs());
         durable.keep = self.checkpoints;
         durable.room = Room::bytes(self.memory_bytes, self.measure);
         durable.on_change = self.on_change;
         durable.from = self.from;
-        durable.sharing = self.sharing;
         Ok(durable)
     }
 

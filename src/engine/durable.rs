@@ -12,7 +12,7 @@ use super::thread::RunError;
 use crate::checkpoint::{CommitPoint, Error, Folder, Manifest, Sharing, settle};
 #[cfg(feature = "kafka")]
 use crate::checkpoint::{Share, Transaction};
-use crate::disk::{Lock, SystemDisk};
+use crate::disk::{Lock, ScratchDisk, SharedDisk, SystemDisk};
 use crate::epoch::Epoch;
 use crate::key::Shards;
 use crate::sink::{self, Drain, Opening, is_same_place};
@@ -60,12 +60,23 @@ impl Durable {
     ///
     /// # Errors
     /// When the folder cannot be made or is in use.
-    pub(crate) fn open(path: &Path, life: u32, stores: Arc<dyn Stores>) -> Result<Durable, Error> {
-        let folder = Folder::open(path, SystemDisk::shared())?.in_life(life);
+    pub(crate) fn open(
+        path: &Path,
+        life: u32,
+        stores: Arc<dyn Stores>,
+        sharing: Option<Sharing>,
+    ) -> Result<Durable, Error> {
+        let disk: SharedDisk = match sharing {
+            // What outlives the process lies in the storage.
+            Some(_) => Arc::new(ScratchDisk),
+            None => SystemDisk::shared(),
+        };
+        let folder = Folder::open(path, disk)?.in_life(life);
         let lock = folder.lock()?;
         folder.remove_other_lives();
         Ok(Durable {
             lock: Some(lock),
+            sharing,
             ..Durable::on(folder, stores)
         })
     }
