@@ -39,17 +39,15 @@ static COUNTING: Counting = Counting;
 /// One at a time: what another test allocates would count.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// Events per reader in a stretch.
-const STRETCH: u64 = 200_000;
-
 /// Stretches, of which the first one does not count.
 const STRETCHES: usize = 6;
 
 /// One allocation in so many events is allowed: tables grow now and then, and memory that is seldom used has never held a long text.
 const EVENTS_PER_ALLOCATION: u64 = 100;
 
-/// Besides, shards report ten times a second, however many events there are.
-const REPORTED_PER_SECOND: f64 = 500.0;
+/// Besides, shards report ten times a second what each pattern did, however many events there are.
+const REPORTED_PER_SECOND: usize = 500;
+const REPORTED_PER_PATTERN_AND_SECOND: usize = 40;
 
 /// How far a reader may be ahead of the others: what waits for a shard that stands still is memory, too.
 const AHEAD_MAX: u64 = 300;
@@ -70,13 +68,59 @@ const PATTERNS: &str = r#"
     }
 "#;
 
+/// Patterns of which each record concerns several: by another key, so that it goes to several shards, and more variants of one than fit into two words of bits, of
+/// which about half look at it.
+fn many_patterns() -> String {
+    let mut text = PATTERNS.to_owned();
+    text += r#"
+    pattern noted {
+      key note
+      match low: Beat where kind == "low" then high: Beat where kind == "high" and level > low.level
+      within 2h
+      emit notes { device: high.device }
+    }
+    pattern noted_strictly {
+      key note
+      match low: Beat where kind == "low" then not Beat where kind == "higher" then high: Beat where kind == "high" and level > low.level
+      within 1h
+      emit strict_notes { device: high.device }
+    }
+    "#;
+    for number in 0..200 {
+        text += &format!(
+            r#"pattern risen_{number} {{
+              key device
+              match low: Beat where kind == "low" and level < {} then high: Beat where kind == "high" and level > low.level and level < {number}
+              within 2h
+              emit rises_{number} {{ device }}
+            }}
+            "#,
+            300 - number
+        );
+    }
+    text
+}
+
 /// What most records of a run are.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Beats {
     /// No pattern can use them.
     Unwanted,
     /// They are shown to a partial match, which they don't complete.
     Waiting,
+    /// They are shown to partial matches of several patterns, on several shards if there are some.
+    Shared,
+}
+
+impl Beats {
+    /// Events per reader in a stretch.
+    fn stretch(self) -> u64 {
+        match self {
+            Beats::Unwanted | Beats::Waiting => 200_000,
+            // Each costs many times as much.
+            Beats::Shared => 50_000,
+        }
+    }
 }
 
 /// How texts are written.
@@ -119,7 +163,7 @@ impl Beating {
         let kind = match self.beats {
             _ if number < 100 => "low",
             Beats::Unwanted => "other",
-            Beats::Waiting => "high",
+            Beats::Waiting | Beats::Shared => "high",
         };
         let level = 100 - i64::from(number >= 100);
         let (pad, note) = match self.texts {
@@ -158,8 +202,13 @@ struct Reader {
 
 impl Source for Reader {
     fn poll(&mut self, take: &mut dyn FnMut(Record<'_>)) -> Result<Polled, Error> {
-        let stretches = (self.beating.given / STRETCH) as usize;
-        if self.beating.given.is_multiple_of(STRETCH) && stretches > 0 {
+        let stretches = (self.beating.given / self.beating.beats.stretch()) as usize;
+        if self
+            .beating
+            .given
+            .is_multiple_of(self.beating.beats.stretch())
+            && stretches > 0
+        {
             mark(&self.marks[stretches - 1]);
         }
         if stretches == STRETCHES {
@@ -214,13 +263,18 @@ fn check(runs: Runs, beats: Beats, texts: Texts) {
         line: Vec::new(),
     };
     let began = Instant::now();
-    let engine = Engine::builder().patterns_text("beats.motif", PATTERNS);
+    let patterns = match beats {
+        Beats::Shared => many_patterns(),
+        Beats::Unwanted | Beats::Waiting => PATTERNS.to_owned(),
+    };
+    let count = patterns.matches("pattern ").count();
+    let engine = Engine::builder().patterns_text("beats.motif", patterns);
     let (account, readers) = match runs {
         Runs::InThread => {
             let mut engine = engine.build().expect("it is built");
             let mut beating = beating(0, 1);
             for at in &*marks {
-                for _ in 0..STRETCH {
+                for _ in 0..beats.stretch() {
                     engine.push_record(beating.next()).expect("an event");
                 }
                 mark(at);
@@ -246,16 +300,17 @@ fn check(runs: Runs, beats: Beats, texts: Texts) {
     let begin = 100 * u64::from(readers);
     let wanted = match beats {
         Beats::Unwanted => begin,
-        Beats::Waiting => counts.read,
+        Beats::Waiting | Beats::Shared => counts.read,
     };
     assert_eq!(counts.processed, wanted);
     let marks: Vec<u64> = marks.iter().map(|at| at.load(Ordering::Relaxed)).collect();
     let stretches: Vec<u64> = marks.windows(2).map(|two| two[1] - two[0]).collect();
-    let events = STRETCH * u64::from(readers);
+    let events = beats.stretch() * u64::from(readers);
     let said =
         format!("{runs:?}, {beats:?}, {texts:?}: allocations {stretches:?}, {events} events each");
     println!("{said}");
-    let reported = began.elapsed().as_secs_f64() / STRETCHES as f64 * REPORTED_PER_SECOND;
+    let reported = REPORTED_PER_SECOND + count * REPORTED_PER_PATTERN_AND_SECOND;
+    let reported = began.elapsed().as_secs_f64() / STRETCHES as f64 * reported as f64;
     let allowed = events / EVENTS_PER_ALLOCATION + reported as u64;
     assert!(stretches.iter().any(|count| *count <= allowed), "{said}");
 }
@@ -290,5 +345,12 @@ fn an_event_that_a_partial_match_waits_for_costs_no_allocation() {
     for texts in [Texts::Short, Texts::Long, Texts::Escaped] {
         RUNS.into_iter()
             .for_each(|runs| check(runs, Beats::Waiting, texts));
+    }
+}
+
+#[test]
+fn an_event_that_concerns_several_patterns_costs_no_allocation() {
+    for runs in [RUNS[0], RUNS[2], RUNS[3]] {
+        check(runs, Beats::Shared, Texts::Long);
     }
 }

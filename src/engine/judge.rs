@@ -50,12 +50,17 @@ impl Judgements {
         self.lists.pop().unwrap_or_default()
     }
 
-    /// What a concern of the past is made of, to be written over.
-    pub(crate) fn concern(&mut self) -> Concern {
-        Concern {
-            fits: self.looking.spent_fits(),
+    /// Takes a concern that another shard made, for as much memory.
+    pub(crate) fn exchange(&mut self, made: &mut Concern) -> Concern {
+        let fits = match made.fits {
+            Fits::One(_) => Fits::default(),
+            Fits::Many(_) => self.looking.spent_fits(),
+        };
+        let spent = Concern {
+            fits,
             ..Concern::default()
-        }
+        };
+        std::mem::replace(made, spent)
     }
 
     /// Keeps what a list is made of.

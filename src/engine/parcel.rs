@@ -107,7 +107,7 @@ impl Parcel {
             concerns = behind;
             let mut list = judgements.list();
             for concern in sent {
-                list.push(std::mem::replace(concern, judgements.concern()));
+                list.push(judgements.exchange(concern));
             }
             to(Judged {
                 event,

@@ -61,7 +61,7 @@ impl Room {
     pub(crate) fn slots_free(&self) -> usize {
         match self {
             // Few enough to be counted one by one.
-            Room::Keys(_) => 1,
+            Room::Keys(_) => 0,
             Room::Bytes(_) => SLOTS_FREE,
         }
     }
