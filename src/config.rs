@@ -35,8 +35,8 @@ pub use crate::key::Shards;
 pub use environment::Environment;
 pub use mistake::{Error, Mistake};
 pub use setting::{
-    Bytes, CheckpointInterval, CheckpointKeep, Http, Idle, LogFormat, LogLevel, RestartAttempts,
-    RestartDelay, State,
+    Bytes, CheckpointInterval, CheckpointKeep, GroupName, Http, Idle, LogFormat, LogLevel,
+    RestartAttempts, RestartDelay, ScratchFolder, State,
 };
 
 /// How long an unbounded source may be silent before time goes on without it, unless told otherwise.
@@ -71,13 +71,33 @@ pub struct Config {
     pub log: LogConfig,
     /// How state is kept; `None` when it ends with the process.
     pub state: Option<StateConfig>,
+    /// Which group the run is an instance of; `None` when it reads all partitions itself.
+    pub join: Option<JoinConfig>,
+}
+
+/// A run that shares its topics with others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinConfig {
+    /// The consumer group.
+    pub group: String,
+    /// Where on this machine lies what need not outlive the process.
+    pub scratch: PathBuf,
+}
+
+/// Where durable state lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StatePlace {
+    /// In this folder.
+    Folder(PathBuf),
+    /// In object storage, at this address: `s3://bucket/prefix`.
+    Objects(String),
 }
 
 /// How durable state is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateConfig {
     /// Where.
-    pub folder: PathBuf,
+    pub place: StatePlace,
     /// How often a checkpoint is made.
     pub checkpoint: Span,
     /// How many checkpoints are kept.
@@ -202,6 +222,10 @@ pub struct Overrides {
     pub restart_attempts: Option<RestartAttempts>,
     /// After how long a failure is forgotten.
     pub restart_window: Option<RestartDelay>,
+    /// Which group is joined.
+    pub join: Option<GroupName>,
+    /// Where on this machine lies what need not outlive the process.
+    pub scratch: Option<ScratchFolder>,
 }
 
 /// A source as one place names it.
@@ -279,7 +303,14 @@ impl RawConfig {
             restart_delay_max,
             restart_attempts,
             restart_window,
+            join,
+            scratch,
         } = self.overrides;
+        let place = match state {
+            Some(State::Folder(folder)) => Some(StatePlace::Folder(folder)),
+            Some(State::Objects(address)) => Some(StatePlace::Objects(address)),
+            Some(State::Memory) | None => None,
+        };
         let mut input = InputConfig {
             sources: Vec::new(),
             type_field: type_field.unwrap_or_else(|| TYPE_FIELD_DEFAULT.to_owned()),
@@ -309,24 +340,25 @@ impl RawConfig {
                 level: log.unwrap_or_default(),
                 format: log_format.unwrap_or_default(),
             },
-            state: match state {
-                Some(State::Folder(folder)) => Some(StateConfig {
-                    folder,
-                    checkpoint: checkpoint.map_or(CHECKPOINT_DEFAULT, |every| every.0),
-                    keep: checkpoint_keep.map_or(CHECKPOINT_KEEP_DEFAULT, |keep| keep.0),
-                    memory_bytes: state_memory.map_or(STATE_MEMORY_DEFAULT, |bytes| bytes.0),
-                    on_change: on_change.unwrap_or_default(),
-                    restart: Restart {
-                        policy: restart.unwrap_or(Restart::DEFAULT.policy),
-                        delay: duration(restart_delay, Restart::DEFAULT.delay),
-                        delay_max: duration(restart_delay_max, Restart::DEFAULT.delay_max),
-                        attempts: restart_attempts
-                            .map_or(Restart::DEFAULT.attempts, |attempts| attempts.0),
-                        window: duration(restart_window, Restart::DEFAULT.window),
-                    },
-                }),
-                Some(State::Memory) | None => None,
-            },
+            state: place.map(|place| StateConfig {
+                place,
+                checkpoint: checkpoint.map_or(CHECKPOINT_DEFAULT, |every| every.0),
+                keep: checkpoint_keep.map_or(CHECKPOINT_KEEP_DEFAULT, |keep| keep.0),
+                memory_bytes: state_memory.map_or(STATE_MEMORY_DEFAULT, |bytes| bytes.0),
+                on_change: on_change.unwrap_or_default(),
+                restart: Restart {
+                    policy: restart.unwrap_or(Restart::DEFAULT.policy),
+                    delay: duration(restart_delay, Restart::DEFAULT.delay),
+                    delay_max: duration(restart_delay_max, Restart::DEFAULT.delay_max),
+                    attempts: restart_attempts
+                        .map_or(Restart::DEFAULT.attempts, |attempts| attempts.0),
+                    window: duration(restart_window, Restart::DEFAULT.window),
+                },
+            }),
+            join: join.map(|GroupName(group)| JoinConfig {
+                group,
+                scratch: scratch.map_or_else(std::env::temp_dir, |folder| folder.0),
+            }),
         }
     }
 }
@@ -381,6 +413,8 @@ impl Overrides {
             restart_delay_max: self.restart_delay_max.or(lower.restart_delay_max),
             restart_attempts: self.restart_attempts.or(lower.restart_attempts),
             restart_window: self.restart_window.or(lower.restart_window),
+            join: self.join.or(lower.join),
+            scratch: self.scratch.or(lower.scratch),
         }
     }
 }

@@ -275,6 +275,72 @@ impl Disk for SystemDisk {
     }
 }
 
+/// The system's disk for what need not outlive the process: nothing waits until it is durable.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ScratchDisk;
+
+impl Disk for ScratchDisk {
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        SystemDisk.write(path, bytes)
+    }
+
+    fn append(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        SystemDisk.append(path, bytes)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn OpenFile>> {
+        SystemDisk.open(path)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        SystemDisk.read(path)
+    }
+
+    fn read_at(&self, path: &Path, offset: u64, count: usize) -> io::Result<Vec<u8>> {
+        SystemDisk.read_at(path, offset, count)
+    }
+
+    fn entry(&self, path: &Path) -> io::Result<Option<Entry>> {
+        SystemDisk.entry(path)
+    }
+
+    fn length(&self, path: &Path) -> io::Result<u64> {
+        SystemDisk.length(path)
+    }
+
+    fn truncate(&self, path: &Path, length: u64) -> io::Result<()> {
+        SystemDisk.truncate(path, length)
+    }
+
+    fn sync(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        SystemDisk.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        SystemDisk.remove(path)
+    }
+
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
+        SystemDisk.make_folder(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        SystemDisk.list(path)
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        SystemDisk.link(from, to)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Lock> {
+        SystemDisk.lock(path)
+    }
+}
+
 /// There is nobody to ask: no locks at all, or none for a file that is not open for writing, as on NFS.
 fn has_no_locks(error: &io::Error) -> bool {
     const EBADF: i32 = 9;

@@ -134,6 +134,9 @@
 //! | `http` (default) | sources that take records by HTTP, webhooks, metrics for the command line |
 //! | `cli` (default) | the `leitmotif` command; a program that embeds the engine does without: `default-features = false` |
 //! | `jemalloc` (default) | the allocator of the command |
+//! | `kafka` (default) | topics as sources and outputs, groups of instances |
+//! | `rocksdb` (default) | durable state that need not fit into memory |
+//! | `s3` (default) | state of a group in object storage |
 //! | `testing` | the reference matcher that judges the engine, and what makes random patterns and events |
 //!
 //! # What is public
@@ -168,6 +171,8 @@ pub use embed::{
     Builder, Engine, Error, ErrorKind, Finished, Input, Keeping, Match, MatchId, Pushed, Running,
     States, Supervised, Supervision,
 };
+#[cfg(feature = "kafka")]
+pub use embed::{Joined, Joining};
 pub use epoch::Epoch;
 pub use event::formats::EventBuilder;
 pub use event::value::Decimal;

@@ -95,6 +95,11 @@ fn every_example_of_the_language_page_holds() {
 }
 
 #[test]
+fn every_pattern_on_the_page_about_kafka_holds() {
+    assert_eq!(check("docs/kafka.md"), 2);
+}
+
+#[test]
 fn every_example_for_users_of_flink_holds() {
     // One of the blocks is what the others share.
     assert_eq!(check("docs/coming-from-flink.md"), 6);

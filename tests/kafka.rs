@@ -12,6 +12,8 @@ mod broker;
 mod exactly_once;
 #[path = "kafka/formats.rs"]
 mod formats;
+#[path = "kafka/group.rs"]
+mod group;
 #[path = "kafka/secured.rs"]
 mod secured;
 #[path = "kafka/sink.rs"]

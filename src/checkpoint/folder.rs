@@ -19,13 +19,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::storage::CLAIM;
 use super::{Error, Kind, Manifest};
 use crate::disk::{Disk, Lock, SharedDisk};
 use crate::epoch::Epoch;
 
 pub(super) const PREPARED: &str = "manifest.prepared";
 pub(super) const COMMITTED: &str = "manifest";
-const ID: &str = "id";
+pub(crate) const ID: &str = "id";
 
 /// Where savepoints lie in a state folder, unless told otherwise.
 pub const SAVEPOINTS: &str = "savepoints";
@@ -65,6 +66,7 @@ impl Folder {
             disk,
             life: 0,
         };
+        folder.refuse_claimed()?;
         let above = match folder.disk.entry(path) {
             Ok(None) => new_folders(&*folder.disk, path),
             _ => Vec::new(),
@@ -222,6 +224,7 @@ impl Folder {
     /// # Errors
     /// When the folder cannot be read.
     pub fn checkpoints(&self) -> Result<Vec<Found>, Error> {
+        self.refuse_claimed()?;
         let listed = self.disk.list(&self.path);
         let names = listed.map_err(|error| self.failed("read", &self.path, &error))?;
         let mut found = Vec::new();
@@ -240,6 +243,17 @@ impl Folder {
         }
         found.sort_by_key(|found| std::cmp::Reverse(found.epoch));
         Ok(found)
+    }
+
+    /// Instances of a group hand on checkpoints otherwise.
+    fn refuse_claimed(&self) -> Result<(), Error> {
+        match self.disk.entry(&self.path.join(CLAIM)) {
+            Ok(Some(_)) => Err(Error(format!(
+                "state \"{}\" is that of a group, whose instances alone read and write it; add --join with its name, or name another folder",
+                self.path.display()
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// True if a folder is a checkpoint or savepoint that is committed.

@@ -1,16 +1,21 @@
 //! Checkpoints: what of a run outlives its process, where that lies, and when it counts.
 //!
 //! `protocol` decides, and touches nothing: which epoch is open, whose word is missing, when a checkpoint is prepared. `manifest` is what a checkpoint says of itself,
-//! `folder` where checkpoints lie, `settle` what became of one that a crash cut short: they go through a [`Disk`](crate::disk::Disk), so that a simulation can crash between any two steps. What lies in the
+//! `folder` where checkpoints lie, `settle` what became of one that a crash cut short, `share` and `storage` how instances of a group hand them on: they go through a [`Disk`](crate::disk::Disk), so that a simulation can crash between any two steps. What lies in the
 //! manifest's opaque parts (events in flight, partitions' times) is the engine's.
 
 mod folder;
 mod manifest;
+#[cfg(feature = "s3")]
+mod objects;
 mod protocol;
 mod savepoint;
 #[cfg(test)]
 mod savepoint_tests;
 mod settle;
+#[cfg(feature = "kafka")]
+mod share;
+mod storage;
 #[cfg(feature = "kafka")]
 mod transaction;
 
@@ -19,13 +24,23 @@ use std::fmt;
 use crate::epoch::Epoch;
 use crate::source::SourcePosition;
 
+#[cfg(feature = "kafka")]
+pub(crate) use folder::ID;
 pub use folder::{Folder, Found, SAVEPOINTS};
 pub use manifest::{
     Kind, Manifest, StoredFamily, StoredPartition, StoredPattern, StoredShard, StoredSource,
     StoredType,
 };
+#[cfg(feature = "s3")]
+pub use objects::Objects;
 pub(crate) use protocol::{Ack, Action, Coordinator, Gathered, Parties, ShardNote, SourceNote};
 pub(crate) use settle::settle;
+#[cfg(feature = "kafka")]
+pub(crate) use share::Share;
+pub(crate) use storage::Sharing;
+#[cfg(feature = "kafka")]
+pub(crate) use storage::{CLAIM, chance};
+pub use storage::{SharedFolder, SharedStorage, Storage};
 #[cfg(feature = "kafka")]
 pub(crate) use transaction::Transaction;
 
@@ -40,6 +55,14 @@ pub trait CommitPoint: Send {
     /// # Errors
     /// When it cannot be asked.
     fn committed(&mut self, outputs: &[(String, Vec<u8>)]) -> Result<Option<Epoch>, Error>;
+
+    /// Brings the checkpoint that counts into a folder that has it not, if it lies elsewhere. Asked for once, before anything is restored.
+    ///
+    /// # Errors
+    /// When it is not there, or cannot be read.
+    fn fetch(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Commits a prepared epoch; once this has come back it counts, whatever happens then.
     ///

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{CommitPoint, Error, Positions};
-use crate::epoch::Epoch;
+use super::{CommitPoint, Error, Positions, Share};
+use crate::epoch::{Epoch, Mark};
 use crate::sink::kafka::{GroupOffsets, Transactions};
 use crate::source::Group;
 use crate::source::kafka::TopicOffset;
@@ -13,6 +13,8 @@ pub(crate) struct Transaction {
     transactions: Arc<Transactions>,
     /// Sources of the same cluster by name, and the groups that learn how far those are read.
     groups: Vec<(String, String)>,
+    /// Where checkpoints go before they count, in a run that is one of a group's.
+    share: Option<Share>,
 }
 
 impl Transaction {
@@ -34,7 +36,19 @@ impl Transaction {
         Transaction {
             transactions,
             groups: taken,
+            share: None,
         }
+    }
+
+    /// Checkpoints are handed on by storage that others reach, too.
+    pub(crate) fn sharing(mut self, share: Share) -> Transaction {
+        self.share = Some(share);
+        self
+    }
+
+    /// How many sources have groups that learn how far they are read.
+    pub(crate) fn sources(&self) -> usize {
+        self.groups.len()
     }
 
     /// Where each group stands with these positions.
@@ -63,13 +77,38 @@ impl Transaction {
 impl CommitPoint for Transaction {
     fn committed(&mut self, outputs: &[(String, Vec<u8>)]) -> Result<Option<Epoch>, Error> {
         let committed = self.transactions.committed_of(outputs);
-        committed.map_err(|error| Error::new(error.to_string()))
+        let committed = committed.map_err(|error| Error::new(error.to_string()))?;
+        Ok(committed.map(|mark| mark.epoch))
+    }
+
+    fn fetch(&mut self) -> Result<(), Error> {
+        let Some(share) = &mut self.share else {
+            return Ok(());
+        };
+        let wrong = |error: crate::sink::Error| Error::new(error.to_string());
+        let with_rows = self.transactions.committed_of(&[]).map_err(wrong)?;
+        // Outputs may be others than before; what is read is not.
+        let (group, topic) = &share.at;
+        let of_group = self.transactions.marked_in(group, topic, share.partition());
+        let mark = with_rows.max(of_group.map_err(wrong)?);
+        share.fetch(mark)
     }
 
     fn commit(&mut self, epoch: Epoch, positions: &Positions) -> Result<(), Error> {
         let offsets = self.offsets(positions)?;
-        let committed = self.transactions.commit(epoch, &offsets);
-        committed.map_err(|error| Error::new(error.to_string()))
+        let mark = match &mut self.share {
+            Some(share) => {
+                share.publish(epoch)?;
+                share.mark(epoch)
+            }
+            None => Mark::from(epoch),
+        };
+        let committed = self.transactions.commit(mark, &offsets);
+        committed.map_err(|error| Error::new(error.to_string()))?;
+        if let Some(share) = &mut self.share {
+            share.committed();
+        }
+        Ok(())
     }
 }
 

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use leitmotif::config::{
-    Bytes, CheckpointInterval, CheckpointKeep, Http, Idle, LogFormat, LogLevel, OnChange,
-    RestartAttempts, RestartDelay, RestartPolicy, Shards, State,
+    Bytes, CheckpointInterval, CheckpointKeep, GroupName, Http, Idle, LogFormat, LogLevel,
+    OnChange, RestartAttempts, RestartDelay, RestartPolicy, ScratchFolder, Shards, State,
 };
 use leitmotif::time::Span;
 
@@ -137,6 +137,12 @@ pub struct RunArgs {
     /// A run that goes on for so long has recovered; with failure-rate, how long a failure counts [default: 10m]
     #[arg(long, value_name = "TIME", value_parser = read::<RestartDelay>)]
     pub restart_window: Option<RestartDelay>,
+    /// Join this consumer group: instances share the partitions of their topics, and hand state on in the folder or storage that --state names
+    #[arg(long, value_name = "GROUP", value_parser = read::<GroupName>)]
+    pub join: Option<GroupName>,
+    /// Where on this machine a member of a group keeps what need not outlive it [default: the system's folder for such]
+    #[arg(long, value_name = "FOLDER", value_parser = read::<ScratchFolder>)]
+    pub scratch: Option<ScratchFolder>,
     /// A checkpoint or savepoint to begin from, when the state folder holds no checkpoint: its folder, or the name of a savepoint there
     #[arg(long, value_name = "FOLDER|NAME")]
     pub from: Option<PathBuf>,

@@ -76,6 +76,8 @@ fn flags(args: &RunArgs) -> Result<RawConfig> {
             restart_delay_max: args.restart_delay_max,
             restart_attempts: args.restart_attempts,
             restart_window: args.restart_window,
+            join: args.join.clone(),
+            scratch: args.scratch.clone(),
         },
         sources: sources.into_iter().map(Into::into).collect(),
         outputs: outputs.collect::<Result<_, _>>()?,

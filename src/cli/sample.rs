@@ -1,8 +1,8 @@
 //! A snapshot made by hand, for tests of all that shows snapshots.
 
 use leitmotif::engine::snapshot::{
-    Activity, CheckpointSnapshot, Histogram, OutputSnapshot, PartitionSnapshot, PatternSnapshot,
-    Phase, ShardSnapshot, Snapshot, SourceSnapshot, StandingSnapshot,
+    Activity, CheckpointSnapshot, GroupSnapshot, Histogram, OutputSnapshot, PartitionSnapshot,
+    PatternSnapshot, Phase, ShardSnapshot, Snapshot, SourceSnapshot, StandingSnapshot,
 };
 
 /// The wall clock when it was taken.
@@ -68,6 +68,7 @@ pub fn snapshot() -> Snapshot {
         ],
         shards: vec![
             ShardSnapshot {
+                number: 0,
                 busy_seconds: 75.0,
                 blocked_seconds: 5.0,
                 idle_seconds: 20.0,
@@ -81,6 +82,7 @@ pub fn snapshot() -> Snapshot {
                 ring_fill: 0.25,
             },
             ShardSnapshot {
+                number: 1,
                 busy_seconds: 10.0,
                 blocked_seconds: 0.0,
                 idle_seconds: 90.0,
@@ -131,6 +133,11 @@ pub fn snapshot() -> Snapshot {
                 above: 0,
                 sum_seconds: 0.9,
             },
+        }),
+        group: Some(GroupSnapshot {
+            name: "fraud".to_owned(),
+            partitions: 2,
+            rebalances: 3,
         }),
     }
 }

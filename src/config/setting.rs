@@ -66,7 +66,17 @@ pub enum State {
     Memory,
     /// In this folder.
     Folder(PathBuf),
+    /// In object storage, at this address.
+    Objects(String),
 }
+
+/// The name of a consumer group; never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupName(pub String);
+
+/// A folder for what need not outlive the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScratchFolder(pub PathBuf);
 
 /// How often a checkpoint is made; never zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +99,7 @@ pub struct RestartAttempts(pub u32);
 pub struct Bytes(pub u64);
 
 /// Keys of the single values, as a file writes them.
-pub(super) const SETTINGS: [&str; 18] = [
+pub(super) const SETTINGS: [&str; 20] = [
     "shards",
     "delay",
     "idle",
@@ -108,6 +118,8 @@ pub(super) const SETTINGS: [&str; 18] = [
     "restart-delay-max",
     "restart-attempts",
     "restart-window",
+    "join",
+    "scratch",
 ];
 
 /// A value as it was written.
@@ -152,6 +164,8 @@ impl Overrides {
             "restart-delay-max" => self.restart_delay_max = Some(value.read(Kind::Text)?),
             "restart-attempts" => self.restart_attempts = Some(value.read(Kind::Whole)?),
             "restart-window" => self.restart_window = Some(value.read(Kind::Text)?),
+            "join" => self.join = Some(value.read(Kind::Text)?),
+            "scratch" => self.scratch = Some(value.read(Kind::Text)?),
             _ => return Err(unknown("key", key, &SETTINGS)),
         }
         Ok(())
@@ -245,7 +259,48 @@ impl FromStr for State {
         match text {
             "" => Err("an empty text names no folder; write its path, or memory".to_owned()),
             "memory" => Ok(State::Memory),
+            address if address.contains("://") => objects(address),
             path => Ok(State::Folder(path.into())),
+        }
+    }
+}
+
+/// An address of object storage.
+fn objects(address: &str) -> Result<State, String> {
+    let (scheme, rest) = address.split_once("://").unwrap_or_default();
+    let bucket = rest.split('/').next().unwrap_or_default();
+    match (scheme, bucket) {
+        ("s3", "") => Err(format!(
+            "\"{address}\" names no bucket; write such as s3://bucket/fraud"
+        )),
+        ("s3", _) => Ok(State::Objects(address.trim_end_matches('/').to_owned())),
+        _ => Err(format!(
+            "\"{scheme}://\" is no storage that is known; write a folder, or such as s3://bucket/fraud"
+        )),
+    }
+}
+
+impl FromStr for GroupName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<GroupName, String> {
+        match text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            _ if text.is_empty() => Err("an empty text names no group; write its name".to_owned()),
+            true => Err(format!(
+                "\"{text}\" has blanks, and no group has them; write such as fraud"
+            )),
+            false => Ok(GroupName(text.to_owned())),
+        }
+    }
+}
+
+impl FromStr for ScratchFolder {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<ScratchFolder, String> {
+        match text {
+            "" => Err("an empty text names no folder; write its path".to_owned()),
+            path => Ok(ScratchFolder(path.into())),
         }
     }
 }

@@ -46,6 +46,8 @@ restart-delay = "5s"
 restart-delay-max = "20s"
 restart-attempts = 3
 restart-window = "1h"
+join = "fraud"
+scratch = "/var/tmp"
 [sources.zebra]
 event = "Txn"
 url = "cards.ndjson"
@@ -75,9 +77,15 @@ since = 2024-01-01T00:00:00Z
         http,
         log,
         state,
+        join,
     } = config;
+    let want = JoinConfig {
+        group: "fraud".to_owned(),
+        scratch: "/var/tmp".into(),
+    };
+    assert_eq!(join, Some(want));
     let want = StateConfig {
-        folder: "/var/lib/leitmotif".into(),
+        place: StatePlace::Folder("/var/lib/leitmotif".into()),
         checkpoint: Span(1_000),
         keep: 5,
         memory_bytes: 2 << 30,
@@ -421,4 +429,23 @@ fn wrong_settings_of_a_kafka_client_are_mistakes() {
             "l.toml:7:1: source \"b\": kafka has settings for topics, and this is none; leave it out",
         ],
     );
+}
+
+#[test]
+fn state_lies_in_a_folder_or_in_a_bucket() {
+    let place = |text: &str| -> Result<State, String> { text.parse() };
+    assert_eq!(place("memory"), Ok(State::Memory));
+    assert_eq!(place("a/b"), Ok(State::Folder("a/b".into())));
+    let objects = State::Objects("s3://bucket/fraud".to_owned());
+    assert_eq!(place("s3://bucket/fraud/"), Ok(objects));
+    for (text, wanted) in [
+        ("s3://", "names no bucket"),
+        ("gs://bucket", "\"gs://\" is no storage that is known"),
+    ] {
+        let error = place(text).expect_err("it is none");
+        assert!(error.contains(wanted), "{error}");
+    }
+    let group = |text: &str| text.parse::<GroupName>().map(|name| name.0);
+    assert_eq!(group("fraud.eu"), Ok("fraud.eu".to_owned()));
+    assert!(group("").is_err() && group("a b").is_err());
 }

@@ -11,12 +11,16 @@ use super::matches::{Names, Sender};
 use super::running::{Running, Taker};
 use super::{Engine, Error, ErrorKind, Input, Match, files, tables};
 use crate::automaton::Tables;
+#[cfg(feature = "kafka")]
+use crate::checkpoint::Sharing;
 use crate::engine::{self, Parts, Plan};
 use crate::key::Shards;
 use crate::lang::diagnostic::render::{Style, render};
 use crate::lang::pattern::Program;
 use crate::lang::span::SourceMap;
 use crate::lang::{Params, compile};
+#[cfg(feature = "kafka")]
+use crate::sink::Target;
 use crate::sink::{Destination, Opening, Outputs, RowText};
 use crate::source::Follow;
 use crate::time::Span;
@@ -272,7 +276,8 @@ impl Builder {
         };
         let (mut outputs, drains) = Outputs::bind(&program, self.writing.outputs, &mut opening)?;
         if let Some(durable) = &mut durable {
-            durable.decided_by(&opening, &sources);
+            let decided = durable.decided_by(&opening, &sources);
+            decided.map_err(|error| Error::configuration(error.to_string()))?;
         }
         if let Some(text) = self.writing.pretty {
             outputs = outputs.pretty(text);
@@ -289,6 +294,58 @@ impl Builder {
         let parts = Parts::new(plan, shards, sources, outputs, drains, durable)?;
         let inner = engine::Running::start(parts);
         Ok(Running::new(inner.map_err(no_thread)?, taker))
+    }
+}
+
+/// What a group of instances has to know, and what it changes.
+#[cfg(feature = "kafka")]
+impl Builder {
+    pub(super) fn sources(&self) -> &[(String, Input)] {
+        &self.sources
+    }
+
+    pub(super) fn type_field_name(&self) -> &str {
+        &self.reading.type_field
+    }
+
+    pub(super) fn kept(&self) -> Option<&Keeping> {
+        self.keeping.as_ref()
+    }
+
+    /// Where rows go, as far as that was named.
+    pub(super) fn targets(&self) -> Result<Vec<Target>, Error> {
+        let mut targets = Vec::new();
+        for (_, to) in &self.writing.outputs {
+            match to {
+                Destination::Text(text) => targets.push(Target::parse(text)?),
+                Destination::Target(target) => targets.push(target.clone()),
+                Destination::Own(_) => {}
+            }
+        }
+        Ok(targets)
+    }
+
+    /// The patterns, compiled.
+    pub(super) fn compiled(&mut self) -> Result<Arc<Program>, Error> {
+        let program = match self.patterns.compiled.take() {
+            Some(program) => program,
+            None => {
+                let texts = std::mem::take(&mut self.patterns.texts);
+                compiled(&self.patterns.files, texts, &self.patterns.params)?
+            }
+        };
+        self.patterns.compiled = Some(Arc::clone(&program));
+        Ok(program)
+    }
+
+    /// Runs one partition of each topic, one of so many that this process may have.
+    pub(super) fn seated(mut self, sharing: Sharing, folder: PathBuf, runs: usize) -> Builder {
+        self.shards = 1;
+        for (_, input) in &mut self.sources {
+            input.seat(&sharing.group, sharing.partition);
+        }
+        self.keeping = (self.keeping).map(|keeping| keeping.sharing(folder, sharing, runs));
+        self
     }
 }
 

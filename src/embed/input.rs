@@ -10,6 +10,8 @@ use crate::event::EventTypeId;
 use crate::event::formats::{Decoder, Format, Kinds};
 use crate::key::Shards;
 use crate::lang::pattern::Program;
+#[cfg(feature = "kafka")]
+use crate::source::Place;
 use crate::source::{Extent, Follow, Source, SourceSpec};
 use crate::time::Span;
 
@@ -116,6 +118,37 @@ impl Input {
         self
     }
 
+    /// Where its records are, if it was named.
+    ///
+    /// # Errors
+    /// When the text cannot be taken apart.
+    pub(super) fn spec(&self) -> Result<Option<SourceSpec>, Error> {
+        Ok(match &self.origin {
+            Origin::Text(text) => Some(SourceSpec::parse(text)?),
+            Origin::Spec(spec) => Some(spec.clone()),
+            Origin::Own(_) => None,
+        })
+    }
+
+    /// Reads one partition of its topics, as a member of a group; what is no topic stays what it is.
+    #[cfg(feature = "kafka")]
+    pub(super) fn seat(&mut self, group: &str, partition: u32) {
+        let Ok(Some(mut spec)) = self.spec() else {
+            return;
+        };
+        if let Place::Kafka(topics) = &mut spec.place {
+            topics.partition = Some(partition);
+            topics.group = Some(group.to_owned());
+        }
+        self.origin = Origin::Spec(spec);
+    }
+
+    /// The event type of all its records, if it was told.
+    #[cfg(feature = "kafka")]
+    pub(super) fn told_type(&self) -> Option<&str> {
+        self.event_type.as_deref()
+    }
+
     /// Opens it under a name for a program.
     pub(super) fn open(
         self,
@@ -124,11 +157,7 @@ impl Input {
         shards: Shards,
         reading: &Reading,
     ) -> Result<SourceSetup, Error> {
-        let spec = match &self.origin {
-            Origin::Text(text) => Some(SourceSpec::parse(text)?),
-            Origin::Spec(spec) => Some(spec.clone()),
-            Origin::Own(_) => None,
-        };
+        let spec = self.spec()?;
         let told = spec.as_ref().and_then(|spec| spec.event_type.as_ref());
         let kinds = match self.event_type.as_ref().or(told) {
             Some(name) => Kinds::One(event_type(program, name)?),

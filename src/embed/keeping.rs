@@ -1,10 +1,13 @@
 //! How durable state is kept.
 
+#[cfg(feature = "kafka")]
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Error;
+use crate::checkpoint::Sharing;
 use crate::engine::{Durable, OnChange, Room, resident_bytes};
 use crate::key::Shards;
 #[cfg(feature = "rocksdb")]
@@ -28,6 +31,10 @@ pub struct Keeping {
     from: Option<PathBuf>,
     /// Which run of this process it is, of those whose live stores are still in use.
     life: u32,
+    /// Where checkpoints are handed on to others.
+    sharing: Option<Sharing>,
+    /// Among how many runs of this process the memory for stores is divided.
+    runs: usize,
 }
 
 impl Keeping {
@@ -42,6 +49,8 @@ impl Keeping {
             on_change: OnChange::default(),
             from: None,
             life: 0,
+            sharing: None,
+            runs: 1,
         }
     }
 
@@ -96,9 +105,32 @@ impl Keeping {
         Keeping { life, ..self }
     }
 
+    /// Where live state of a group's partitions lies on this machine.
+    #[cfg(feature = "kafka")]
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// True if there is a checkpoint to begin from.
+    #[cfg(feature = "kafka")]
+    pub(super) fn has_beginning(&self) -> bool {
+        self.from.is_some()
+    }
+
+    /// Of one partition of a group's, one of so many that this process may have: live state in that folder, checkpoints in storage.
+    #[cfg(feature = "kafka")]
+    pub(super) fn sharing(self, folder: PathBuf, sharing: Sharing, runs: usize) -> Keeping {
+        Keeping {
+            folder,
+            sharing: Some(sharing),
+            runs,
+            ..self
+        }
+    }
+
     pub(super) fn open(self, shards: Shards) -> Result<Durable, Error> {
         let stores = self.stores(shards);
-        let mut durable = Durable::open(&self.folder, self.life, stores)?;
+        let mut durable = Durable::open(&self.folder, self.life, stores, self.sharing)?;
         durable.interval = Duration::from_millis(self.interval.0.unsigned_abs());
         durable.keep = self.checkpoints;
         durable.room = Room::bytes(self.memory_bytes, self.measure);
@@ -110,7 +142,7 @@ impl Keeping {
     #[cfg(feature = "rocksdb")]
     fn stores(&self, shards: Shards) -> Arc<dyn Stores> {
         let bytes = usize::try_from(self.memory_bytes).unwrap_or(usize::MAX);
-        sorts::on_disk(Tuning::new(bytes / STORE_SHARE, shards))
+        sorts::on_disk(Tuning::new(bytes / STORE_SHARE / self.runs, shards))
     }
 
     /// Without RocksDB each checkpoint is written as a whole.

@@ -7,6 +7,8 @@ mod builder;
 mod engine;
 mod error;
 pub mod files;
+#[cfg(feature = "kafka")]
+mod group;
 mod input;
 mod keeping;
 mod matches;
@@ -21,6 +23,8 @@ mod tests;
 pub use builder::Builder;
 pub use engine::{Engine, Finished, Pushed};
 pub use error::{Error, ErrorKind};
+#[cfg(feature = "kafka")]
+pub use group::{Joined, Joining};
 pub use input::Input;
 pub use keeping::Keeping;
 pub use matches::{Match, MatchId};

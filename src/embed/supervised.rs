@@ -26,6 +26,17 @@ const DOUBT: Duration = Duration::from_secs(1);
 pub struct Supervision {
     restart: Restart,
     stuck: Duration,
+    state: StateLies,
+}
+
+/// Whether waiting may mend what is wrong with a state at the beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum StateLies {
+    /// It may not: who looks after the folder has to.
+    Here,
+    /// It may: it lies in storage that can be out of reach for a while.
+    #[cfg(feature = "kafka")]
+    Elsewhere,
 }
 
 /// A run that begins again when it fails, on threads of its own.
@@ -37,7 +48,8 @@ pub struct Supervised {
 
 /// What others see of it.
 struct Shared {
-    current: Mutex<Current>,
+    /// `None`: it has not begun yet.
+    current: Mutex<Option<Current>>,
     stop: AtomicBool,
     restarting: AtomicBool,
     restarts: AtomicU64,
@@ -59,6 +71,7 @@ impl Supervision {
         Supervision {
             restart,
             stuck: Duration::from_secs(30),
+            state: StateLies::Here,
         }
     }
 
@@ -78,10 +91,31 @@ impl Supervision {
         self,
         mut make: impl FnMut() -> Builder + Send + 'static,
     ) -> Result<Supervised, Error> {
-        let clock = Instant::now();
         let first = make().start()?;
+        self.supervise(Some(first), make)
+    }
+
+    /// The same, of a run that may fail already when it begins the first time, with state that lies in shared storage.
+    ///
+    /// # Errors
+    /// When there is no thread for it.
+    #[cfg(feature = "kafka")]
+    pub(super) fn start_with_storage(
+        self,
+        make: impl FnMut() -> Builder + Send + 'static,
+    ) -> Result<Supervised, Error> {
+        let state = StateLies::Elsewhere;
+        Supervision { state, ..self }.supervise(None, make)
+    }
+
+    fn supervise(
+        self,
+        first: Option<Running>,
+        make: impl FnMut() -> Builder + Send + 'static,
+    ) -> Result<Supervised, Error> {
+        let clock = Instant::now();
         let shared = Arc::new(Shared {
-            current: Mutex::new(Current::of(&first)),
+            current: Mutex::new(first.as_ref().map(Current::of)),
             stop: AtomicBool::new(false),
             restarting: AtomicBool::new(false),
             restarts: AtomicU64::new(0),
@@ -107,7 +141,23 @@ impl Supervised {
     /// Looks at the run that goes on, or was the last.
     #[must_use]
     pub fn watch(&self) -> Watch {
-        self.shared.lock().watch.clone()
+        let watch = self.begun();
+        watch.expect("it had begun before this was given out")
+    }
+
+    /// The same; `None` before it has begun, if it may fail then.
+    pub(super) fn begun(&self) -> Option<Watch> {
+        let current = self.shared.lock();
+        current.as_ref().map(|current| current.watch.clone())
+    }
+
+    /// Ends the run at once, and commits nothing more: somebody else goes on with its state.
+    #[cfg(feature = "kafka")]
+    pub(super) fn lose(&self) {
+        self.stop();
+        if let Some(watch) = self.begun() {
+            watch.fail();
+        }
     }
 
     /// Asks the run to end; see [`Watch::stop`]. One that has failed does not begin again.
@@ -125,7 +175,7 @@ impl Supervised {
     pub fn stuck(&self) -> impl Fn() -> Option<String> + Clone + Send + Sync + 'static {
         let shared = Arc::clone(&self.shared);
         move || {
-            let stuck = Arc::clone(&shared.lock().stuck);
+            let stuck = Arc::clone(&shared.lock().as_ref()?.stuck);
             stuck().filter(|_| !shared.restarting.load(Ordering::Relaxed))
         }
     }
@@ -168,7 +218,7 @@ impl Current {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Current> {
+    fn lock(&self) -> MutexGuard<'_, Option<Current>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -177,8 +227,11 @@ impl Shared {
     }
 
     fn snapshot(&self) -> Snapshot {
-        let snapshots = Arc::clone(&self.lock().snapshots);
-        let mut snapshot = snapshots();
+        let snapshots = self
+            .lock()
+            .as_ref()
+            .map(|current| Arc::clone(&current.snapshots));
+        let mut snapshot = snapshots.map_or_else(Snapshot::default, |snapshots| snapshots());
         snapshot.restarts = self.restarts.load(Ordering::Relaxed);
         if let Some(checkpoints) = &mut snapshot.checkpoints {
             checkpoints.failures += self.failures.load(Ordering::Relaxed);
@@ -219,32 +272,44 @@ struct Failure {
 impl Supervisor {
     fn supervise(
         mut self,
-        first: Running,
+        first: Option<Running>,
         mut make: impl FnMut() -> Builder,
     ) -> Result<Account, Error> {
-        let mut running = first;
+        let mut running = match first {
+            Some(running) => running,
+            None => self.begin(&mut make, None)?,
+        };
         loop {
+            *self.shared.lock() = Some(Current::of(&running));
+            self.shared.restarting.store(false, Ordering::Relaxed);
             let began = self.clock.elapsed();
             let watch = running.watch().clone();
-            let ended = self.attend(running);
-            let mut failure = match ended {
+            let failure = match self.attend(running) {
                 Ok(account) => return Ok(account),
                 Err(failure) => failure,
             };
             let failed = watch.checkpoints().map_or(0, |seen| seen.failures);
             self.shared.failures.fetch_add(failed, Ordering::Relaxed);
             self.shared.restarting.store(true, Ordering::Relaxed);
-            let mut since = began;
-            running = loop {
+            running = self.begin(&mut make, Some((failure, began)))?;
+        }
+    }
+
+    /// Begins, if need be again, when it is time for it. `failed`: why the run before has, and when that began.
+    fn begin(
+        &mut self,
+        make: &mut impl FnMut() -> Builder,
+        mut failed: Option<(Failure, Duration)>,
+    ) -> Result<Running, Error> {
+        loop {
+            if let Some((failure, since)) = failed.take() {
                 self.pause(failure, since)?;
-                since = self.clock.elapsed();
-                match make().life(self.life).start() {
-                    Ok(running) => break running,
-                    Err(error) => failure = at_start(error),
-                }
-            };
-            *self.shared.lock() = Current::of(&running);
-            self.shared.restarting.store(false, Ordering::Relaxed);
+            }
+            let since = self.clock.elapsed();
+            match make().life(self.life).start() {
+                Ok(running) => return Ok(running),
+                Err(error) => failed = Some((at_start(error, self.supervision.state), since)),
+            }
         }
     }
 
@@ -342,11 +407,12 @@ impl Supervisor {
 }
 
 /// A run that could not begin again. What is said wrongly stays wrong; what is gone may come back.
-fn at_start(error: Error) -> Failure {
-    let fatal = matches!(
-        error.kind(),
-        ErrorKind::Patterns | ErrorKind::Configuration | ErrorKind::State | ErrorKind::Closed
-    );
+fn at_start(error: Error, state: StateLies) -> Failure {
+    let fatal = match error.kind() {
+        ErrorKind::Patterns | ErrorKind::Configuration | ErrorKind::Closed => true,
+        ErrorKind::State => state == StateLies::Here,
+        _ => false,
+    };
     Failure { error, fatal }
 }
 

@@ -9,10 +9,10 @@ use super::resume::{OnChange, Reading, Resumption};
 use super::room::Room;
 use super::run::SourceSetup;
 use super::thread::RunError;
+use crate::checkpoint::{CommitPoint, Error, Folder, Manifest, Sharing, settle};
 #[cfg(feature = "kafka")]
-use crate::checkpoint::Transaction;
-use crate::checkpoint::{CommitPoint, Error, Folder, Manifest, settle};
-use crate::disk::{Lock, SystemDisk};
+use crate::checkpoint::{Share, Transaction};
+use crate::disk::{Lock, ScratchDisk, SharedDisk, SystemDisk};
 use crate::epoch::Epoch;
 use crate::key::Shards;
 use crate::sink::{self, Drain, Opening, is_same_place};
@@ -40,6 +40,8 @@ pub(crate) struct Durable {
     pub point: Option<Box<dyn CommitPoint>>,
     /// Held for as long as the run lasts.
     pub lock: Option<Lock>,
+    /// Where checkpoints are handed on to others, in a run that is one of a group's.
+    pub sharing: Option<Sharing>,
 }
 
 /// What a run begins with.
@@ -58,12 +60,23 @@ impl Durable {
     ///
     /// # Errors
     /// When the folder cannot be made or is in use.
-    pub(crate) fn open(path: &Path, life: u32, stores: Arc<dyn Stores>) -> Result<Durable, Error> {
-        let folder = Folder::open(path, SystemDisk::shared())?.in_life(life);
+    pub(crate) fn open(
+        path: &Path,
+        life: u32,
+        stores: Arc<dyn Stores>,
+        sharing: Option<Sharing>,
+    ) -> Result<Durable, Error> {
+        let disk: SharedDisk = match sharing {
+            // What outlives the process lies in the storage.
+            Some(_) => Arc::new(ScratchDisk),
+            None => SystemDisk::shared(),
+        };
+        let folder = Folder::open(path, disk)?.in_life(life);
         let lock = folder.lock()?;
         folder.remove_other_lives();
         Ok(Durable {
             lock: Some(lock),
+            sharing,
             ..Durable::on(folder, stores)
         })
     }
@@ -81,6 +94,7 @@ impl Durable {
             from: None,
             point: None,
             lock: None,
+            sharing: None,
         }
     }
 
@@ -89,22 +103,46 @@ impl Durable {
     /// # Errors
     /// When the state's own number cannot be read or made.
     pub(crate) fn opening(&self) -> Result<Opening, Error> {
-        let id = format!("{:016x}", self.folder.id()?);
+        let id = match &self.sharing {
+            Some(Sharing {
+                group, partition, ..
+            }) => format!("{group}-{partition}"),
+            None => format!("{:016x}", self.folder.id()?),
+        };
         Ok(Opening::with_state(&id, self.interval))
     }
 
     /// Lets outputs that commit by themselves decide which epoch counts, and what groups of these sources learn.
-    pub(crate) fn decided_by(&mut self, opening: &Opening, sources: &[SourceSetup]) {
+    ///
+    /// # Errors
+    /// When checkpoints are to be handed on, and no output decides which of them counts, or not with all sources.
+    pub(crate) fn decided_by(
+        &mut self,
+        opening: &Opening,
+        sources: &[SourceSetup],
+    ) -> Result<(), Error> {
         #[cfg(feature = "kafka")]
         if let Some(transactions) = opening.commit_point() {
             let groups = sources.iter().flat_map(|source| {
                 let groups = source.readers.iter().filter_map(|(one, _)| one.group());
                 groups.map(|group| (source.name.clone(), group))
             });
-            self.point = Some(Box::new(Transaction::new(transactions, groups)));
+            let mut transaction = Transaction::new(transactions, groups);
+            if let Some(sharing) = &self.sharing {
+                if transaction.sources() < sources.len() {
+                    return Err(elsewhere(&sharing.group));
+                }
+                let share = Share::new(sharing, self.folder.clone(), self.keep);
+                transaction = transaction.sharing(share);
+            }
+            self.point = Some(Box::new(transaction));
         }
         #[cfg(not(feature = "kafka"))]
         let _ = (opening, sources);
+        match (&self.sharing, &self.point) {
+            (Some(sharing), None) => Err(elsewhere(&sharing.group)),
+            _ => Ok(()),
+        }
     }
 
     /// Finds the checkpoint to go on from, and brings stores, sources and outputs to where it was.
@@ -149,6 +187,9 @@ impl Durable {
         sources: &[SourceSetup],
     ) -> Result<Option<(Manifest, Resumption)>, Error> {
         let names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
+        if let Some(point) = &mut self.point {
+            point.fetch()?;
+        }
         let decided = settle(&self.folder, self.point.as_mut())?;
         let mut failed = None;
         let mut candidates: Vec<PathBuf> = Vec::new();
@@ -215,6 +256,12 @@ impl Durable {
             ))),
         }
     }
+}
+
+fn elsewhere(group: &str) -> Error {
+    Error::new(format!(
+        "group \"{group}\": what is read and what is written commit together, so sources and an output have to be topics of one cluster; write to a topic there"
+    ))
 }
 
 /// Brings outputs to where the checkpoint has them; says what it has of others.

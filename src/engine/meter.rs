@@ -114,9 +114,10 @@ impl ShardMeter {
     }
 
     /// The shard as it is seen from outside, given its newest report.
-    pub(crate) fn snapshot(&self, report: &ShardReport) -> ShardSnapshot {
+    pub(crate) fn snapshot(&self, number: u32, report: &ShardReport) -> ShardSnapshot {
         let seconds = |micros: &AtomicU64| micros.load(Ordering::Relaxed) as f64 / 1e6;
         ShardSnapshot {
+            number,
             busy_seconds: seconds(&self.busy_micros),
             blocked_seconds: seconds(&self.blocked_micros),
             idle_seconds: seconds(&self.idle_micros),

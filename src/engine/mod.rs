@@ -39,6 +39,8 @@ pub mod snapshot;
 mod solo;
 mod thread;
 mod timers;
+#[cfg(feature = "kafka")]
+mod together;
 mod watermark;
 mod worker;
 
@@ -70,6 +72,8 @@ pub(crate) use run::{Parts, SourceSetup};
 pub use shard::Shard;
 pub(crate) use solo::Solo;
 pub(crate) use thread::{RunError, Running};
+#[cfg(feature = "kafka")]
+pub(crate) use together::Together;
 #[cfg(feature = "testing")]
 pub(crate) use worker::{Turn, Worker};
 

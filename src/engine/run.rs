@@ -362,8 +362,8 @@ impl Watch {
             sources: sources
                 .map(|(source, (_, counts))| self.source(source, *counts))
                 .collect(),
-            shards: (watched.meters.iter().zip(&reports))
-                .map(|(meter, report)| meter.snapshot(report))
+            shards: ((0..).zip(&watched.meters).zip(&reports))
+                .map(|((number, meter), report)| meter.snapshot(number, report))
                 .collect(),
             patterns: (0..)
                 .zip(patterns)
@@ -379,6 +379,7 @@ impl Watch {
             outputs: watched.feeds.iter().map(output).collect(),
             detection_latency: account.latency,
             checkpoints: self.checkpoints().map(|seen| seen.snapshot(uptime_seconds)),
+            group: None,
         }
     }
 
@@ -471,6 +472,23 @@ fn latency(feeds: &[Feed]) -> Histogram {
 }
 
 impl Account {
+    /// Adds what became of another run of the same program with the same sources.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn add(&mut self, other: &Account) {
+        if self.sources.is_empty() {
+            self.sources.clone_from(&other.sources);
+        } else {
+            let sources = self.sources.iter_mut().zip(&other.sources);
+            sources.for_each(|((_, ours), (_, theirs))| ours.add(*theirs));
+        }
+        self.tallies.resize(other.tallies.len(), Tally::default());
+        let tallies = self.tallies.iter_mut().zip(&other.tallies);
+        tallies.for_each(|(ours, theirs)| *ours += *theirs);
+        self.reasons.add(&other.reasons);
+        self.rows += other.rows;
+        self.latency.add(&other.latency);
+    }
+
     /// Panics unless every record read had exactly one outcome.
     pub(crate) fn assert_conserved(&self) {
         for (name, counts) in &self.sources {

@@ -27,6 +27,20 @@ pub struct Snapshot {
     /// Of a run with durable state.
     #[serde(default)]
     pub checkpoints: Option<CheckpointSnapshot>,
+    /// Of an instance of a group.
+    #[serde(default)]
+    pub group: Option<GroupSnapshot>,
+}
+
+/// An instance's part in a group.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GroupSnapshot {
+    /// The group.
+    pub name: String,
+    /// How many partitions it has just now.
+    pub partitions: u64,
+    /// How often partitions were given to it or taken away.
+    pub rebalances: u64,
 }
 
 /// What became of checkpoints.
@@ -129,6 +143,9 @@ pub enum Activity {
 /// One shard.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ShardSnapshot {
+    /// Its number; in a group that of the partition it is for.
+    #[serde(default)]
+    pub number: u32,
     /// Time spent working, of the whole uptime.
     pub busy_seconds: f64,
     /// Time spent waiting for room in a ring or an output.

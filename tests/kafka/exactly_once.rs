@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use super::broker::{Broker, PATIENCE, Sent, shared, until};
 
-const PATTERNS: &str = include_str!("../fixtures/killed.motif");
+pub const PATTERNS: &str = include_str!("../fixtures/killed.motif");
 
 /// How many events there are: a second or two of work for a build of the tests.
 const EVENTS: &str = "generate:cards?events=300000&seed=7";
@@ -52,7 +52,11 @@ struct Place<'a> {
 
 /// Puts made-up events into a topic, the events of a card into one partition. `rate`: how many a second, as an option.
 fn fill(broker: &Broker, topic: &str, rate: &str) {
-    let partitions = PARTITIONS;
+    fill_partitions(broker, topic, PARTITIONS, rate);
+}
+
+/// The same with so many partitions.
+pub fn fill_partitions(broker: &Broker, topic: &str, partitions: i32, rate: &str) {
     let spec = SourceSpec::parse(&format!("{EVENTS}{rate}")).expect("a workload");
     let mut readers = spec.open(1, Follow::No).expect("made up");
     let producer = broker.producer();
@@ -65,8 +69,10 @@ fn fill(broker: &Broker, topic: &str, rate: &str) {
         let mut records = Vec::new();
         let polled = readers[0].poll(&mut |record| {
             let text = String::from_utf8(record.bytes.to_vec()).expect("text");
+            let card = text.split_once("\"card\":\"").expect("a card").1;
             records.push(Sent {
                 partition: partition_of(&text),
+                key: card.split('"').next().map(str::to_owned),
                 value: Some(text),
                 ..Sent::default()
             });
@@ -256,7 +262,14 @@ impl Place<'_> {
     }
 }
 
-fn kill(mut run: Child) {
+pub fn signal(run: &Child, name: &str) {
+    let sent = Command::new("kill")
+        .args([format!("-{name}"), run.id().to_string()])
+        .status();
+    assert!(sent.expect("kill runs").success());
+}
+
+pub fn kill(mut run: Child) {
     run.kill().expect("it can be killed");
     run.wait().expect("it is dead");
 }
@@ -382,7 +395,9 @@ fn a_broker_that_goes_away_and_comes_back_adds_nothing_and_loses_nothing() {
 fn a_run_ends_soon_when_a_copy_of_its_state_takes_over() {
     let Some(broker) = shared() else { return };
     let place = Place::new(broker, shared_input(broker));
-    kill(place.run_for(1));
+    // Who has committed writes there for sure: before that, two that begin may overtake each other. Halted, it commits nothing that the copy has not.
+    let mut first = place.run_for(1);
+    signal(&first, "STOP");
     let mut other = Place::new(broker, shared_input(broker));
     let copied = Command::new("cp")
         .args(["-r", "state", "quiet.ndjson", "much"])
@@ -391,9 +406,8 @@ fn a_run_ends_soon_when_a_copy_of_its_state_takes_over() {
         .status();
     assert!(copied.expect("cp runs").success());
     other.hits.clone_from(&place.hits);
-    // Who has committed writes there for sure: before that, two that begin may overtake each other.
-    let mut first = place.run_for(1);
     let second = other.run_for(1);
+    signal(&first, "CONT");
     assert!(!place.end(&mut first).success());
     kill(second);
     let log = place.log();

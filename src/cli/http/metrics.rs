@@ -60,6 +60,7 @@ impl Collector for Scrape {
         if let Some(checkpoints) = &self.snapshot.checkpoints {
             page.checkpoints(checkpoints)?;
         }
+        self.group(&mut page)?;
         self.outputs(&mut page)
     }
 }
@@ -156,6 +157,24 @@ impl Scrape {
             ("leitmotif_partitions", None),
             "Partitions, by how they take part in the watermark",
             activities,
+        )
+    }
+
+    /// What only an instance of a group has.
+    fn group(&self, page: &mut Page<'_>) -> fmt::Result {
+        let Some(group) = &self.snapshot.group else {
+            return Ok(());
+        };
+        let label = || [("group", group.name.clone())];
+        page.gauge(
+            ("leitmotif_group_partitions", None),
+            "Partitions that this instance has just now",
+            [(label(), group.partitions as f64)],
+        )?;
+        page.counter(
+            ("leitmotif_group_rebalances", None),
+            "Times that partitions were given to this instance or taken away",
+            [(label(), group.rebalances)],
         )
     }
 
@@ -459,8 +478,8 @@ fn by_shard<T>(
     shards: &[ShardSnapshot],
     number: fn(&ShardSnapshot) -> T,
 ) -> impl Iterator<Item = ([(&'static str, String); 1], T)> {
-    let numbered = shards.iter().enumerate();
-    numbered.map(move |(at, shard)| ([("shard", at.to_string())], number(shard)))
+    let shards = shards.iter();
+    shards.map(move |shard| ([("shard", shard.number.to_string())], number(shard)))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod bar;
 mod outputs;
 mod pretty;
+mod running;
 mod sources;
 
 #[cfg(not(feature = "http"))]
@@ -16,12 +17,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use leitmotif::checkpoint::SAVEPOINTS;
-use leitmotif::config::{Config, Restart, RestartPolicy, SourceConfig};
+use leitmotif::config::{Config, Restart, RestartPolicy, SourceConfig, StatePlace};
 use leitmotif::engine::snapshot::Quantile;
 use leitmotif::engine::{Account, Checkpoints};
 use leitmotif::lang::pattern::Program;
 use leitmotif::source::{Place, Rejection};
-use leitmotif::{Builder, Engine, Supervised, Supervision};
+use leitmotif::{Builder, Engine};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::Outcome;
@@ -33,6 +34,7 @@ use super::log;
 use super::program;
 use super::summary::{self, CheckpointCounts, PatternCounts, SourceCounts, Summary};
 use bar::Bar;
+use running::Run;
 
 /// How often the run is looked at while it goes on: soon at first, then a few times a second.
 const LOOK: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(20));
@@ -57,6 +59,7 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
     let program = Arc::new(program);
     outputs::check_names(&config.outputs, &program)?;
     refuse_idle_flags(args, &config)?;
+    refuse_half_a_group(args, &config)?;
     let restart = restart(args, &config, &wanted)?;
     let setup = Setup {
         args: args.clone(),
@@ -65,7 +68,10 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
         program: Arc::clone(&program),
     };
     let stop = stop_on_interrupt()?;
-    let running = Supervision::new(restart).start(move || setup.builder())?;
+    let running = match config.join.clone() {
+        None => Run::alone(restart, setup)?,
+        Some(join) => Run::joined(&join, restart, setup)?,
+    };
     let _server = served(config.http, &running)?;
     let names: Vec<&str> = wanted.iter().map(|source| source.name.as_str()).collect();
     tracing::info!(
@@ -77,14 +83,14 @@ pub fn run(args: &RunArgs) -> Result<Outcome> {
     let on_terminal = outputs::draws_on_terminal(&config.outputs, &program);
     wait(&running, &stop, on_terminal);
     let interrupted = stop.load(Ordering::Relaxed);
-    let (watch, restarts) = (running.watch(), running.restarts());
+    let (checkpoints, restarts) = (running.checkpoints(), running.restarts());
     let account = running.wait()?;
     let report = Report {
         args,
         sources: &wanted,
         program: &program,
         account: &account,
-        checkpoints: watch.checkpoints(),
+        checkpoints,
         restarts,
         interrupted,
     };
@@ -118,7 +124,12 @@ impl Setup {
         let Some(state) = &config.state else {
             return builder;
         };
-        builder.state(&state.folder).keeping(|keeping| {
+        let folder = match (&config.join, &state.place) {
+            (Some(join), _) => join.scratch.clone(),
+            (None, StatePlace::Folder(folder)) => folder.clone(),
+            (None, StatePlace::Objects(_)) => unreachable!("this was refused"),
+        };
+        builder.state(&folder).keeping(|keeping| {
             let keeping = keeping
                 .every(state.checkpoint)
                 .checkpoints(state.keep)
@@ -127,7 +138,7 @@ impl Setup {
             #[cfg(feature = "jemalloc")]
             let keeping = keeping.measured_by(crate::cli::memory::used_bytes);
             match &self.args.from {
-                Some(from) => keeping.from(savepoint(from, &state.folder)),
+                Some(from) => keeping.from(savepoint(from, &folder)),
                 None => keeping,
             }
         })
@@ -186,15 +197,35 @@ fn refuse_idle_flags(args: &RunArgs, config: &Config) -> Result<()> {
     }
 }
 
+/// What only an instance of a group can do, and what it cannot.
+fn refuse_half_a_group(args: &RunArgs, config: &Config) -> Result<()> {
+    let objects = config.state.as_ref().map(|state| &state.place);
+    match (&config.join, objects) {
+        (None, Some(StatePlace::Objects(address))) => bail!(
+            "state in \"{address}\" is handed on by instances of a group; add --join GROUP, or keep it in a folder"
+        ),
+        (None, _) if args.scratch.is_some() => {
+            bail!("--scratch is for instances of a group; add --join GROUP, or leave it out")
+        }
+        (Some(_), None) => bail!(
+            "instances of a group hand their state on to each other; add --state with a folder that all of them reach, or such as --state s3://bucket/fraud"
+        ),
+        (Some(_), _) if args.shards.is_some() => bail!(
+            "--shards: an instance of a group has a thread for each partition that it is given; leave it out, and give the topic more partitions if there are too few"
+        ),
+        _ => Ok(()),
+    }
+}
+
 /// Looks on until the run has ended, and passes on that it is to.
-fn wait(running: &Supervised, stop: &AtomicBool, rows_on_terminal: bool) {
-    let bar = Bar::new(running.watch().progress(), rows_on_terminal);
+fn wait(running: &Run, stop: &AtomicBool, rows_on_terminal: bool) {
+    let bar = Bar::new(running.progress(), rows_on_terminal);
     let mut look = LOOK.0;
     let mut patience = ENDING;
     while !running.has_ended() {
         std::thread::sleep(look);
         look = (look * 2).min(LOOK.1);
-        bar.at(running.watch().progress());
+        bar.at(running.progress());
         if stop.load(Ordering::Relaxed) {
             running.stop();
             if patience.is_zero() {
@@ -213,13 +244,13 @@ fn wait(running: &Supervised, stop: &AtomicBool, rows_on_terminal: bool) {
 
 /// Serves metrics, health and readiness of a run, if that is wanted, until the server is dropped.
 #[cfg(feature = "http")]
-fn served(address: Option<SocketAddr>, running: &Supervised) -> Result<Option<Server>> {
+fn served(address: Option<SocketAddr>, running: &Run) -> Result<Option<Server>> {
     let Some(address) = address else {
         return Ok(None);
     };
     let view = View {
-        snapshot: Box::new(running.snapshots()),
-        stuck: Box::new(running.stuck()),
+        snapshot: running.snapshots(),
+        stuck: running.stuck(),
     };
     let server = Server::start(address, view)?;
     tracing::info!(address = %server.address(), "metrics, health and readiness are served");
@@ -227,7 +258,7 @@ fn served(address: Option<SocketAddr>, running: &Supervised) -> Result<Option<Se
 }
 
 #[cfg(not(feature = "http"))]
-fn served(address: Option<SocketAddr>, _: &Supervised) -> Result<Option<Infallible>> {
+fn served(address: Option<SocketAddr>, _: &Run) -> Result<Option<Infallible>> {
     if address.is_some() {
         bail!("this build serves no metrics; leave http out, or build it with the feature http");
     }

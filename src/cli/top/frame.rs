@@ -289,8 +289,10 @@ impl View<'_> {
     }
 
     fn shards(&self) -> Table {
-        let rows = self.after.shards.iter().enumerate().map(|(at, shard)| {
-            let before = self.before.shards.get(at).cloned().unwrap_or_default();
+        let rows = self.after.shards.iter().map(|shard| {
+            let mut before = self.before.shards.iter();
+            let before = before.find(|before| before.number == shard.number);
+            let before = before.cloned().unwrap_or_default();
             let share = |before: f64, after: f64| ((after - before) / self.seconds).clamp(0.0, 1.0);
             let busy = share(before.busy_seconds, shard.busy_seconds);
             let blocked = share(before.blocked_seconds, shard.blocked_seconds);
@@ -301,7 +303,7 @@ impl View<'_> {
                     Look::Plain
                 },
                 cells: vec![
-                    at.to_string(),
+                    shard.number.to_string(),
                     percent(busy),
                     percent(blocked),
                     percent(share(before.idle_seconds, shard.idle_seconds)),

@@ -49,7 +49,7 @@ impl InTransactions {
             self.transactions.wait(self.prepared)?;
         }
         self.release()?;
-        self.transactions.send_all(&self.topic.name, rows)
+        self.transactions.send_all(&self.topic, rows)
     }
 
     /// Writes what was held back.
@@ -58,7 +58,7 @@ impl InTransactions {
             return Ok(());
         }
         let held = std::mem::take(&mut self.held);
-        self.transactions.send_all(&self.topic.name, &held)
+        self.transactions.send_all(&self.topic, &held)
     }
 
     fn try_prepare(&mut self, epoch: Epoch) -> Result<(), String> {

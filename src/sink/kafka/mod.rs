@@ -81,7 +81,7 @@ impl Kafka {
 #[cfg(feature = "kafka")]
 impl Sink for Kafka {
     fn write(&mut self, rows: &[u8]) -> Result<(), Error> {
-        let sent = self.producer.send_all(&self.topic.name, rows);
+        let sent = self.producer.send_all(&self.topic, rows);
         sent.map_err(|reason| wrong(&self.topic, &reason))
     }
 

@@ -209,8 +209,9 @@ impl Producer {
     }
 
     /// Takes a row; waits while too many are on their way.
-    pub(super) fn send(&self, topic: &str, row: &[u8]) -> Result<(), String> {
-        let beside = Beside::of(row);
+    pub(super) fn send(&self, to: &Topic, row: &[u8]) -> Result<(), String> {
+        let topic = to.name.as_str();
+        let beside = Beside::of(row, to.key.as_deref());
         let mut headers = OwnedHeaders::new_with_capacity(beside.headers.len());
         for (key, value) in &beside.headers {
             let value = Some(&**value);
@@ -236,7 +237,7 @@ impl Producer {
     }
 
     /// Takes rows, each with its line break.
-    pub(super) fn send_all(&self, topic: &str, rows: &[u8]) -> Result<(), String> {
+    pub(super) fn send_all(&self, topic: &Topic, rows: &[u8]) -> Result<(), String> {
         for row in rows.split(|byte| *byte == b'\n') {
             if !row.is_empty() {
                 self.send(topic, row)?;

@@ -19,14 +19,19 @@ pub(super) struct Beside<'a> {
 }
 
 impl<'a> Beside<'a> {
-    /// Of a row.
-    pub(super) fn of(row: &'a [u8]) -> Beside<'a> {
-        cut(row).unwrap_or_default()
+    /// Of a row, whose key is that of its pattern, or a field of what it emits.
+    pub(super) fn of(row: &'a [u8], field: Option<&str>) -> Beside<'a> {
+        let mut rest = Rest(row);
+        let mut beside = cut(&mut rest).unwrap_or_default();
+        if let Some(field) = field {
+            let found = rest.within(b",\"record\":{", field);
+            beside.key = found.filter(|told| *told != b"null").map(text);
+        }
+        beside
     }
 }
 
-fn cut(row: &[u8]) -> Option<Beside<'_>> {
-    let mut rest = Rest(row);
+fn cut<'a>(rest: &mut Rest<'a>) -> Option<Beside<'a>> {
     let output = rest.member(b"{\"output\":")?;
     let mut headers = Vec::with_capacity(OF_MATCHES.len() + 1);
     headers.push(("output", text(output)));
@@ -71,6 +76,27 @@ fn text(value: &[u8]) -> Cow<'_, [u8]> {
 struct Rest<'a>(&'a [u8]);
 
 impl<'a> Rest<'a> {
+    /// The value of a field in the object behind `name`, if the rest begins with that.
+    fn within(&mut self, name: &[u8], field: &str) -> Option<&'a [u8]> {
+        self.0 = self.0.strip_prefix(name)?;
+        loop {
+            let length = self.0.iter().position(|byte| *byte == b':')?;
+            let (told, _) = self.0.split_at(length);
+            // Names of fields are letters, digits and underscores.
+            let is_it = told
+                .strip_prefix(b"\"")
+                .and_then(|told| told.strip_suffix(b"\""));
+            let is_it = is_it == Some(field.as_bytes());
+            self.0 = &self.0[length + 1..];
+            let length = self::length(self.0)?;
+            let (value, rest) = self.0.split_at(length);
+            if is_it {
+                return Some(value);
+            }
+            self.0 = rest.strip_prefix(b",")?;
+        }
+    }
+
     /// The value behind `name`, if the rest begins with it.
     fn member(&mut self, name: &[u8]) -> Option<&'a [u8]> {
         let value = self.0.strip_prefix(name)?;
@@ -111,7 +137,7 @@ mod tests {
 
     #[track_caller]
     fn check(row: &str, key: Option<&str>, headers: &[(&str, &str)]) {
-        let beside = Beside::of(row.as_bytes());
+        let beside = Beside::of(row.as_bytes(), None);
         assert_eq!(beside.key.as_deref(), key.map(str::as_bytes));
         let told = beside.headers.iter();
         let told: Vec<(&str, &str)> = told
@@ -155,6 +181,25 @@ mod tests {
                 ("offset", "17"),
             ],
         );
+    }
+
+    #[test]
+    fn a_field_of_what_is_emitted_can_be_the_key() {
+        let row = r#"{"output":"by_shop","pattern":"p","key":"c1","match_id":"00ff","from":-5,"to":7,"record":{"card":"c,1","amount":1.50,"shop":"a\"b","n":17,"gone":null}}"#;
+        let key = |field| {
+            let beside = Beside::of(row.as_bytes(), Some(field));
+            assert_eq!(beside.headers.len(), 5);
+            beside
+                .key
+                .map(|key| String::from_utf8(key.into_owned()).expect("text"))
+        };
+        assert_eq!(key("shop").as_deref(), Some("a\"b"));
+        assert_eq!(key("card").as_deref(), Some("c,1"));
+        assert_eq!(key("amount").as_deref(), Some("1.50"));
+        assert_eq!(key("n").as_deref(), Some("17"));
+        assert_eq!(key("gone"), None);
+        assert_eq!(key("nowhere"), None);
+        assert_eq!(key("c1"), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::source::kafka::{Cluster, Settings};
 use crate::source::options::Options;
+use crate::source::spec::is_name;
 use crate::time::Span;
 
 /// Names of a topic have at most so many characters.
@@ -25,6 +26,8 @@ pub struct Topic {
     pub name: String,
     /// How long a row is sent again before the run ends; `None` for ever.
     pub retry: Option<Duration>,
+    /// The field of what is emitted that is the records' key; `None`: that of the pattern.
+    pub key: Option<String>,
 }
 
 impl Topic {
@@ -40,6 +43,14 @@ impl Topic {
         let mut options = Options::parse(options)?;
         cluster.take_settings(&mut options)?;
         let retry = options.span("retry", RETRY_MIN..=RETRY_MAX)?;
+        let key = options.text("key").map(str::to_owned);
+        if let Some(key) = &key
+            && !is_name(key)
+        {
+            return Err(format!(
+                "\"{key}\" is no name of a field; write key=FIELD, one of those that are emitted"
+            ));
+        }
         options.end()?;
         let valid = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
         if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.chars().all(valid) {
@@ -51,6 +62,7 @@ impl Topic {
             cluster,
             name: name.to_owned(),
             retry: retry.map(|span| Duration::from_millis(span.0.unsigned_abs())),
+            key,
         })
     }
 
@@ -73,7 +85,9 @@ mod tests {
 
     #[test]
     fn brokers_topic_and_options_are_told_apart() {
-        let topic = Topic::parse("//a,b:9093/alerts.v1?retry=10m&kafka.linger.ms=5").unwrap();
+        let topic =
+            Topic::parse("//a,b:9093/alerts.v1?retry=10m&key=shop&kafka.linger.ms=5").unwrap();
+        assert_eq!(topic.key.as_deref(), Some("shop"));
         assert_eq!(topic.to_string(), "kafka://a:9092,b:9093/alerts.v1");
         assert_eq!(topic.retry, Some(Duration::from_secs(600)));
         let settings = topic.cluster.resolved().unwrap();
@@ -92,8 +106,9 @@ mod tests {
         check("//a/", "\"\" is no name of a topic");
         check(
             "//a/b?group=g",
-            "no option \"group\"; options are kafka.…, retry",
+            "no option \"group\"; options are kafka.…, key, retry",
         );
+        check("//a/b?key=a.b", "\"a.b\" is no name of a field");
         check("//a/b?retry=1ms", "retry=1ms is not between 1s and 7d");
         check(
             "//a/b?kafka.transactional.id=x",

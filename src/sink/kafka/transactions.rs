@@ -2,7 +2,7 @@
 //!
 //! All outputs to Kafka write through one transactional producer, one transaction per epoch. When every sink has [prepared](crate::Sink::prepare) an epoch and
 //! its checkpoint is durable, [`Transactions::commit`] commits it: **that is the commit point**. Into the transaction goes a mark, an offset of the consumer
-//! group that is named like the transactions, for partition 0 of each topic: the number of the epoch. So after a crash [`Transactions::committed`] tells which
+//! group that is named like the transactions, for partition 0 of each topic: the number of the epoch, and who wrote its checkpoint where instances hand partitions on. So after a crash [`Transactions::committed`] tells which
 //! of the prepared epochs is the truth, and there is nothing to be resumed: a transaction that was open is aborted by the next run, which begins by
 //! fencing whoever still writes under its id. A checkpoint keeps of each output which topic of which cluster has its marks, so that they are asked for
 //! there also when the outputs are others by then.
@@ -22,7 +22,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::in_transactions::InTransactions;
 use super::producer::{FENCED, Manner, Producer};
 use super::topic::Topic;
-use crate::epoch::Epoch;
+use crate::epoch::{Epoch, Mark};
 use crate::sink::Error;
 use crate::sink::kept::Kind;
 use crate::source::kafka::client;
@@ -73,6 +73,8 @@ struct Standing {
     committed: Epoch,
     /// Why nothing can be committed any more.
     failure: Option<String>,
+    /// The run has ended: rows that still come are of no epoch that will ever be committed.
+    over: bool,
 }
 
 /// Offsets of a consumer group that are committed with an epoch.
@@ -111,6 +113,7 @@ impl Transactions {
                 open: false,
                 committed: Epoch::NONE,
                 failure: None,
+                over: false,
             }),
             changed: Condvar::new(),
         })
@@ -144,7 +147,7 @@ impl Transactions {
     /// # Errors
     /// When no broker answers.
     pub fn committed(&self) -> Result<Option<Epoch>, Error> {
-        self.committed_of(&[])
+        Ok(self.committed_of(&[])?.map(|mark| mark.epoch))
     }
 
     /// The same, asking also for marks of topics that a checkpoint was prepared with: `outputs` are their names and what was kept of them.
@@ -154,7 +157,7 @@ impl Transactions {
     pub(crate) fn committed_of(
         &self,
         outputs: &[(String, Vec<u8>)],
-    ) -> Result<Option<Epoch>, Error> {
+    ) -> Result<Option<Mark>, Error> {
         let mut topics = self.lock().topics.clone();
         for (output, kept) in outputs {
             topics.insert(self.topic_of(output, kept)?);
@@ -181,14 +184,34 @@ impl Transactions {
         }
     }
 
-    fn marked(&self, topics: &BTreeSet<String>) -> Result<Option<Epoch>, String> {
+    fn marked(&self, topics: &BTreeSet<String>) -> Result<Option<Mark>, String> {
+        let places: Vec<(&str, i32)> = topics.iter().map(|topic| (topic.as_str(), 0)).collect();
+        self.marks(&self.id, &places)
+    }
+
+    /// The mark that the offset of a partition carries which was committed for a group; `None` if none was, or it was set by others.
+    ///
+    /// # Errors
+    /// When no broker answers.
+    pub(crate) fn marked_in(
+        &self,
+        group: &str,
+        topic: &str,
+        partition: u32,
+    ) -> Result<Option<Mark>, Error> {
+        let marks = self.marks(group, &[(topic, partition.cast_signed())]);
+        marks.map_err(|reason| self.error(&reason))
+    }
+
+    /// The newest mark among the offsets of a group.
+    fn marks(&self, group: &str, places: &[(&str, i32)]) -> Result<Option<Mark>, String> {
         // Only what is settled counts: there may be a commit of which the answer was lost.
         let defaults = [("isolation.level", "read_committed".to_owned())];
-        let consumer = client::consumer(self.cluster(), &self.id, &defaults)?;
+        let consumer = client::consumer(self.cluster(), group, &defaults)?;
         let question = || {
             let mut list = TopicPartitionList::new();
-            for topic in topics {
-                list.add_partition(topic, 0);
+            for (topic, partition) in places {
+                list.add_partition(topic, *partition);
             }
             list
         };
@@ -200,17 +223,19 @@ impl Transactions {
             }
             Ok(answer)
         })?;
-        let marks = answer.elements();
-        let epochs = marks.iter().filter_map(|one| epoch(one.metadata()));
-        Ok(epochs.max())
+        let told = answer.elements();
+        let marks = told.iter().filter_map(|one| mark(one.metadata()));
+        Ok(marks.max())
     }
 
     /// Commits an epoch which all sinks have prepared: with it all its rows, and where these groups stand. When this returns without an error, it is done.
     ///
     /// # Errors
     /// When it could not be committed, or nobody knows whether it was: then [`Transactions::committed`] tells, in the next run.
-    pub fn commit(&self, epoch: Epoch, offsets: &[GroupOffsets]) -> Result<(), Error> {
-        let committed = self.try_commit(epoch, offsets);
+    pub fn commit(&self, mark: impl Into<Mark>, offsets: &[GroupOffsets]) -> Result<(), Error> {
+        let mark = mark.into();
+        let epoch = mark.epoch;
+        let committed = self.try_commit(mark, offsets);
         let mut standing = self.lock();
         let result = match committed {
             Ok(()) => {
@@ -229,10 +254,11 @@ impl Transactions {
         result
     }
 
-    fn try_commit(&self, epoch: Epoch, offsets: &[GroupOffsets]) -> Result<(), String> {
+    fn try_commit(&self, mark: Mark, offsets: &[GroupOffsets]) -> Result<(), String> {
         let topics = self.begun()?.topics.clone();
         self.producer.drain()?;
-        let mark = format!("{MARK}{epoch}");
+        let epoch = mark.epoch;
+        let mark = format!("{MARK}{mark}");
         let mut marks = TopicPartitionList::new();
         for topic in &topics {
             put(&mut marks, topic, 0, epoch.0, &mark)?;
@@ -310,6 +336,7 @@ impl Transactions {
         let mut standing = self.lock();
         let reason = "the run ends before its epoch is committed".to_owned();
         standing.failure.get_or_insert(reason);
+        standing.over = true;
         let open = std::mem::take(&mut standing.open);
         drop(standing);
         self.changed.notify_all();
@@ -345,10 +372,14 @@ impl Transactions {
         &self.producer
     }
 
-    /// Writes rows into the open transaction.
-    pub(super) fn send_all(&self, topic: &str, rows: &[u8]) -> Result<(), String> {
-        drop(self.begun()?);
-        self.producer.send_all(topic, rows)
+    /// Writes rows into the open transaction. What comes when the last epoch is committed is dropped: whoever goes on makes it again.
+    pub(super) fn send_all(&self, topic: &Topic, rows: &[u8]) -> Result<(), String> {
+        let begun = self.begun().map(drop);
+        let sent = begun.and_then(|()| self.producer.send_all(topic, rows));
+        match sent {
+            Err(_) if self.lock().over => Ok(()),
+            sent => sent,
+        }
     }
 
     /// Whether an epoch is committed.
@@ -457,9 +488,9 @@ fn told(error: &KafkaError) -> String {
     }
 }
 
-/// The epoch of a mark.
-fn epoch(metadata: &str) -> Option<Epoch> {
-    metadata.strip_prefix(MARK)?.parse().ok().map(Epoch)
+/// The mark that an offset carries.
+fn mark(metadata: &str) -> Option<Mark> {
+    metadata.strip_prefix(MARK)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -485,7 +516,8 @@ mod tests {
 
     #[test]
     fn a_mark_is_read_back_and_nothing_else_is() {
-        assert_eq!(epoch(&format!("{MARK}{}", Epoch(17))), Some(Epoch(17)));
+        let alone = Mark::from(Epoch(17));
+        assert_eq!(mark(&format!("{MARK}{alone}")), Some(alone));
         for other in [
             "",
             "17",
@@ -493,7 +525,7 @@ mod tests {
             "leitmotif 2 epoch 17",
             "leitmotif 1 epoch -1",
         ] {
-            assert_eq!(epoch(other), None);
+            assert_eq!(mark(other), None);
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Which partitions a run reads, and under which numbers.
 //!
-//! One instance reads all partitions of its topics. Members of a consumer group would be told theirs by the broker: that is all that would differ, so
-//! it is decided here and nowhere else.
+//! One instance reads all partitions of its topics. A member of a consumer group is told its own by the broker (`member`), and opens each by itself.
 //!
 //! **Numbers.** The engine knows a partition of a source by a number, by which it orders events of the same time and finds its state again. The topic that is
 //! named first keeps the numbers of its partitions. Every other one, and all that a pattern found, have numbers above 65,535: a hash of the topic's name, then the

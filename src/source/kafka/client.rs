@@ -25,6 +25,9 @@ const TRY: Duration = Duration::from_secs(1);
 /// How many topics are named where one is not there.
 const SHOWN_TOPICS: usize = 8;
 
+/// The setting that gives a member of a group a name that lasts.
+pub(super) const INSTANCE: &str = "group.instance.id";
+
 /// What a client says, for the log; and the last failure of a connection, for messages.
 #[derive(Debug, Default)]
 pub(crate) struct Ear {
@@ -96,7 +99,10 @@ pub(crate) fn config(
         config.set(*name, value.as_str());
     }
     for (name, value) in cluster.resolved()? {
-        config.set(name, value);
+        // Of a member: the group's offsets are committed by others in its name, and those are none.
+        if name != INSTANCE {
+            config.set(name, value);
+        }
     }
     Ok(config)
 }

@@ -14,7 +14,7 @@ const PORT: u16 = 9092;
 const PREFIX: &str = "kafka.";
 
 /// What the client is told by ourselves, and how a user says it.
-const OWNED: [(&str, &str); 9] = [
+const OWNED: [(&str, &str); 11] = [
     ("bootstrap.servers", "name the brokers in the address"),
     ("metadata.broker.list", "name the brokers in the address"),
     ("group.id", "write group=NAME"),
@@ -30,6 +30,14 @@ const OWNED: [(&str, &str); 9] = [
     (
         "enable.partition.eof",
         "write end=latest to stop at the end",
+    ),
+    (
+        "group.protocol",
+        "members of a group are told their partitions as librdkafka's classic ones",
+    ),
+    (
+        "partition.assignment.strategy",
+        "members of a group share its partitions as cooperative-sticky has it",
     ),
     ("transactional.id", "it follows from the state"),
     ("enable.idempotence", "rows are always written so"),

@@ -1,6 +1,6 @@
 //! Topics of Kafka.
 //!
-//! A run reads all partitions of its topics, assigned by itself (`assignment`); offsets of records are the topic's. Where reading goes on is known to the
+//! A run reads all partitions of its topics, assigned by itself (`assignment`), or as a member of a group those that it is given (`member`); offsets of records are the topic's. Where reading goes on is known to the
 //! state, if there is one, else to the consumer group: then what was handed out is kept with it from time to time, so that a run that was killed does
 //! not read again what it has read, though matches that had begun are lost.
 //!
@@ -18,6 +18,8 @@ mod cluster;
 mod connection;
 #[cfg(feature = "kafka")]
 mod extras;
+#[cfg(feature = "kafka")]
+pub(crate) mod member;
 #[cfg(feature = "kafka")]
 mod partition;
 #[cfg(feature = "kafka")]

@@ -39,8 +39,11 @@ pub(in crate::source) fn open(topics: &Topics, shards: usize) -> Result<Opened, 
         client::found(asking.client(), wait)
     });
     let found = found.map_err(wrong)?;
-    let assigned = assignment::assigned(&topics.names, &found)
+    let mut assigned = assignment::assigned(&topics.names, &found)
         .map_err(|why| wrong(unassigned(&why, topics, &asking, &found)))?;
+    if let Some(partition) = topics.partition {
+        assigned.retain(|one| one.partition == partition.cast_signed());
+    }
     let bounds = bounds(topics, &asking, &assigned).map_err(wrong)?;
     let starts = starts(topics, &asking, &assigned, &bounds).map_err(wrong)?;
     let group = topics.group.as_ref();
@@ -58,7 +61,7 @@ pub(in crate::source) fn open(topics: &Topics, shards: usize) -> Result<Opened, 
             cluster: topics.cluster.clone(),
             shown: shown.clone(),
             group: group.clone(),
-            topics: if number == 0 {
+            topics: if number == 0 && topics.partition.is_none() {
                 topics.names.clone()
             } else {
                 Vec::new()

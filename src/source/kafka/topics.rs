@@ -31,6 +31,8 @@ pub struct Topics {
     pub payload: Payload,
     /// What becomes fields of the event besides what the value holds.
     pub extras: Vec<Extra>,
+    /// The one partition of each topic that is read, where instances share them; all if there is none. No part of an address.
+    pub partition: Option<u32>,
 }
 
 /// One topic, or many.
@@ -151,6 +153,7 @@ impl Topics {
             end,
             payload,
             extras,
+            partition: None,
         })
     }
 
@@ -161,6 +164,13 @@ impl Topics {
             // Binary ones are told by the encoding.
             Payload::Json | Payload::Avro(_) | Payload::Protobuf(_) => Format::Json,
         }
+    }
+
+    /// The field that the records' key becomes, if one does.
+    pub(crate) fn key_field(&self) -> Option<&str> {
+        let of_key = |extra: &&Extra| matches!(extra.origin, Origin::KeyText | Origin::KeyJson);
+        let found = self.extras.iter().find(of_key);
+        found.map(|extra| extra.field.as_str())
     }
 
     /// Adds settings of the client where it has none of that name.
