@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use leitmotif::event::formats::{Decoder, Format, Kinds, Projection};
+use leitmotif::event::formats::{Decoder, Encoding, Format, Kinds, Projection};
 use leitmotif::event::schema::{EventType, Field, FieldType, TimeUnit};
 use leitmotif::event::{EventTypeId, FieldId, Position, Schema};
 
@@ -59,8 +59,118 @@ fn json(n: usize) -> String {
     )
 }
 
+/// The same records in binary formats.
+#[cfg(all(feature = "avro", feature = "protobuf"))]
+mod binary {
+    use apache_avro::types::Value as Avro;
+    use apache_avro::writer::datum::GenericDatumWriter;
+    use leitmotif::event::formats::avro::Schemas;
+    use leitmotif::event::formats::protobuf::{Framing, Messages};
+    use leitmotif::event::formats::{Beside, Encoding};
+    use prost_reflect::prost::Message as _;
+    use prost_reflect::prost_types::field_descriptor_proto::{Label, Type};
+    use prost_reflect::prost_types::{
+        DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet,
+    };
+    use prost_reflect::{DescriptorPool, DynamicMessage, Value as Proto};
+
+    const SCHEMA: &str = r#"{"type": "record", "name": "Txn", "fields": [
+        {"name": "ts", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+        {"name": "card", "type": "string"},
+        {"name": "kind", "type": "string"},
+        {"name": "amount", "type": {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}},
+        {"name": "merchant", "type": "string"},
+        {"name": "country", "type": ["null", "string"]}]}"#;
+
+    pub fn avro() -> Encoding {
+        let schemas = Schemas::new();
+        schemas.learn(7, SCHEMA, &[]);
+        Encoding::Avro(schemas, Beside::default())
+    }
+
+    pub fn avro_records(values: impl Iterator<Item = [String; 6]>) -> Vec<Vec<u8>> {
+        let schema = apache_avro::Schema::parse_str(SCHEMA).expect("a schema");
+        let writer = GenericDatumWriter::builder(&schema)
+            .build()
+            .expect("a writer");
+        let record = |[ts, card, kind, amount, merchant, country]: [String; 6]| {
+            let cents: i32 = amount.replace('.', "").parse().expect("a number");
+            let country = Avro::Union(1, Box::new(Avro::String(country)));
+            let fields = [
+                ("ts", Avro::TimestampMillis(ts.parse().expect("a number"))),
+                ("card", Avro::String(card)),
+                ("kind", Avro::String(kind)),
+                ("amount", Avro::Decimal(cents.to_be_bytes().into())),
+                ("merchant", Avro::String(merchant)),
+                ("country", country),
+            ];
+            let fields = fields.map(|(name, value)| (name.to_owned(), value));
+            let datum = writer.write_value_to_vec(Avro::Record(fields.into()));
+            [&[0, 0, 0, 0, 7][..], &datum.expect("it fits")].concat()
+        };
+        values.map(record).collect()
+    }
+
+    fn descriptors() -> FileDescriptorSet {
+        let field = |(name, ty): &(&str, Type), number| FieldDescriptorProto {
+            name: Some((*name).to_owned()),
+            number: Some(number),
+            label: Some(Label::Optional.into()),
+            r#type: Some((*ty).into()),
+            ..FieldDescriptorProto::default()
+        };
+        let fields = [
+            ("ts", Type::Int64),
+            ("card", Type::String),
+            ("kind", Type::String),
+            ("amount", Type::String),
+            ("merchant", Type::String),
+            ("country", Type::String),
+        ];
+        FileDescriptorSet {
+            file: vec![FileDescriptorProto {
+                name: Some("txn.proto".to_owned()),
+                syntax: Some("proto3".to_owned()),
+                message_type: vec![DescriptorProto {
+                    name: Some("Txn".to_owned()),
+                    field: fields
+                        .iter()
+                        .zip(1..)
+                        .map(|(one, number)| field(one, number))
+                        .collect(),
+                    ..DescriptorProto::default()
+                }],
+                ..FileDescriptorProto::default()
+            }],
+        }
+    }
+
+    pub fn protobuf() -> Encoding {
+        let set = descriptors().encode_to_vec();
+        let messages = Messages::new(&set, "Txn", Framing::None).expect("it is there");
+        Encoding::Protobuf(messages, Beside::default())
+    }
+
+    pub fn protobuf_records(values: impl Iterator<Item = [String; 6]>) -> Vec<Vec<u8>> {
+        let pool = DescriptorPool::from_file_descriptor_set(descriptors()).expect("descriptors");
+        let txn = pool.get_message_by_name("Txn").expect("it is there");
+        let record = |values: [String; 6]| {
+            let mut message = DynamicMessage::new(txn.clone());
+            for (number, value) in (1..).zip(values) {
+                let value = match number {
+                    1 => Proto::I64(value.parse().expect("a number")),
+                    _ => Proto::String(value),
+                };
+                message.set_field_by_number(number, value);
+            }
+            message.encode_to_vec()
+        };
+        values.map(record).collect()
+    }
+}
+
 /// A decoder that reads the first four of six fields, as the patterns about payments do.
-fn decoder(format: Format) -> Decoder {
+fn decoder(format: impl Into<Encoding>) -> Decoder {
     let schema = schema();
     let mut projection = Projection::none(&schema);
     for field in 0..4 {
@@ -72,13 +182,11 @@ fn decoder(format: Format) -> Decoder {
 fn bench(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decode");
     group.throughput(Throughput::Elements(RECORDS as u64));
-    let mut run = |name: &str, mut decoder: Decoder, records: Vec<String>| {
+    let mut run = |name: &str, mut decoder: Decoder, records: Vec<Vec<u8>>| {
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 for record in &records {
-                    let _ = black_box(
-                        decoder.decode(black_box(record.as_bytes()), Position::default()),
-                    );
+                    let _ = black_box(decoder.decode(black_box(record), Position::default()));
                 }
             });
         });
@@ -86,7 +194,7 @@ fn bench(criterion: &mut Criterion) {
     run(
         "json, 4 of 6 fields",
         decoder(Format::Json),
-        (0..RECORDS).map(json).collect(),
+        (0..RECORDS).map(|n| json(n).into_bytes()).collect(),
     );
     let mut csv = decoder(Format::Csv);
     csv.header(b"ts,card,kind,amount,merchant,country")
@@ -94,12 +202,27 @@ fn bench(criterion: &mut Criterion) {
     run(
         "csv, 4 of 6 fields",
         csv,
-        (0..RECORDS).map(|n| values(n).join(",")).collect(),
+        (0..RECORDS)
+            .map(|n| values(n).join(",").into_bytes())
+            .collect(),
     );
+    #[cfg(all(feature = "avro", feature = "protobuf"))]
+    {
+        run(
+            "avro, 4 of 6 fields",
+            decoder(binary::avro()),
+            binary::avro_records((0..RECORDS).map(values)),
+        );
+        run(
+            "protobuf, 4 of 6 fields",
+            decoder(binary::protobuf()),
+            binary::protobuf_records((0..RECORDS).map(values)),
+        );
+    }
     let cut_off = |n| {
         let mut record = json(n);
         record.truncate(record.len() - 2);
-        record
+        record.into_bytes()
     };
     run(
         "malformed, cut off",

@@ -121,6 +121,16 @@ fn reading(number: u64, name: &str) -> Value {
     }
 }
 
+fn trade(number: u64, name: &str) -> Value {
+    let mut random = Random::of(2, number);
+    match name {
+        "symbol" => text(format!("S{:03}", random.below(10))),
+        "kind" => text(if percent(number) < 50 { "buy" } else { "sell" }),
+        "volume" => Value::Int(Random::of(3, number).between(1, 1_000).cast_signed()),
+        _ => Value::Decimal(rust_decimal::Decimal::new(100, 0)),
+    }
+}
+
 /// Runs all events through an engine; how many rows came out.
 fn run(mut engine: Shard, events: &[Event]) -> usize {
     let mut rows = Vec::new();
@@ -158,6 +168,121 @@ fn matcher(criterion: &mut Criterion) {
         let engine =
             || Shard::alone(Arc::clone(&program), &tables).expect("small patterns have automata");
         assert!(run(engine(), &events) > 0, "{name}: nothing matched");
+        group.bench_function(name, |bencher| {
+            bencher.iter_batched(
+                engine,
+                |engine| run(engine, black_box(&events)),
+                BatchSize::LargeInput,
+            );
+        });
+    }
+    group.finish();
+}
+
+/// How partial matches are kept.
+#[derive(Clone, Copy, PartialEq)]
+enum Kept {
+    /// As the compiler chooses.
+    Shared,
+    /// Each by itself: a bound of time between two steps, which is no shorter than that of the whole, sees to that and changes nothing else.
+    Apart,
+}
+
+impl Kept {
+    fn name(self) -> &'static str {
+        match self {
+            Kept::Shared => "",
+            Kept::Apart => "/apart",
+        }
+    }
+}
+
+/// Steps by `then any`, over windows of 200, 800 and 3,200 events, in which there are some 100, 1,700 and 26,000 partial matches: complete, when each is a match, and without
+/// the last step's events, when none is.
+fn branches(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("branches");
+    group
+        .throughput(Throughput::Elements(EVENTS))
+        .sample_size(10);
+    let w5 = include_str!("workloads/w5.motif");
+    // Over longer windows partial matches by themselves take minutes, and so do hundreds of millions of matches.
+    let cases = [
+        ("complete", "2s", 200, Kept::Shared),
+        ("complete", "2s", 200, Kept::Apart),
+        ("complete", "8s", 800, Kept::Shared),
+        ("incomplete", "2s", 200, Kept::Shared),
+        ("incomplete", "2s", 200, Kept::Apart),
+        ("incomplete", "8s", 800, Kept::Shared),
+        ("incomplete", "8s", 800, Kept::Apart),
+        ("incomplete", "32s", 3_200, Kept::Shared),
+    ];
+    for (name, window, count, kept) in cases {
+        let mut pattern = w5
+            .replace("200ms", window)
+            .replace("skip none", "skip none\n  bound 1000000 evict oldest");
+        if name == "incomplete" {
+            pattern = pattern.replace("S003", "none");
+        }
+        if kept == Kept::Apart {
+            pattern = pattern.replace("any c:", &format!("any within {window} c:"));
+        }
+        let program = program(&pattern);
+        let events = events(&program.schema, trade);
+        let tables = Tables::empty(&program);
+        let engine =
+            || Shard::alone(Arc::clone(&program), &tables).expect("small patterns have automata");
+        assert_eq!(run(engine(), &events) > 0, name == "complete");
+        let name = format!("{name}/{count}{}", kept.name());
+        group.bench_function(name, |bencher| {
+            bencher.iter_batched(
+                engine,
+                |engine| run(engine, black_box(&events)),
+                BatchSize::LargeInput,
+            );
+        });
+    }
+    group.finish();
+}
+
+/// Four steps by `then`, over windows in which there are some 50, 500, 5,000 and 50,000 partial matches, which wait until they expire.
+fn waiting(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("waiting");
+    group
+        .throughput(Throughput::Elements(EVENTS))
+        .sample_size(10);
+    let cases = [
+        ("1s", 50, Kept::Shared),
+        ("1s", 50, Kept::Apart),
+        ("10s", 500, Kept::Shared),
+        ("10s", 500, Kept::Apart),
+        ("100s", 5_000, Kept::Shared),
+        ("1000s", 50_000, Kept::Shared),
+    ];
+    for (window, count, kept) in cases {
+        let bound = match kept {
+            Kept::Shared => String::new(),
+            Kept::Apart => format!("within {window} "),
+        };
+        let text = format!(
+            r#"event Trade {{ ts: timestamp time, symbol: string, kind: string, price: decimal, volume: int }}
+               pattern waiting {{
+                 unkeyed
+                 match a: Trade where kind == "buy"
+                  then b: Trade where volume > 950
+                  then c: Trade where volume < 50 and kind == "sell"
+                  then {bound}d: Trade where symbol == "none"
+                 within {window}
+                 skip to next
+                 bound 1000000 evict oldest
+                 emit hits {{ a: a.ts, b: b.ts, c: c.volume, d: d.ts }}
+               }}"#
+        );
+        let program = program(&text);
+        let events = events(&program.schema, trade);
+        let tables = Tables::empty(&program);
+        let engine =
+            || Shard::alone(Arc::clone(&program), &tables).expect("small patterns have automata");
+        let name = format!("partials/{count}{}", kept.name());
         group.bench_function(name, |bencher| {
             bencher.iter_batched(
                 engine,
@@ -226,5 +351,5 @@ fn different_text(count: u64) -> String {
     text
 }
 
-criterion_group!(benches, matcher, many_patterns);
+criterion_group!(benches, matcher, branches, waiting, many_patterns);
 criterion_main!(benches);

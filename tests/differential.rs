@@ -9,8 +9,9 @@ mod golden;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use golden::Golden;
+use leitmotif::automaton::RuntimeClass;
 use leitmotif::testing::choices::{Choices, shrink};
-use leitmotif::testing::differential::{LISTS, Subject, Verdict};
+use leitmotif::testing::differential::{LISTS, Subject, Verdict, shared_vs_runs};
 use leitmotif::testing::{generate, vary};
 
 const CASES_DEFAULT: u64 = 100_000;
@@ -35,6 +36,8 @@ fn setting(name: &str, default: u64) -> u64 {
 struct Tally {
     files: AtomicUsize,
     rejected: AtomicUsize,
+    stacks: AtomicUsize,
+    cohorts: AtomicUsize,
     cases: AtomicUsize,
     discarded: AtomicUsize,
     rows: AtomicUsize,
@@ -93,6 +96,11 @@ fn run_file(seed: u64, tally: &Tally) -> Option<Case> {
         tally.rejected.fetch_add(1, Ordering::Relaxed);
         return None;
     };
+    match subject.class() {
+        RuntimeClass::Stacks => tally.stacks.fetch_add(1, Ordering::Relaxed),
+        RuntimeClass::Cohorts => tally.cohorts.fetch_add(1, Ordering::Relaxed),
+        RuntimeClass::Runs | RuntimeClass::Boundary(_) => 0,
+    };
     for list in 0..LISTS {
         let mut of_events = Choices::from_seed(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ list);
         let verdict = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -146,9 +154,11 @@ fn engine_finds_what_the_reference_finds() {
     let failures = failures.into_inner().expect("no thread died");
     let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
     println!(
-        "{} files, {} rejected; {} cases, {} discarded; {} rows",
+        "{} files, {} rejected, {} matched by stacks, {} by cohorts; {} cases, {} discarded; {} rows",
         count(&tally.files),
         count(&tally.rejected),
+        count(&tally.stacks),
+        count(&tally.cohorts),
         count(&tally.cases),
         count(&tally.discarded),
         count(&tally.rows)
@@ -171,6 +181,12 @@ fn engine_finds_what_the_reference_finds() {
         count(&tally.rejected) * 4 <= count(&tally.files),
         "too many files are rejected"
     );
+    for (class, files) in [("stacks", &tally.stacks), ("cohorts", &tally.cohorts)] {
+        assert!(
+            count(files) * 15 >= count(&tally.files),
+            "too few files are matched by {class}"
+        );
+    }
     assert!(
         count(&tally.discarded) * 10 <= count(&tally.cases),
         "too many cases are discarded"
@@ -186,6 +202,24 @@ fn every_failure_met_before_stays_solved() {
     for golden in Golden::all() {
         golden.check();
     }
+}
+
+/// Of the cases, one in this many is run in two classes.
+const SHARED_ONE_IN: u64 = 20;
+
+#[test]
+fn stacks_and_cohorts_find_and_let_go_what_a_list_of_runs_does() {
+    let cases = setting("LEITMOTIF_CASES", CASES_DEFAULT) / SHARED_ONE_IN;
+    let first = setting("LEITMOTIF_SEED", 0);
+    let mut rows = 0;
+    for seed in first..first + cases {
+        match shared_vs_runs(&mut Choices::from_seed(seed)) {
+            Verdict::Same(found) => rows += found as u64,
+            Verdict::Discarded => {}
+            Verdict::Different(how) => panic!("seed {seed}\n{how}"),
+        }
+    }
+    assert!(rows >= cases, "too few rows: {rows}");
 }
 
 /// Of the cases, one in this many is run with variants.

@@ -32,6 +32,10 @@ fn every_target_passes_its_corpus() {
         ("matcher_vs_reference", fuzz::matcher_vs_reference),
         ("json", fuzz::json),
         ("state", fuzz::state),
+        #[cfg(all(feature = "avro", feature = "protobuf"))]
+        ("avro", fuzz::avro),
+        #[cfg(all(feature = "avro", feature = "protobuf"))]
+        ("protobuf", fuzz::protobuf),
     ] {
         assert!(replay(target, run) > 0, "the corpus of {target} is empty");
     }

@@ -10,8 +10,12 @@
 mod broker;
 #[path = "kafka/exactly_once.rs"]
 mod exactly_once;
+#[path = "kafka/formats.rs"]
+mod formats;
 #[path = "kafka/group.rs"]
 mod group;
+#[path = "kafka/secured.rs"]
+mod secured;
 #[path = "kafka/sink.rs"]
 mod sink;
 #[path = "kafka/source.rs"]

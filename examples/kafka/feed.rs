@@ -84,7 +84,7 @@ fn feed(brokers: &str, topic: &str, key: &str, workload: &str) -> Result<u64, St
         producer.poll(Duration::ZERO);
         match polled.map_err(|error| error.to_string())? {
             Polled::More => {}
-            Polled::Waiting => std::thread::sleep(Duration::from_millis(1)),
+            Polled::Waiting | Polled::Away => std::thread::sleep(Duration::from_millis(1)),
             Polled::End => break,
         }
     }

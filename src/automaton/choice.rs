@@ -6,9 +6,11 @@ use smallvec::SmallVec;
 
 use super::expression::{Bounds, Compiled, Scope};
 use super::nfa::{Nfa, Skip};
+use super::register::Accumulator;
 use super::run::Run;
 use super::variant::{Draft, Kind};
 use crate::event::{Event, Value};
+use crate::lang::pattern::StepId;
 use crate::lang::scalar;
 use crate::time::{Span, Timestamp};
 
@@ -67,6 +69,23 @@ impl Admitted {
     }
 }
 
+/// A completed candidate.
+#[derive(Clone, Copy)]
+pub(crate) struct Candidate<'a> {
+    /// Numbers of the first and last bound event.
+    pub first: u64,
+    pub last: u64,
+    /// Times of the first and last bound event.
+    pub bounds: (Timestamp, Timestamp),
+    /// Time of the first event of the closed loop.
+    pub anchor: Timestamp,
+    /// Number of the event that `skip to` looks for.
+    pub mark: Option<u64>,
+    /// A hash of the steps and positions bound.
+    pub path: u64,
+    pub registers: &'a [Accumulator],
+}
+
 /// The choice among the candidates of one key at one moment.
 pub(crate) struct Choice<'a> {
     nfa: &'a Nfa,
@@ -102,6 +121,16 @@ impl<'a> Choice<'a> {
         self.matched.contains(&first)
     }
 
+    /// Starts below this number were removed at this moment.
+    pub(crate) fn removed_before(&self) -> u64 {
+        self.removed_before
+    }
+
+    /// True if some start matched at this moment.
+    pub(crate) fn has_matches(&self) -> bool {
+        !self.matched.is_empty()
+    }
+
     /// True if a candidate with the run's path was considered at this moment.
     pub(crate) fn has_considered(&self, run: &Run) -> bool {
         self.considered.contains(&(run.first, run.path))
@@ -110,20 +139,24 @@ impl<'a> Choice<'a> {
     /// Considers a completed candidate. Candidates come by first event, then by preference.
     pub(crate) fn consider(
         &mut self,
-        run: &Run,
+        candidate: Candidate<'_>,
         admitted: &mut Option<Box<Admitted>>,
         out: &mut Outcome,
     ) {
-        if self.removes(run.first) {
+        let Candidate { first, path, .. } = candidate;
+        if self.removes(first) {
             return;
         }
         if self.nfa.ambiguous {
-            if self.considered.contains(&(run.first, run.path)) {
+            if self.considered.contains(&(first, path)) {
                 return;
             }
-            self.considered.push((run.first, run.path));
+            self.considered.push((first, path));
         }
-        let scope = scope(self.nfa, run, self.key, Some(self.at));
+        let scope = Scope {
+            window: Some((candidate.anchor, self.at)),
+            ..scope(self.nfa, candidate.registers, candidate.bounds, self.key)
+        };
         if self
             .nfa
             .having
@@ -132,20 +165,22 @@ impl<'a> Choice<'a> {
         {
             return;
         }
-        self.matched.push(run.first);
+        if self.matched.last() != Some(&first) {
+            self.matched.push(first);
+        }
         let removed_before = match self.nfa.skip {
-            Skip::PastMatch => run.last + 1,
+            Skip::PastMatch => candidate.last + 1,
             Skip::None => 0,
-            Skip::ToNext => run.first + 1,
-            Skip::To(..) => run.mark.unwrap_or(0),
+            Skip::ToNext => first + 1,
+            Skip::To(..) => candidate.mark.unwrap_or(0),
         };
         self.removed_before = self.removed_before.max(removed_before);
         write_match(
             self.nfa,
             &scope,
             self.at,
-            run.path,
-            (run.first_time, run.last_time),
+            path,
+            candidate.bounds,
             admitted,
             out,
         );
@@ -165,17 +200,23 @@ impl<'a> Choice<'a> {
     }
 }
 
-fn scope<'a>(nfa: &'a Nfa, run: &'a Run, key: &'a [Value], closed: Option<Timestamp>) -> Scope<'a> {
+/// What outputs read of a candidate or partial match.
+fn scope<'a>(
+    nfa: &'a Nfa,
+    registers: &'a [Accumulator],
+    (first, last): (Timestamp, Timestamp),
+    key: &'a [Value],
+) -> Scope<'a> {
     Scope {
         event: None,
-        registers: &run.registers,
+        registers,
         plan: &nfa.registers,
         key,
         bounds: Bounds {
-            first: Some(run.first_time),
-            last: Some(run.last_time),
+            first: Some(first),
+            last: Some(last),
         },
-        window: closed.map(|closed| (run.anchor, closed)),
+        window: None,
         reached: None,
     }
 }
@@ -266,14 +307,31 @@ fn admit(
     true
 }
 
+/// A partial match that is given up, as its row shows it.
+#[derive(Clone, Copy)]
+pub(crate) struct GivenUp<'a> {
+    /// The step bound last.
+    pub reached: StepId,
+    /// Times of the first and last bound event.
+    pub bounds: (Timestamp, Timestamp),
+    /// A hash of the steps and positions bound.
+    pub path: u64,
+    pub registers: &'a [Accumulator],
+}
+
 /// Writes the row of a start whose bound passed.
-pub(crate) fn timed_out(nfa: &Nfa, run: &Run, bound: Timestamp, key: &[Value], out: &mut Outcome) {
+pub(crate) fn timed_out(
+    nfa: &Nfa,
+    partial: GivenUp<'_>,
+    bound: Timestamp,
+    key: &[Value],
+    out: &mut Outcome,
+) {
     let scope = Scope {
-        reached: Some(reached(nfa, run)),
-        ..scope(nfa, run, key, None)
+        reached: Some(name(nfa, partial.reached)),
+        ..scope(nfa, partial.registers, partial.bounds, key)
     };
-    let bounds = (run.first_time, run.last_time);
-    write_timeout(nfa, &scope, bound, run.path, bounds, out);
+    write_timeout(nfa, &scope, bound, partial.path, partial.bounds, out);
 }
 
 /// Writes the row of a timeout, if the pattern has such an output.
@@ -299,19 +357,19 @@ pub(crate) fn write_timeout(
     });
 }
 
-/// Writes the row of a run that gave way to `bound`.
-pub(crate) fn evicted(nfa: &Nfa, run: &Run, at: Timestamp, out: &mut Outcome) {
+/// Writes the row of a partial match that gave way to `bound`.
+pub(crate) fn evicted(nfa: &Nfa, partial: GivenUp<'_>, at: Timestamp, out: &mut Outcome) {
     out.tally.evicted += 1;
     out.drafts.push(Draft {
         kind: Kind::Evicted,
         at,
-        path: run.path,
-        from: run.first_time,
-        to: run.last_time,
-        values: Box::new([Value::Str(reached(nfa, run).into())]),
+        path: partial.path,
+        from: partial.bounds.0,
+        to: partial.bounds.1,
+        values: Box::new([Value::Str(name(nfa, partial.reached).into())]),
     });
 }
 
-fn reached<'a>(nfa: &'a Nfa, run: &Run) -> &'a str {
-    &nfa.steps[usize::from(run.reached(nfa).0)].name
+fn name(nfa: &Nfa, step: StepId) -> &str {
+    &nfa.steps[usize::from(step.0)].name
 }

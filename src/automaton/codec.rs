@@ -6,21 +6,34 @@
 //!
 //! What several partial matches share, such as the beginning of a list, is written once where they are neighbours.
 
+mod cohorts;
 mod registers;
 mod runs;
+mod stacks;
 mod windows;
 
 use std::collections::VecDeque;
 
 use super::choice::Admitted;
+use super::linear::{Chosen, Sharing};
 use super::nfa::Nfa;
+
 use super::state::State;
 use crate::event::codec::{put_value, value};
 use crate::time::{Span, Timestamp};
 use crate::wire::{Damaged, Reader, put_int, put_uint};
 
-/// The version of the format: the first byte of a state.
+/// The version of the format: the first byte of a state that is a list of runs, or windows.
 const VERSION: u8 = 1;
+
+/// The version of the format of other states: the byte behind it says which.
+const VERSION_OF_OTHERS: u8 = 2;
+
+/// Stacks.
+const STACKS: u8 = 1;
+
+/// Cohorts.
+const COHORTS: u8 = 2;
 
 /// For how many things room is made before the first of them is read.
 const ROOM_MAX: usize = 16;
@@ -31,10 +44,23 @@ const NUMBER_LIMIT: u64 = 1 << 56;
 impl Nfa {
     /// Appends a state of this automaton.
     pub fn encode(&self, state: &State, out: &mut Vec<u8>) {
-        out.push(VERSION);
         match (state, &self.window) {
-            (State::Runs(runs), None) => runs::put(self, runs, out),
-            (State::Windows(windows), Some(plan)) => windows::put(self, plan, windows, out),
+            (State::Stacks(stacks), None) => {
+                out.extend([VERSION_OF_OTHERS, STACKS]);
+                stacks::put(self, self.linear_plan(), stacks, out);
+            }
+            (State::Cohorts(cohorts), None) => {
+                out.extend([VERSION_OF_OTHERS, COHORTS]);
+                cohorts::put(self, self.linear_plan(), cohorts, out);
+            }
+            (State::Runs(runs), None) => {
+                out.push(VERSION);
+                runs::put(self, runs, out);
+            }
+            (State::Windows(windows), Some(plan)) => {
+                out.push(VERSION);
+                windows::put(self, plan, windows, out);
+            }
             _ => unreachable!("the state was made for this pattern"),
         }
     }
@@ -44,13 +70,27 @@ impl Nfa {
     /// # Errors
     /// When the bytes are no state of such an automaton.
     pub fn decode(&self, reader: &mut Reader<'_>) -> Result<State, Damaged> {
-        if reader.byte()? != VERSION {
-            return Err(reader.damaged("state in a known version"));
-        }
+        let kind = Kind::read(reader)?;
         let head = Head::read(reader)?;
-        match (&self.window, head.has(Head::WINDOWS)) {
-            (None, false) => runs::runs(self, head, reader).map(State::Runs),
-            (Some(plan), true) => windows::windows(self, plan, head, reader).map(State::Windows),
+        match (&self.window, &self.linear, kind.with(head)) {
+            (None, _, Kind::Runs) => runs::runs(self, head, reader).map(State::Runs),
+            (Some(plan), _, Kind::Windows) => {
+                windows::windows(self, plan, head, reader).map(State::Windows)
+            }
+            (None, Some(plan), Kind::Stacks) if plan.sharing == Sharing::Stacks => {
+                let read = stacks::stacks(self, plan, head, reader)?;
+                match plan.chosen {
+                    Chosen::Yes => Ok(State::Stacks(read)),
+                    Chosen::No => stacks::spelled_out(self, plan, &read, reader).map(State::Runs),
+                }
+            }
+            (None, Some(plan), Kind::Cohorts) if plan.sharing == Sharing::Cohorts => {
+                let read = cohorts::cohorts(self, plan, head, reader)?;
+                Ok(match plan.chosen {
+                    Chosen::Yes => State::Cohorts(read),
+                    Chosen::No => State::Runs(read.runs(self, plan)),
+                })
+            }
             _ => Err(reader.damaged("state of this kind of pattern")),
         }
     }
@@ -59,10 +99,12 @@ impl Nfa {
 /// How many partial matches or panes there are, whatever automaton they belong to.
 pub(super) fn partials_in(bytes: &[u8]) -> Result<u64, Damaged> {
     let mut reader = Reader::new(bytes);
-    if reader.byte()? != VERSION {
-        return Err(reader.damaged("state in a known version"));
+    let kind = Kind::read(&mut reader)?;
+    let head = Head::read(&mut reader)?;
+    match kind {
+        Kind::Stacks => reader.uint(),
+        Kind::Runs | Kind::Windows | Kind::Cohorts => Ok(head.count as u64),
     }
-    Ok(Head::read(&mut reader)?.count as u64)
 }
 
 #[cfg(feature = "testing")]
@@ -80,11 +122,46 @@ impl Nfa {
         assert_eq!(reader.end(), Ok(()), "{bytes:02x?}: {state:?}");
         self.encode(&read, &mut again);
         assert_eq!(again, bytes, "{state:?} was read as {read:?}");
+        if !self.is_window() {
+            assert_eq!(self.live(&read).len(), read.partials(), "{read:?}");
+        }
         *state = read;
     }
 }
 
-/// How many runs or panes there are, and what else.
+/// What a state consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Runs,
+    Windows,
+    Stacks,
+    Cohorts,
+}
+
+impl Kind {
+    /// What the first bytes say; of windows that they are runs.
+    fn read(reader: &mut Reader<'_>) -> Result<Kind, Damaged> {
+        match reader.byte()? {
+            VERSION => Ok(Kind::Runs),
+            VERSION_OF_OTHERS => match reader.byte()? {
+                STACKS => Ok(Kind::Stacks),
+                COHORTS => Ok(Kind::Cohorts),
+                _ => Err(reader.damaged("state of a known kind")),
+            },
+            _ => Err(reader.damaged("state in a known version")),
+        }
+    }
+
+    /// With what the head says.
+    fn with(self, head: Head) -> Kind {
+        match self {
+            Kind::Runs if head.has(Head::WINDOWS) => Kind::Windows,
+            kind => kind,
+        }
+    }
+}
+
+/// How many runs, panes, starts of cohorts or events in stacks there are, and what else.
 #[derive(Clone, Copy, Default)]
 struct Head {
     flags: u64,

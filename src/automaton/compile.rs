@@ -1,6 +1,7 @@
 //! From a checked pattern to its automaton.
 
 use super::expression::{Compiled, StepMask, StepPlan};
+use super::linear::LinearPlan;
 use super::nfa::{Emit, Input, Limit, Mindfulness, Nfa, Skip, Target};
 use super::register::RegisterSet;
 use super::run::mix;
@@ -100,6 +101,7 @@ impl Nfa {
         let mut nfa = Nfa {
             layout: Layout::default(),
             window,
+            linear: None,
             pattern: id,
             name: pattern.name.clone(),
             fingerprint: fingerprint(pattern),
@@ -126,6 +128,7 @@ impl Nfa {
             ambiguous,
             positions,
         };
+        nfa.linear = LinearPlan::of(&nfa);
         nfa.layout = Layout::of(&nfa, program);
         Ok(nfa)
     }

@@ -1,6 +1,7 @@
 //! What an automaton does, in words: for people who ask why something matched or did not.
 
 use super::expression::StepMask;
+use super::linear::{Chosen, Sharing};
 use super::nfa::{Completion, Nfa, Target, Way};
 use crate::lang::pattern::{Contiguity, StepId};
 
@@ -22,6 +23,10 @@ pub struct WayOn {
 pub enum RuntimeClass {
     /// Running values per window; holds what windows there are, in words.
     Boundary(String),
+    /// Events by step: partial matches are all the ways to choose among them, and never made.
+    Stacks,
+    /// First events of partial matches, and of each later step those that were bound: what waits for the same step goes on together.
+    Cohorts,
     /// Each partial match by itself.
     Runs,
 }
@@ -57,9 +62,13 @@ impl Nfa {
     /// How partial matches are represented.
     #[must_use]
     pub fn class(&self) -> RuntimeClass {
-        match &self.window {
-            Some(window) => RuntimeClass::Boundary(window.describe()),
-            None => RuntimeClass::Runs,
+        match (&self.window, &self.linear) {
+            (Some(window), _) => RuntimeClass::Boundary(window.describe()),
+            (None, Some(plan)) if plan.chosen == Chosen::Yes => match plan.sharing {
+                Sharing::Stacks => RuntimeClass::Stacks,
+                Sharing::Cohorts => RuntimeClass::Cohorts,
+            },
+            (None, _) => RuntimeClass::Runs,
         }
     }
 

@@ -61,6 +61,14 @@ impl Nfa {
     pub fn live(&self, state: &State) -> Vec<Live<'_>> {
         match (state, &self.window) {
             (State::Runs(runs), _) => runs.runs.iter().map(|run| self.live_run(run)).collect(),
+            (State::Stacks(stacks), _) => {
+                let runs = stacks.runs(self, self.linear_plan()).runs;
+                runs.iter().map(|run| self.live_run(run)).collect()
+            }
+            (State::Cohorts(cohorts), _) => {
+                let runs = cohorts.runs(self, self.linear_plan()).runs;
+                runs.iter().map(|run| self.live_run(run)).collect()
+            }
             (State::Windows(windows), Some(plan)) => self.live_windows(plan, windows),
             (State::Windows(_), None) => unreachable!("the state was made for this pattern"),
         }

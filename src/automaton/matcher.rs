@@ -7,6 +7,8 @@
 //!
 //! Nothing here knows files, clocks or other keys.
 
+use std::cell::Cell;
+
 use smallvec::SmallVec;
 
 use super::choice::{Admitted, Choice, Outcome, evicted, timed_out};
@@ -151,6 +153,20 @@ struct Verdict {
     completes: bool,
 }
 
+/// What an event means to all ways on of a run, one bit each.
+#[derive(Clone, Copy, Default)]
+struct Verdicts {
+    binding: u64,
+    completing: u64,
+    surviving: u64,
+}
+
+impl Verdicts {
+    fn happening(self) -> u64 {
+        self.binding | self.completing
+    }
+}
+
 fn judge(nfa: &Nfa, way: &Way, run: &Run, judge: &mut Judge<'_>) -> Verdict {
     let time = judge.incoming.event.time;
     // Before this time the connector minds nothing, and nothing is bound.
@@ -233,13 +249,15 @@ pub(crate) fn step(
         admitted: &mut state.admitted,
         out,
     };
-    if !state.runs.is_empty() {
+    let unchanged = pass.leave_in_place(&mut state.runs);
+    if unchanged < state.runs.len() {
         scratch.runs.clear();
         // Moved, not swapped: the room that a busy key needs stays with it, and no other key gets it.
-        scratch.runs.append(&mut state.runs);
-        for run in scratch.runs.drain(..) {
+        scratch.runs.extend(state.runs.drain(unchanged..));
+        for mut run in scratch.runs.drain(..) {
             if !pass.choice.removes(run.first) {
-                pass.advance(run, &mut state.runs);
+                let verdicts = pass.judge_all(&mut run);
+                pass.advance(run, verdicts, &mut state.runs);
             }
         }
     }
@@ -256,27 +274,93 @@ pub(crate) fn step(
 }
 
 impl Pass<'_> {
-    /// Shows the event to one run; what it becomes is added to `runs` in order of preference.
-    fn advance(&mut self, mut run: Run, runs: &mut Vec<Run>) {
+    /// Shows the event to runs as long as the list stays as it is: how many of them. Runs are large, and most events change few.
+    fn leave_in_place(&mut self, runs: &mut [Run]) -> usize {
+        let count = runs.len();
+        for (at, run) in runs.iter_mut().enumerate() {
+            if self.choice.removes(run.first) {
+                continue;
+            }
+            let verdicts = self.judge_all(run);
+            if verdicts.surviving != run.alive || !self.stays(run, verdicts) {
+                return at;
+            }
+            if verdicts.happening() != 0 {
+                self.complete_beside(run, verdicts);
+            }
+            run.fresh = false;
+        }
+        count
+    }
+
+    /// True if nothing comes to stand beside a run of which all ways on stay open.
+    fn stays(&self, run: &Run, verdicts: Verdicts) -> bool {
+        if verdicts.happening() == 0 {
+            return true;
+        }
+        let position = &self.nfa.positions[usize::from(run.position)];
+        // With others open, what waits would be split around what happens.
+        run.alive.is_power_of_two()
+            && bits(verdicts.binding).all(|at| match position.ways[at].target {
+                Target::Position(target) => self.nfa.layout.open[usize::from(target)] == 0,
+                Target::End(_) => true,
+            })
+    }
+
+    /// Considers what completes while the run itself stays as it is.
+    fn complete_beside(&mut self, run: &Run, verdicts: Verdicts) {
+        let position = &self.nfa.positions[usize::from(run.position)];
+        for at in bits(verdicts.happening()) {
+            let way = &position.ways[at];
+            match way.target {
+                Target::Position(target) => {
+                    let child = self.child(run, way, target);
+                    self.complete(&child);
+                }
+                Target::End(_) => self
+                    .choice
+                    .consider(run.candidate(), self.admitted, self.out),
+            }
+        }
+    }
+
+    /// What the event means to a run, in which it also notes which loops the event ends.
+    fn judge_all(&self, run: &mut Run) -> Verdicts {
         let nfa = self.nfa;
         let position = &nfa.positions[usize::from(run.position)];
         if !position.untils.is_empty() {
-            let mut eyes = Judge::new(nfa, self.incoming, Some(&run), &[], self.key);
+            let mut eyes = Judge::new(nfa, self.incoming, Some(run), &[], self.key);
             let ended = position
                 .untils
                 .steps()
                 .filter(|until| eyes.satisfies(*until));
             run.ended |= ended.fold(0, |ended, until| ended | 1 << until.0);
         }
-        let (mut binding, mut completing, mut surviving) = (0_u64, 0_u64, 0_u64);
-        let mut eyes = Judge::new(nfa, self.incoming, Some(&run), &[], self.key);
+        let mut verdicts = Verdicts::default();
+        let mut eyes = Judge::new(nfa, self.incoming, Some(run), &[], self.key);
         for at in bits(run.alive) {
-            let verdict = judge(nfa, &position.ways[at], &run, &mut eyes);
-            binding |= u64::from(verdict.binds) << at;
-            completing |= u64::from(verdict.completes) << at;
-            surviving |= u64::from(verdict.survives) << at;
+            let verdict = judge(nfa, &position.ways[at], run, &mut eyes);
+            verdicts.binding |= u64::from(verdict.binds) << at;
+            verdicts.completing |= u64::from(verdict.completes) << at;
+            verdicts.surviving |= u64::from(verdict.survives) << at;
         }
-        for at in bits(binding | completing) {
+        verdicts
+    }
+
+    /// The run with the event bound by a way on.
+    fn child(&self, run: &Run, way: &Way, target: u16) -> Run {
+        let mut child = run.clone();
+        let Incoming { event, number, .. } = self.incoming;
+        child.take(self.nfa, way, target, event, number, self.key);
+        child
+    }
+
+    /// What the event makes of one run is added to `runs` in order of preference.
+    fn advance(&mut self, mut run: Run, verdicts: Verdicts, runs: &mut Vec<Run>) {
+        let nfa = self.nfa;
+        let position = &nfa.positions[usize::from(run.position)];
+        let mut surviving = verdicts.surviving;
+        for at in bits(verdicts.happening()) {
             // What stays open by better ways on is preferred to what happens now.
             let better = surviving & ((1 << at) - 1);
             if better != 0 {
@@ -291,18 +375,11 @@ impl Pass<'_> {
             }
             let way = &position.ways[at];
             let Target::Position(target) = way.target else {
-                self.choice.consider(&run, self.admitted, self.out);
+                self.choice
+                    .consider(run.candidate(), self.admitted, self.out);
                 continue;
             };
-            let mut child = run.clone();
-            child.take(
-                nfa,
-                way,
-                target,
-                self.incoming.event,
-                self.incoming.number,
-                self.key,
-            );
+            let child = self.child(&run, way, target);
             self.arrive(child, runs);
         }
         if surviving != 0 {
@@ -317,19 +394,23 @@ impl Pass<'_> {
 
     /// A run that just bound the event: considered if it completes at once, kept if it can go on.
     fn arrive(&mut self, run: Run, runs: &mut Vec<Run>) {
-        let ways = &self.nfa.positions[usize::from(run.position)].ways;
-        let completes = ways
-            .iter()
-            .any(|way| run.completes(self.nfa, way) && run.allows(way));
-        if completes {
-            self.choice.consider(&run, self.admitted, self.out);
-        }
+        self.complete(&run);
         if run.alive != 0 {
             if runs.capacity() == 0 {
                 // Most keys have one, and a run is large.
                 runs.reserve_exact(1);
             }
             runs.push(run);
+        }
+    }
+
+    /// Considers a run that just bound the event, if it completes at once.
+    fn complete(&mut self, run: &Run) {
+        let ways = &self.nfa.positions[usize::from(run.position)].ways;
+        let mut ways = ways.iter();
+        if ways.any(|way| run.completes(self.nfa, way) && run.allows(way)) {
+            self.choice
+                .consider(run.candidate(), self.admitted, self.out);
         }
     }
 
@@ -407,17 +488,16 @@ fn pass_instant(
     out: &mut Outcome,
 ) {
     let mut choice = Choice::new(nfa, key, instant);
-    scratch.runs.clear();
     scratch.expired.clear();
     scratch.completed.clear();
-    scratch.runs.append(&mut state.runs);
-    for mut run in scratch.runs.drain(..) {
+    let Runs { runs, admitted, .. } = state;
+    let bound_passed = Cell::new(Timestamp::MIN);
+    let closed = runs.extract_if(.., |run| {
         if run.next > instant {
-            state.runs.push(run);
-            continue;
+            return false;
         }
         let ways = &nfa.positions[usize::from(run.position)].ways;
-        let mut bound_passed = Timestamp::MIN;
+        bound_passed.set(Timestamp::MIN);
         for at in bits(run.alive) {
             let way = &ways[at];
             if run.deadline(nfa, way) > instant {
@@ -426,18 +506,18 @@ fn pass_instant(
             run.alive &= !(1 << at);
             if matches!(way.target, Target::End(_)) {
                 scratch.completed.push((run.first, run.path));
-                choice.consider(&run, &mut state.admitted, out);
+                choice.consider(run.candidate(), admitted, out);
             } else {
-                bound_passed = bound_passed.max(run.bound_before(nfa, way, instant));
+                let bound = run.bound_before(nfa, way, instant);
+                bound_passed.set(bound_passed.get().max(bound));
             }
         }
-        if run.alive != 0 {
-            run.schedule(nfa);
-            state.runs.push(run);
-        } else {
-            scratch.expired.push((run, bound_passed));
-        }
-    }
+        run.schedule(nfa);
+        run.alive == 0
+    });
+    scratch
+        .expired
+        .extend(closed.map(|run| (run, bound_passed.get())));
     choice.settle(&mut state.runs);
     if nfa.ambiguous {
         close_considered(nfa, &choice, &mut state.runs);
@@ -482,7 +562,7 @@ fn time_out(nfa: &Nfa, state: &Runs, key: &[Value], scratch: &mut Scratch, out: 
                     best = other;
                 }
             }
-            timed_out(nfa, &best.0, best.1, key, out);
+            timed_out(nfa, best.0.given_up(nfa), best.1, key, out);
         }
         at += group;
     }
@@ -523,7 +603,7 @@ fn merge(runs: &mut Vec<Run>) {
 }
 
 /// Holds the number of runs at the bound of the pattern.
-fn evict(nfa: &Nfa, state: &mut Runs, time: Timestamp, out: &mut Outcome) {
+pub(super) fn evict(nfa: &Nfa, state: &mut Runs, time: Timestamp, out: &mut Outcome) {
     let bound = nfa.bound.count as usize;
     if state.runs.len() <= bound {
         return;
@@ -534,6 +614,6 @@ fn evict(nfa: &Nfa, state: &mut Runs, time: Timestamp, out: &mut Outcome) {
         Evict::Newest => state.runs.drain(bound..),
     };
     for run in excess_runs {
-        evicted(nfa, &run, time, out);
+        evicted(nfa, run.given_up(nfa), time, out);
     }
 }

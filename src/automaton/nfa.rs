@@ -40,6 +40,8 @@ pub struct Nfa {
     pub(crate) starters: StepMask,
     /// Present when the pattern is a window: then positions are not used.
     pub(crate) window: Option<super::window::WindowPlan>,
+    /// Present when partial matches share what they have in common, or could read such states.
+    pub(crate) linear: Option<super::linear::LinearPlan>,
     /// True if two ways on can bind the same step: then equal paths are looked for.
     pub(crate) ambiguous: bool,
     /// How states are laid out in bytes.

@@ -208,6 +208,29 @@ impl RegisterSet {
         self.specs.iter().map(|spec| empty(spec.kind)).collect()
     }
 
+    /// What a register is for.
+    pub(super) fn kind(&self, at: u16) -> RegisterKind {
+        self.specs[usize::from(at)].kind
+    }
+
+    /// A register before anything is bound.
+    pub(crate) fn empty_one(&self, at: usize) -> Accumulator {
+        empty(self.specs[at].kind)
+    }
+
+    /// A register that an event fills alone.
+    pub(crate) fn single(&self, at: usize, event: &Event, key: &[Value]) -> Accumulator {
+        let spec = &self.specs[at];
+        let mut register = empty(spec.kind);
+        register.add(spec.kind, &spec.argument(event, key, self), event);
+        register
+    }
+
+    /// Registers that the step's events change.
+    pub(crate) fn filled_by(&self, step: usize) -> &[u16] {
+        &self.by_step[step]
+    }
+
     /// Adds an event bound to `step`.
     #[inline]
     pub(crate) fn take(

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::choice::Admitted;
+use super::choice::{Admitted, Candidate, GivenUp};
 use super::nfa::{Completion, Counting, Nfa, Skip, Target, Way, Which};
 use super::register::Registers;
 use super::shape::pairwise;
@@ -95,7 +95,7 @@ impl Runs {
 pub(crate) const ROOM_KEPT: usize = 16;
 
 /// The hash of a path that binds nothing.
-const PATH_START: u64 = 0x6c65_6974_6d6f_7469;
+pub(super) const PATH_START: u64 = 0x6c65_6974_6d6f_7469;
 
 /// A step of a hash; the constants are those of the 64-bit finaliser of MurmurHash3, and an odd number so that no value, not even 0, leaves a hash as it was.
 pub(crate) fn mix(hash: u64, value: u64) -> u64 {
@@ -122,11 +122,16 @@ pub(crate) fn place(event: &Event) -> u64 {
 impl Run {
     /// Binds nothing yet; [`Run::take`] must follow.
     pub(crate) fn start(nfa: &Nfa, event: &Event, number: u64) -> Run {
+        Run::begin(nfa, number, event.time)
+    }
+
+    /// Binds nothing yet, and begins with the event of this number and time.
+    pub(super) fn begin(nfa: &Nfa, number: u64, time: Timestamp) -> Run {
         Run {
             first: number,
             last: number,
-            first_time: event.time,
-            last_time: event.time,
+            first_time: time,
+            last_time: time,
             position: 0,
             fresh: true,
             matched: false,
@@ -134,7 +139,7 @@ impl Run {
             alive: 0,
             ended: 0,
             next: Timestamp::MAX,
-            anchor: event.time,
+            anchor: time,
             mark: None,
             path: PATH_START,
             counters: SmallVec::from_elem(0, nfa.counters),
@@ -188,6 +193,29 @@ impl Run {
             }
         }
         self.schedule(nfa);
+    }
+
+    /// The run as a candidate, once it has completed.
+    pub(crate) fn candidate(&self) -> Candidate<'_> {
+        Candidate {
+            first: self.first,
+            last: self.last,
+            bounds: (self.first_time, self.last_time),
+            anchor: self.anchor,
+            mark: self.mark,
+            path: self.path,
+            registers: &self.registers,
+        }
+    }
+
+    /// The run as its row shows it when it is given up.
+    pub(crate) fn given_up(&self, nfa: &Nfa) -> GivenUp<'_> {
+        GivenUp {
+            reached: self.reached(nfa),
+            bounds: (self.first_time, self.last_time),
+            path: self.path,
+            registers: &self.registers,
+        }
     }
 
     /// The step bound last.
@@ -293,7 +321,7 @@ mod tests {
     /// Room for runs that the state of each key has, after its events at these times.
     fn room(shown: &[(i64, &str, i64)]) -> Vec<(usize, usize)> {
         let text = "event E { t: timestamp time, k: string, v: int }\n\
-            pattern p { key k match a: E where v == 1 then b: E where v == 2 within 1h emit r { v: b.v } }\n";
+            pattern p { key k match a: E where v == 1 then b: E where v == 2 * a.v within 1h emit r { v: b.v } }\n";
         let program = std::sync::Arc::new(crate::testing::compile(text).expect("it is right"));
         let mut machine =
             crate::testing::state::Machine::new(&program, crate::lang::pattern::PatternId(0));
@@ -311,7 +339,7 @@ mod tests {
         }
         let states = machine.states().map(|(_, state)| match state {
             super::super::State::Runs(runs) => (runs.runs.len(), runs.runs.capacity()),
-            super::super::State::Windows(_) => unreachable!("it is no window"),
+            _ => unreachable!("it is a list of runs"),
         });
         states.collect()
     }

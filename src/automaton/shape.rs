@@ -34,6 +34,8 @@ impl Nfa {
             starters,
             window,
             ambiguous,
+            // Both follow from the rest.
+            linear: _,
             layout: _,
         } = self;
         self.structure() == other.structure()

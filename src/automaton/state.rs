@@ -1,17 +1,26 @@
 //! The state of one key in one pattern, whatever its class.
 
 use super::choice::Outcome;
+use super::cohorts::{self, Cohorts};
 use super::expression::StepMask;
+use super::linear::{Chosen, LinearPlan, Sharing};
 use super::matcher::{self, Incoming, Scratch};
 use super::nfa::Nfa;
 use super::run::{Runs, mix};
+use super::stacks::{self, Room, Stacks};
 use super::window::{self, Windows};
 use crate::event::{Event, Value};
 use crate::time::Timestamp;
 
 /// What one key has in one pattern: partial matches or open windows.
+///
+/// A key of a pattern that is matched by cohorts or stacks has a list of runs if it came to have more than `bound` allows, or if another version of the pattern left it one: until none is left.
 #[derive(Clone, Debug)]
 pub enum State {
+    /// Class D.
+    Stacks(Stacks),
+    /// Class B.
+    Cohorts(Cohorts),
     /// Class C.
     Runs(Runs),
     /// Class A.
@@ -57,9 +66,13 @@ impl Nfa {
     /// The state of a key that has none yet.
     #[must_use]
     pub fn fresh(&self) -> State {
-        match self.window {
-            Some(_) => State::Windows(Windows::default()),
-            None => State::Runs(Runs::default()),
+        match (&self.window, &self.linear) {
+            (Some(_), _) => State::Windows(Windows::default()),
+            (None, Some(plan)) if plan.chosen == Chosen::Yes => match plan.sharing {
+                Sharing::Stacks => State::Stacks(Stacks::new(plan)),
+                Sharing::Cohorts => State::Cohorts(Cohorts::default()),
+            },
+            (None, _) => State::Runs(Runs::default()),
         }
     }
 
@@ -72,7 +85,18 @@ impl Nfa {
         reuse: &mut Reuse,
         out: &mut Outcome,
     ) {
-        match (state, &self.window) {
+        match (&mut *state, &self.window) {
+            (State::Stacks(stacks), _) => {
+                let (plan, time) = (self.linear_plan(), incoming.event.time);
+                if let Room::Exceeded = stacks::step(self, plan, stacks, incoming, key, out) {
+                    let mut runs = stacks.runs(self, plan);
+                    matcher::evict(self, &mut runs, time, out);
+                    *state = State::Runs(runs);
+                }
+            }
+            (State::Cohorts(cohorts), _) => {
+                cohorts::step(self, self.linear_plan(), cohorts, incoming, key, out)
+            }
             (State::Runs(runs), _) => matcher::step(self, runs, incoming, key, &mut reuse.0, out),
             (State::Windows(windows), Some(plan)) => {
                 window::step(self, plan, windows, incoming, key, out)
@@ -91,6 +115,12 @@ impl Nfa {
         out: &mut Outcome,
     ) {
         match (state, &self.window) {
+            (State::Stacks(stacks), _) => {
+                stacks::pass_instants(self, self.linear_plan(), stacks, until, key, out)
+            }
+            (State::Cohorts(cohorts), _) => {
+                cohorts::pass_instants(self, self.linear_plan(), cohorts, until, key, out)
+            }
             (State::Runs(runs), _) => {
                 matcher::pass_instants(self, runs, until, key, &mut reuse.0, out)
             }
@@ -105,10 +135,18 @@ impl Nfa {
     #[must_use]
     pub fn next_instant(&self, state: &State) -> Timestamp {
         match (state, &self.window) {
+            (State::Stacks(stacks), _) => stacks.next_instant(self),
+            (State::Cohorts(cohorts), _) => cohorts.next_instant(self),
             (State::Runs(runs), _) => runs.next_instant(self),
             (State::Windows(windows), Some(plan)) => windows.next_instant(plan),
             (State::Windows(_), None) => unreachable!("the state was made for this pattern"),
         }
+    }
+
+    /// How states are gone on with that share what partial matches have in common.
+    pub(super) fn linear_plan(&self) -> &LinearPlan {
+        let plan = self.linear.as_ref();
+        plan.expect("the state was made for this pattern")
     }
 }
 
@@ -117,6 +155,8 @@ impl State {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         match self {
+            State::Stacks(stacks) => stacks.is_empty(),
+            State::Cohorts(cohorts) => cohorts.is_empty(),
             State::Runs(runs) => runs.is_empty(),
             State::Windows(windows) => windows.is_empty(),
         }
@@ -125,6 +165,18 @@ impl State {
     /// Counts the partial matches by the step bound last, by its number; of windows all that are open, as if of the first step.
     pub(crate) fn count_by_step(&self, nfa: &Nfa, counts: &mut [u64]) {
         match self {
+            State::Stacks(stacks) => {
+                let steps = nfa.linear_plan().steps.iter();
+                for (step, paths) in steps.zip(stacks.paths()) {
+                    counts[usize::from(step.step.0)] += paths;
+                }
+            }
+            State::Cohorts(cohorts) => {
+                let steps = nfa.linear_plan().steps.iter();
+                for (step, count) in steps.zip(cohorts.counts()) {
+                    counts[usize::from(step.step.0)] += count as u64;
+                }
+            }
             State::Runs(runs) => {
                 for run in &runs.runs {
                     counts[usize::from(run.reached(nfa).0)] += 1;
@@ -137,6 +189,8 @@ impl State {
     /// The same for states that are [the same](State::same).
     pub(crate) fn digest(&self) -> u64 {
         match self {
+            State::Stacks(stacks) => stacks.digest(),
+            State::Cohorts(cohorts) => cohorts.digest(),
             State::Runs(runs) => runs.runs.iter().map(|run| run.path).fold(0, mix),
             State::Windows(windows) => windows.digest(),
         }
@@ -147,16 +201,32 @@ impl State {
     /// What registers hold follows from the events bound, of which `path` is a hash.
     pub(crate) fn same(&self, other: &State) -> bool {
         match (self, other) {
+            (State::Stacks(a), State::Stacks(b)) => a.same(b),
+            (State::Cohorts(a), State::Cohorts(b)) => a.same(b),
             (State::Runs(a), State::Runs(b)) => a.same(b),
             (State::Windows(a), State::Windows(b)) => a.same(b),
             _ => false,
         }
     }
 
+    /// The greatest number of an event that a partial match has bound; 0 for windows.
+    #[cfg(feature = "testing")]
+    pub(crate) fn newest(&self) -> u64 {
+        let newest = match self {
+            State::Stacks(stacks) => stacks.newest(),
+            State::Cohorts(cohorts) => cohorts.newest(),
+            State::Runs(runs) => runs.runs.iter().map(|run| run.last).max(),
+            State::Windows(_) => None,
+        };
+        newest.unwrap_or(0)
+    }
+
     /// How many partial matches or open windows it holds.
     #[must_use]
     pub fn partials(&self) -> usize {
         match self {
+            State::Stacks(stacks) => usize::try_from(stacks.partials()).unwrap_or(usize::MAX),
+            State::Cohorts(cohorts) => cohorts.partials(),
             State::Runs(runs) => runs.runs.len(),
             State::Windows(windows) => windows.len(),
         }

@@ -158,17 +158,14 @@ impl Input {
         reading: &Reading,
     ) -> Result<SourceSetup, Error> {
         let spec = self.spec()?;
-        let (told, format) = match &spec {
-            Some(spec) => (spec.event_type.as_ref(), spec.format),
-            None => (None, self.format),
-        };
+        let told = spec.as_ref().and_then(|spec| spec.event_type.as_ref());
         let kinds = match self.event_type.as_ref().or(told) {
             Some(name) => Kinds::One(event_type(program, name)?),
             None => unnamed(&reading.type_field, program),
         };
-        let readers = match (spec, self.origin) {
-            (Some(spec), _) => spec.open(usize::from(shards.count()), reading.follow)?,
-            (None, Origin::Own(readers)) => readers,
+        let (readers, encoding) = match (&spec, self.origin) {
+            (Some(spec), _) => spec.open_encoded(usize::from(shards.count()), reading.follow)?,
+            (None, Origin::Own(readers)) => (readers, self.format.into()),
             (None, _) => unreachable!("all but own sources have a specification"),
         };
         if readers.is_empty() {
@@ -181,7 +178,7 @@ impl Input {
             false => Extent::Bounded,
         };
         let projection = reads::projection(program);
-        let decoder = || Decoder::new(&program.schema, &projection, format, &kinds);
+        let decoder = || Decoder::new(&program.schema, &projection, encoding.clone(), &kinds);
         Ok(SourceSetup {
             name,
             readers: readers.into_iter().map(|one| (one, decoder())).collect(),

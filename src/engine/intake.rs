@@ -353,8 +353,10 @@ impl Input {
             }
         })?;
         header.map_err(|error| Error::in_source(lane.name(), &error))?;
-        if polled == Polled::End {
-            lane.end(judge, now, take);
+        match polled {
+            Polled::End => lane.end(judge, now, take),
+            Polled::Away => lane.stay(now),
+            Polled::More | Polled::Waiting => {}
         }
         Ok(polled)
     }

@@ -452,7 +452,7 @@ impl Worker {
     fn is_worth_while(&self, upto: Watermark, now: Now, read: Polled) -> bool {
         let gather_micros = match read {
             Polled::More => GATHER_MICROS,
-            Polled::Waiting | Polled::End => 0,
+            Polled::Waiting | Polled::Away | Polled::End => 0,
         };
         let overtaken_micros = self.reorder.overtaken() as u64 / 5;
         upto == Watermark::FINAL

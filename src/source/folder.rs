@@ -240,9 +240,9 @@ impl Source for Folder {
         };
         match polled.map_err(|error| self.failed(&self.last, "read", &error))? {
             Polled::More => Ok(Polled::More),
-            Polled::Waiting => {
+            waiting @ (Polled::Waiting | Polled::Away) => {
                 self.look()?;
-                Ok(Polled::Waiting)
+                Ok(waiting)
             }
             Polled::End => {
                 if !self.between {

@@ -35,7 +35,7 @@ pub use push::Address;
 #[cfg(feature = "http")]
 pub use push::HttpPush;
 pub use rejected::{REJECTED_BYTES_MAX, Rejected, Rejection};
-pub use spec::{Place, SourceSpec};
+pub use spec::{Opened, Place, SourceSpec};
 pub use standing::Standing;
 pub use stdin::Stdin;
 
@@ -72,6 +72,8 @@ pub enum Polled {
     More,
     /// Nothing more is at hand; there may be later.
     Waiting,
+    /// Nothing more is at hand, for where it comes from is out of reach. That says nothing about the world: silence is not counted, and time waits.
+    Away,
     /// Nothing follows, ever.
     End,
 }

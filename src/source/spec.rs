@@ -8,7 +8,7 @@ use super::kafka::{self, Topics};
 use super::options::Options;
 use super::push::{self, Address};
 use super::{Error, File, Folder, Follow, Generator, Lost, Packing, Source, Stdin, folder};
-use crate::event::formats::Format;
+use crate::event::formats::{Encoding, Format};
 
 /// A source as it was named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,9 @@ pub enum Place {
     Kafka(Box<Topics>),
 }
 
+/// The readers of a source, and how what they give out is written.
+pub type Opened = (Vec<Box<dyn Source>>, Encoding);
+
 /// Schemes of sources that are designed but not built.
 const LATER: [&str; 2] = ["mqtt", "s3"];
 
@@ -90,6 +93,16 @@ impl SourceSpec {
     /// # Errors
     /// When it cannot be opened, or cannot be followed.
     pub fn open(&self, readers: usize, follow: Follow) -> Result<Vec<Box<dyn Source>>, Error> {
+        self.open_encoded(readers, follow)
+            .map(|(readers, _)| readers)
+    }
+
+    /// Opens it, and tells how its records are written: those of Kafka may need schemas, which its readers wait for.
+    ///
+    /// # Errors
+    /// As [`SourceSpec::open`], and when what describes the records is not to be had.
+    pub fn open_encoded(&self, readers: usize, follow: Follow) -> Result<Opened, Error> {
+        let encoding = Encoding::Plain(self.format);
         let one: Box<dyn Source> = match &self.place {
             Place::Stdin => Box::new(Stdin::open(self.format)?),
             Place::File {
@@ -104,12 +117,11 @@ impl SourceSpec {
             Place::Kafka(topics) => return kafka::open(topics, readers),
             Place::Generate(workload) => {
                 let readers = Generator::readers(workload, readers).into_iter();
-                return Ok(readers
-                    .map(|reader| Box::new(reader) as Box<dyn Source>)
-                    .collect());
+                let readers = readers.map(|reader| Box::new(reader) as Box<dyn Source>);
+                return Ok((readers.collect(), encoding));
             }
         };
-        Ok(vec![one])
+        Ok((vec![one], encoding))
     }
 }
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::choices::Choices;
 use super::{compile, generate, reference};
-use crate::automaton::{Row, Stream};
+use crate::automaton::{Nfa, Row, RuntimeClass, Stream, Tables};
 use crate::engine::Shard;
 use crate::event::{Event, EventTypeId, Value};
-use crate::lang::pattern::Program;
+use crate::lang::pattern::{PatternId, Program};
 use crate::time::{Timestamp, Watermark};
 
 /// The most partial matches of a key for which a case is judged. Well below the engine's own bound.
@@ -75,6 +75,18 @@ impl Subject {
     #[must_use]
     pub fn program(&self) -> &Arc<Program> {
         &self.program
+    }
+
+    /// How the first pattern is matched.
+    ///
+    /// # Panics
+    ///
+    /// Never: a file without automata is no subject.
+    #[must_use]
+    pub fn class(&self) -> RuntimeClass {
+        let tables = Tables::empty(&self.program);
+        let nfa = Nfa::new(&self.program, PatternId(0), &tables);
+        nfa.expect("the engine has it").class()
     }
 
     /// The rows that the reference matcher finds; `None` if there are too many partial matches.
@@ -198,6 +210,44 @@ impl Subject {
             rest = later;
         }
         rows
+    }
+}
+
+/// Judges stacks and cohorts by the list of runs that they stand for, under a bound: a bound of time between two steps that is no shorter than `within` changes nothing but that partial matches
+/// are told apart.
+#[must_use]
+pub fn shared_vs_runs(choices: &mut Choices) -> Verdict {
+    let text = generate::steps_text(choices);
+    let within = text.lines().find_map(|line| line.strip_prefix("  within "));
+    let Some(within) = within else {
+        return Verdict::Different(format!("no `within` in\n{text}"));
+    };
+    let connectors = [" then any ", " then ", " next "].into_iter();
+    let last = connectors.filter_map(|word| Some((text.rfind(word)?, word)));
+    let last = last.max_by_key(|(at, word)| (*at, word.len()));
+    let (at, connector) = last.expect("several steps are connected");
+    let (before, after) = text.split_at(at + connector.len());
+    let apart = format!("{before}within {within} {after}");
+    let (shared, runs) = match (Subject::new(&text), Subject::new(&apart)) {
+        (Ok(shared), Ok(runs)) => (shared, runs),
+        _ => return Verdict::Discarded,
+    };
+    let classes = (shared.class(), runs.class());
+    // Rows of each event keep all events of a partial match.
+    if text.contains("emit each") {
+        return Verdict::Discarded;
+    }
+    if !matches!(classes.0, RuntimeClass::Stacks | RuntimeClass::Cohorts)
+        || classes.1 != RuntimeClass::Runs
+    {
+        return Verdict::Different(format!("classes are {classes:?} in\n{text}"));
+    }
+    let (events, end) = shared.case(choices);
+    let wanted = runs.run_engine(&events, end, &[], Between::Memory);
+    let cuts = [Vec::new(), events.iter().map(|event| event.time).collect()];
+    match shared.compare(&events, end, &wanted, &cuts) {
+        Verdict::Different(how) => Verdict::Different(format!("{text}\n{how}")),
+        verdict => verdict,
     }
 }
 

@@ -1,7 +1,12 @@
 //! Bodies of the fuzz targets: what must hold whatever the bytes are.
 
+#[cfg(all(feature = "avro", feature = "protobuf"))]
+mod binary;
 mod state;
 mod text;
+
+#[cfg(all(feature = "avro", feature = "protobuf"))]
+pub use binary::{avro, protobuf};
 
 pub use super::differential::matcher_vs_reference;
 pub use state::state;

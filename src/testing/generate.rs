@@ -46,6 +46,16 @@ pub fn program_text(choices: &mut Choices) -> String {
     text
 }
 
+/// A pattern file with one pattern that is one step after the other, and of which a key holds few partial matches.
+#[must_use]
+pub fn steps_text(choices: &mut Choices) -> String {
+    let key = *choices.weighted(&[(8, Key::None), (3, Key::Field)]);
+    let pattern = Writer::new(choices, &["A", "B"], key).pattern_of_steps("p", "m");
+    let evict = *choices.pick(&["oldest", "newest"]);
+    let bound = format!("  bound {} evict {evict}\n  emit m ", 1 + choices.below(12));
+    DECLARATIONS.to_owned() + &pattern.replacen("  emit m ", &bound, 1)
+}
+
 /// The rows of the table of every generated file, for the reference and for the engine.
 #[must_use]
 pub fn tables(program: &Program) -> (reference::Tables, Tables) {

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 use crate::wire::{Damaged, Reader};
 
 /// Patterns of every kind of state, and a test whose events leave something of each. States of them were written by earlier versions, so they don't change.
-pub const PATTERNS: &str = include_str!("../../tests/fixtures/state/v1/patterns.motif");
+pub const PATTERNS: &str = include_str!("../../tests/fixtures/state/v2/patterns.motif");
 
 /// A pattern with the states of its keys.
 pub struct Machine {
@@ -61,10 +61,7 @@ impl Machine {
         let mut reader = Reader::new(bytes);
         let state = self.nfa.decode(&mut reader)?;
         reader.end()?;
-        if let State::Runs(runs) = &state {
-            let newest = runs.runs.iter().map(|run| run.last).max();
-            self.number = self.number.max(newest.unwrap_or(0));
-        }
+        self.number = self.number.max(state.newest());
         let held = self.states.entry(of_key.to_vec());
         Ok(held.insert_entry(state).into_mut())
     }

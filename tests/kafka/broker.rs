@@ -68,7 +68,12 @@ fn script(args: &[&str]) -> std::process::Output {
 impl Broker {
     /// A broker of its own; `None` where there is none to be had.
     pub fn start() -> Option<Broker> {
-        let started = script(&["up", "--port", "any"]);
+        Broker::start_with(&[])
+    }
+
+    /// One that is started with these options besides.
+    pub fn start_with(options: &[&str]) -> Option<Broker> {
+        let started = script(&[&["up", "--port", "any"], options].concat());
         let told = String::from_utf8_lossy(&started.stdout).into_owned();
         if started.status.code() == Some(NOT_TO_BE_HAD) {
             let why = String::from_utf8_lossy(&started.stderr).into_owned();
@@ -100,6 +105,43 @@ impl Broker {
             address,
             _keeper: Some(keeper),
         })
+    }
+
+    /// `scripts/kafka` about this one; gives what it tells.
+    pub fn script(&self, args: &[&str]) -> String {
+        let done = script(&[args, &["--port", port(&self.address)]].concat());
+        assert!(done.status.success(), "{done:?}");
+        String::from_utf8_lossy(&done.stdout).into_owned()
+    }
+
+    /// What its status has under a name.
+    pub fn told(&self, name: &str) -> String {
+        let status = self.script(&["status"]);
+        let mut lines = status.lines();
+        let line = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {name}: {status}"))
+            .to_owned()
+    }
+
+    /// Lets it sleep, or go on: its connections stay, and nobody answers.
+    pub fn signal(&self, signal: &str) {
+        let sent = Command::new("kill")
+            .args([signal, &self.told("pid")])
+            .status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// Sends values that are no text, with the same key, to a partition.
+    pub fn send_bytes(&self, topic: &str, key: &str, values: &[Vec<u8>]) {
+        let producer = self.producer();
+        for value in values {
+            let record = BaseRecord::to(topic).partition(0).key(key).payload(value);
+            producer
+                .send(record)
+                .map_err(|(error, _)| error)
+                .expect("room");
+        }
+        flush(&producer);
     }
 
     /// Kills it.

@@ -81,7 +81,7 @@ pub fn fill_partitions(broker: &Broker, topic: &str, partitions: i32, rate: &str
         match polled.expect("made up") {
             Polled::End => break,
             Polled::More => {}
-            Polled::Waiting => sleep(Duration::from_millis(5)),
+            Polled::Waiting | Polled::Away => sleep(Duration::from_millis(5)),
         }
     }
     super::broker::flush(&producer);

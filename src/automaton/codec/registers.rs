@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::chain::Chain;
+use super::super::linear::LinearStep;
 use super::super::nfa::Nfa;
 use super::super::register::{Accumulator, Ordered, RegisterKind, Registers};
 use super::super::structure::Kept;
@@ -49,6 +50,41 @@ pub(super) fn registers(
         registers = numbered.into_iter().map(|(_, register)| register).collect();
     }
     Ok(registers)
+}
+
+/// Appends what an event of a step fills, by its place among that. `from`: the event's time.
+pub(super) fn put_filled<'v>(
+    nfa: &Nfa,
+    step: &LinearStep,
+    value: impl Fn(usize) -> &'v Accumulator,
+    from: Timestamp,
+    out: &mut Vec<u8>,
+) {
+    for nth in places(nfa, step) {
+        put_register(nfa, value(nth), None, from, out);
+    }
+}
+
+/// What an event of a step fills, in the order of the plan.
+pub(super) fn filled(
+    nfa: &Nfa,
+    step: &LinearStep,
+    from: Timestamp,
+    reader: &mut Reader<'_>,
+) -> Result<Vec<Accumulator>, Damaged> {
+    let mut values = Vec::with_capacity(step.registers.len());
+    for nth in places(nfa, step) {
+        let kind = nfa.registers.kind(step.registers[nth]);
+        values.push((nth, register(nfa, kind, None, from, reader)?));
+    }
+    values.sort_by_key(|(nth, _)| *nth);
+    Ok(values.into_iter().map(|(_, value)| value).collect())
+}
+
+/// The places of registers among those that a step fills, in the order of their descriptions.
+fn places<'a>(nfa: &'a Nfa, step: &'a LinearStep) -> impl Iterator<Item = usize> + 'a {
+    let described = nfa.layout.registers.iter();
+    described.filter_map(|at| step.registers.iter().position(|other| other == at))
 }
 
 fn put_register(

@@ -223,7 +223,7 @@ fn skip(pattern: &Pattern, nfa: &Nfa) -> String {
         let variable = pattern.variables.get(usize::from(id.0));
         variable.map_or("?", |v| v.name.as_str()).to_owned()
     };
-    if nfa.class() != RuntimeClass::Runs {
+    if let RuntimeClass::Boundary(_) = nfa.class() {
         return "every window is judged by itself".to_owned();
     }
     match pattern.skip {
@@ -276,6 +276,20 @@ fn class(names: Names<'_>, nfa: &Nfa) -> Class {
         return Class {
             name: "boundary",
             why: format!("{windows}; running values per window, no list of partial matches"),
+        };
+    }
+    if nfa.class() == RuntimeClass::Cohorts {
+        return Class {
+            name: "cohorts",
+            why: "first events, and of each later step those bound; what waits for the same step goes on together, so an event costs the same however many partial matches there are"
+                .to_owned(),
+        };
+    }
+    if nfa.class() == RuntimeClass::Stacks {
+        return Class {
+            name: "stacks",
+            why: "events by step, each kept once; an event costs the same however many partial matches there are, and each match as much as it has steps"
+                .to_owned(),
         };
     }
     let correlated = pattern.steps.iter().find_map(|step| {

@@ -410,6 +410,16 @@ impl Lane {
         self.ended = true;
     }
 
+    /// What its partitions hold cannot be reached: silence is no sign that there is nothing. Time waits for them, also for those that were set aside.
+    pub(super) fn stay(&mut self, now: Now) {
+        for partition in &mut self.partitions {
+            partition.heard = now.micros;
+            if partition.activity == Activity::Idle {
+                partition.activity = Activity::Active;
+            }
+        }
+    }
+
     /// How far each partition has come, by number, for [`Lane::go_on`].
     pub(super) fn notes(&self) -> Vec<(u32, Vec<u8>)> {
         let note = |partition: &Partition| {

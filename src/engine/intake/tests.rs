@@ -426,6 +426,51 @@ fn an_event_before_what_an_idle_partition_promised_is_late() {
 }
 
 #[test]
+fn time_waits_for_what_is_out_of_reach() {
+    let mut reads = live(vec![vec![line("A", 0, 1)], vec![line("A", 50, 2)]], IDLE);
+    let mut rejected = Vec::new();
+    reads.poll(&mut rejected).expect("readable");
+    reads.poll(&mut rejected).expect("readable");
+    let read = |reads: &mut Reads, lines: Vec<String>, says| {
+        reads.intake.inputs[0].reader = Box::new(Lines {
+            at_once: lines.len(),
+            lines,
+            given: 0,
+            says,
+            extent: Extent::Unbounded,
+        });
+    };
+    // The first one cannot be reached, and the second one is silent: nobody knows what the first one holds.
+    read(&mut reads, vec![], Polled::Away);
+    for _ in 0..20 {
+        reads.wait(500);
+        reads.poll(&mut rejected).expect("readable");
+    }
+    assert_eq!(reads.promise(), Some(-100));
+    // It is there again, and is silent: time moves on with the wall clock, from then on.
+    read(&mut reads, vec![], Polled::Waiting);
+    reads.wait(1_000);
+    reads.poll(&mut rejected).expect("readable");
+    reads.poll(&mut rejected).expect("readable");
+    reads.wait(2_000);
+    reads.poll(&mut rejected).expect("readable");
+    let promised = reads.promise().expect("time moves on");
+    assert!((1_900..=2_000).contains(&promised), "{promised}");
+    // What was set aside is waited for as well.
+    read(&mut reads, vec![], Polled::Away);
+    reads.poll(&mut rejected).expect("readable");
+    let promised = reads.promise().expect("as before");
+    for _ in 0..20 {
+        reads.wait(500);
+        reads.poll(&mut rejected).expect("readable");
+    }
+    assert_eq!(reads.promise(), Some(promised));
+    read(&mut reads, vec![line("A", promised, 3)], Polled::Waiting);
+    reads.poll(&mut rejected).expect("readable");
+    assert_eq!(rejected, Vec::<String>::new());
+}
+
+#[test]
 fn the_first_time_of_a_live_source_is_believed_when_the_wall_clock_agrees() {
     let mut reads = live(vec![vec![line("A", 10, 1)]], IDLE);
     reads.poll(&mut Vec::new()).expect("readable");

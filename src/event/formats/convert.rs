@@ -1,6 +1,7 @@
 //! The text of a value to the value of its declared type.
 
 use compact_str::CompactString;
+use rust_decimal::Decimal;
 
 use super::instant;
 use super::json::unescape;
@@ -89,6 +90,36 @@ fn plain(field: &Field, token: Token, text: &str) -> Result<Value, Misfit> {
             span.map(Value::Duration).ok_or(Misfit::Form)
         }
         (_, Token::Absent | Token::Null) if field.optional => Ok(Value::Null),
+        (ty, token) => typed(ty, token),
+    }
+}
+
+/// Reads a value whose type the format tells: it is that of the field, or one that the field's holds exactly.
+fn typed(ty: FieldType, token: Token) -> Result<Value, Misfit> {
+    match (ty, token) {
+        (FieldType::Int, Token::Whole(value)) => Ok(Value::Int(value)),
+        // The nearest one, as of a number that is written.
+        (FieldType::Float, Token::Whole(value)) => Ok(Value::Float(value as f64)),
+        (FieldType::Decimal, Token::Whole(value)) => Ok(Value::Decimal(value.into())),
+        (FieldType::Timestamp(unit), Token::Whole(value)) => {
+            instant::epoch_whole(value, unit).map(Value::Timestamp)
+        }
+        (FieldType::Duration, Token::Whole(value)) => Ok(Value::Duration(Span(value))),
+        (FieldType::Float, Token::Float(value)) if value.is_finite() => Ok(Value::Float(value)),
+        (FieldType::Float, Token::Float(_)) => Err(Misfit::Range),
+        (FieldType::Decimal, Token::Float(_)) => Err(Misfit::Inexact),
+        (FieldType::Decimal, Token::Scaled(units, scale)) => {
+            Ok(Value::Decimal(Decimal::new(units, scale.into())))
+        }
+        (FieldType::Int | FieldType::Float, Token::Scaled(units, scale)) => {
+            let written = Decimal::new(units, scale.into()).to_string();
+            match ty {
+                FieldType::Int => number::int(&written).map(Value::Int),
+                _ => number::float(&written).map(Value::Float),
+            }
+        }
+        (FieldType::Timestamp(_), Token::Time(time)) => Ok(Value::Timestamp(time)),
+        (FieldType::Duration, Token::Span(span)) => Ok(Value::Duration(span)),
         _ => Err(Misfit::Form),
     }
 }
@@ -166,6 +197,12 @@ fn refuse(field: &Field, token: Token, text: &str, misfit: Misfit) -> Malformed 
                 Shown(token, text)
             )
         }
+        (_, Misfit::Inexact) => {
+            format!(
+                "field \"{name}\": wanted {wanted}, which is exact, found {}; declare it float",
+                Shown(token, text)
+            )
+        }
         (_, Misfit::Fraction) => {
             format!(
                 "field \"{name}\": wanted {wanted}, a whole number, found {}",
@@ -232,9 +269,17 @@ pub(super) fn plausible(
         "after 2199-12-31"
     };
     let mut reason = format!("field \"{}\": ", field.name);
-    match token {
-        Token::Number(cut) | Token::Bare(cut) => {
-            let number = cut.of(text);
+    let whole;
+    let number = match token {
+        Token::Number(cut) | Token::Bare(cut) => Some(cut.of(text)),
+        Token::Whole(number) => {
+            whole = number.to_string();
+            Some(whole.as_str())
+        }
+        _ => None,
+    };
+    match number {
+        Some(number) => {
             reason += &format!("{number} is {}, {side}", instant::shown(time));
             let meant = UNITS.iter().find(|(unit, ..)| {
                 instant::epoch(number, *unit).is_ok_and(|time| (TIME_MIN..TIME_MAX).contains(&time))
@@ -246,7 +291,7 @@ pub(super) fn plausible(
                 reason += &format!("; {meant} read as {declared}? declare timestamp({written})");
             }
         }
-        _ => reason += &format!("{} is {side}", Shown(token, text)),
+        None => reason += &format!("{} is {side}", Shown(token, text)),
     }
     Err(Malformed {
         flaw: Flaw::Time,

@@ -5,9 +5,15 @@ use std::fmt;
 use compact_str::CompactString;
 use hashbrown::HashMap;
 
+#[cfg(feature = "avro")]
+use super::avro;
 use super::paths::PathTree;
+#[cfg(feature = "protobuf")]
+use super::protobuf;
 use super::token::{Shown, Token};
-use super::{Flaw, Format, Malformed, Projection, RECORD_BYTES_MAX, Spare, convert, csv, json};
+use super::{
+    Encoding, Flaw, Format, Malformed, Projection, RECORD_BYTES_MAX, Spare, convert, csv, json,
+};
 use crate::event::schema::Field;
 use crate::event::{Event, EventTypeId, FieldId, Position, Schema, Value};
 use crate::time::Timestamp;
@@ -18,7 +24,7 @@ pub enum Kinds {
     /// All records are of this type.
     One(EventTypeId),
     /// Every declared type; a record's field of this name (a path such as `meta.type` descends) says which. Where only one type is
-    /// declared a record need not say.
+    /// declared a record need not say. In Avro and Protobuf the name of the record or message says it where no field does.
     Told(String),
 }
 
@@ -63,6 +69,10 @@ pub struct Decoder {
 enum Form {
     Json(PathTree),
     Csv(Box<csv::Columns>),
+    #[cfg(feature = "avro")]
+    Avro(Box<avro::Reader>),
+    #[cfg(feature = "protobuf")]
+    Protobuf(Box<protobuf::Reader>),
 }
 
 /// How a record tells its type.
@@ -93,7 +103,12 @@ impl Decoder {
     ///
     /// Types without a time field (streams that patterns emit) cannot come from a source and are left out.
     #[must_use]
-    pub fn new(schema: &Schema, projection: &Projection, format: Format, kinds: &Kinds) -> Decoder {
+    pub fn new(
+        schema: &Schema,
+        projection: &Projection,
+        encoding: impl Into<Encoding>,
+        kinds: &Kinds,
+    ) -> Decoder {
         let types: Vec<EventTypeId> = match kinds {
             Kinds::One(ty) => vec![*ty],
             Kinds::Told(_) => (0..=u16::MAX)
@@ -158,9 +173,23 @@ impl Decoder {
             }),
         };
         let slots = vec![Token::Absent; tree.slots()];
-        let form = match format {
-            Format::Json => Form::Json(tree),
-            Format::Csv => {
+        let form = match encoding.into() {
+            Encoding::Plain(Format::Json) => Form::Json(tree),
+            #[cfg(feature = "avro")]
+            Encoding::Avro(schemas, beside) => {
+                Form::Avro(Box::new(avro::Reader::new(&schemas, &beside, tree)))
+            }
+            #[cfg(feature = "protobuf")]
+            Encoding::Protobuf(messages, beside) => {
+                let read = match kinds {
+                    Kinds::One(_) => protobuf::Read::Named,
+                    Kinds::Told(_) => protobuf::Read::All,
+                };
+                Form::Protobuf(Box::new(protobuf::Reader::new(
+                    &messages, &beside, &tree, read,
+                )))
+            }
+            Encoding::Plain(Format::Csv) => {
                 let mut names = vec![String::new(); tree.slots()];
                 for (place, name) in places.iter().zip(joined) {
                     names[*place as usize] = name;
@@ -273,13 +302,17 @@ impl Decoder {
                 reason: "larger than 1 MiB".to_owned(),
             });
         }
-        let text = match &mut self.form {
-            Form::Json(tree) => json::read(record, tree, &mut self.slots)?,
-            Form::Csv(columns) => columns.scan(record, &mut self.slots)?,
+        let (text, name) = match &mut self.form {
+            Form::Json(tree) => (json::read(record, tree, &mut self.slots)?, None),
+            Form::Csv(columns) => (columns.scan(record, &mut self.slots)?, None),
+            #[cfg(feature = "avro")]
+            Form::Avro(reader) => reader.read(record, &mut self.slots)?,
+            #[cfg(feature = "protobuf")]
+            Form::Protobuf(reader) => reader.read(record, &mut self.slots)?,
         };
         let shape = match &mut self.told {
             None => self.shapes.first(),
-            Some(told) => told.shape(&self.slots, text, &self.shapes)?,
+            Some(told) => told.shape(&self.slots, text, name, &self.shapes)?,
         };
         match shape {
             None => Ok(Decoded::Filtered(None)),
@@ -289,11 +322,12 @@ impl Decoder {
 }
 
 impl Told {
-    /// The shape of the type that the record names; `None` when it is not declared.
+    /// The shape of the type that the record names, or whose name the record has itself; `None` when it is not declared.
     fn shape<'a>(
         &mut self,
         slots: &[Token],
         text: &str,
+        called: Option<&str>,
         shapes: &'a [Shape],
     ) -> Result<Option<&'a Shape>, Malformed> {
         let flawed = |reason| Malformed {
@@ -311,8 +345,13 @@ impl Told {
                 plain = unescaped;
                 &plain
             }
-            Token::Absent if shapes.len() == 1 => return Ok(shapes.first()),
             Token::Absent => {
+                if let Some(shape) = called.and_then(|name| self.declared(name, shapes)) {
+                    return Ok(Some(shape));
+                }
+                if shapes.len() == 1 {
+                    return Ok(shapes.first());
+                }
                 let reason = format!(
                     "field \"{}\", which tells the event's type, is missing; name the source's type (Type=path) or the field (--type-field)",
                     self.name
@@ -327,12 +366,17 @@ impl Told {
                 )));
             }
         };
+        Ok(self.declared(name, shapes))
+    }
+
+    /// The shape of the type of this name.
+    fn declared<'a>(&mut self, name: &str, shapes: &'a [Shape]) -> Option<&'a Shape> {
         if let Some(shape) = shapes.get(self.last).filter(|shape| shape.name == name) {
-            return Ok(Some(shape));
+            return Some(shape);
         }
-        let at = self.by_name.get(name).copied();
-        self.last = at.unwrap_or(self.last);
-        Ok(at.map(|at| &shapes[at]))
+        let at = self.by_name.get(name).copied()?;
+        self.last = at;
+        Some(&shapes[at])
     }
 }
 

@@ -10,13 +10,7 @@ use crate::time::{Span, Timestamp};
 /// The point that a number stands for in a unit. Fractions of a millisecond are cut off, towards the past.
 pub(super) fn epoch(text: &str, unit: TimeUnit) -> Result<Timestamp, Misfit> {
     if let Ok(value) = number::int(text) {
-        let ms = match unit {
-            TimeUnit::Seconds => value.checked_mul(1_000).ok_or(Misfit::Range)?,
-            TimeUnit::Millis => value,
-            TimeUnit::Micros => value.div_euclid(1_000),
-            TimeUnit::Nanos => value.div_euclid(1_000_000),
-        };
-        return Ok(Timestamp(ms));
+        return epoch_whole(value, unit);
     }
     let value = number::decimal(text)?;
     let ms = match unit {
@@ -27,6 +21,17 @@ pub(super) fn epoch(text: &str, unit: TimeUnit) -> Result<Timestamp, Misfit> {
     };
     let ms = ms.and_then(|ms| ms.floor().to_i64());
     ms.map(Timestamp).ok_or(Misfit::Range)
+}
+
+/// The point that a whole number stands for in a unit.
+pub(super) fn epoch_whole(value: i64, unit: TimeUnit) -> Result<Timestamp, Misfit> {
+    let ms = match unit {
+        TimeUnit::Seconds => value.checked_mul(1_000).ok_or(Misfit::Range)?,
+        TimeUnit::Millis => value,
+        TimeUnit::Micros => value.div_euclid(1_000),
+        TimeUnit::Nanos => value.div_euclid(1_000_000),
+    };
+    Ok(Timestamp(ms))
 }
 
 /// Reads RFC 3339: `2026-03-01T12:30:00.250Z`, `2026-03-01 13:30:00+01:00`. The offset is required.

@@ -1,7 +1,7 @@
 //! Records to events: bytes in, typed and timed values out.
 //!
 //! A [`Decoder`] is built once from the schema and from which fields some pattern reads ([`Projection`]). A scanner of the format finds where the
-//! wanted values lie in a record (`json`, `csv`); then each is read as its declared type. So the
+//! wanted values lie in a record (`json`, `csv`, `avro`, `protobuf`); then each is read as its declared type. So the
 //! formats agree about what a value means, and what nobody reads is checked by the grammar but never parsed.
 //!
 //! Strict on purpose: a value of another type than declared makes the record [`Malformed`], nothing is guessed. What is told
@@ -9,15 +9,24 @@
 //!
 //! What this does not do: cut a stream into records (that is `source`), and compare times of different records (`engine`).
 
+#[cfg(feature = "avro")]
+pub mod avro;
+#[cfg(any(feature = "avro", feature = "protobuf"))]
+pub(crate) mod beside;
 mod built;
 mod convert;
 mod csv;
 mod decoder;
+mod encoding;
+#[cfg(any(feature = "avro", feature = "protobuf"))]
+pub(crate) mod framing;
 mod instant;
 mod json;
 mod number;
 mod paths;
 mod projection;
+#[cfg(feature = "protobuf")]
+pub mod protobuf;
 mod spare;
 pub mod split;
 pub mod table;
@@ -27,8 +36,11 @@ mod token;
 
 use std::fmt;
 
+#[cfg(any(feature = "avro", feature = "protobuf"))]
+pub use beside::Beside;
 pub use built::EventBuilder;
 pub use decoder::{Decoded, Decoder, HeaderError, Kinds};
+pub use encoding::Encoding;
 pub(crate) use instant::shown;
 pub use projection::Projection;
 pub(crate) use spare::Spare;
@@ -44,7 +56,7 @@ pub const TIME_MIN: Timestamp = Timestamp(946_684_800_000);
 /// Times from 2200-01-01 on are taken for a mistake.
 pub const TIME_MAX: Timestamp = Timestamp(7_258_118_400_000);
 
-/// How records are written.
+/// How records are written that need nothing else to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
     /// One JSON object per record. When a name stands twice in an object, the last one counts.
@@ -67,7 +79,7 @@ pub struct Malformed {
 pub enum Flaw {
     /// Larger than [`RECORD_BYTES_MAX`].
     Size,
-    /// Not UTF-8, not one JSON object, or not as many CSV fields as the header.
+    /// Not UTF-8, not one JSON object, not as many CSV fields as the header, not by its schema.
     Syntax,
     /// A field is missing or has another type.
     Field,

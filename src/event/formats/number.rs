@@ -13,6 +13,8 @@ pub(super) enum Misfit {
     Range,
     /// More digits than the type holds.
     Digits,
+    /// A floating-point number, where an exact one is wanted.
+    Inexact,
 }
 
 /// A number taken apart: `mantissa * 10^-scale`.

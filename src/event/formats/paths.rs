@@ -91,6 +91,14 @@ impl PathTree {
         self.slots
     }
 
+    /// What is read of this object: names, in order of declaration, and what becomes of each.
+    #[cfg(any(feature = "avro", feature = "protobuf"))]
+    pub(super) fn read(&self, node: usize) -> impl Iterator<Item = (&[u8], &Found)> {
+        let node = &self.nodes[node];
+        let read = node.members[..node.read].iter();
+        read.map(|member| (member.name(), &member.found))
+    }
+
     /// A record's members of this object begin.
     #[inline]
     pub(super) fn enter(&mut self, node: usize) {

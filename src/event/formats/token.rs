@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use super::instant;
+use crate::time::{Span, Timestamp};
+
 /// A stretch of a record, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cut {
@@ -10,7 +13,11 @@ pub(super) struct Cut {
 }
 
 /// The raw value of one field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(
+    not(all(feature = "avro", feature = "protobuf")),
+    allow(dead_code, reason = "text formats have other ones")
+)]
 pub(super) enum Token {
     /// The record has no such field.
     Absent,
@@ -30,6 +37,46 @@ pub(super) enum Token {
     Object,
     /// An array
     Array,
+    /// A whole number of a binary format.
+    Whole(i64),
+    /// A floating-point number of a binary format.
+    Float(f64),
+    /// A decimal of a binary format: this many units of 10 to the minus so many, at most 28.
+    Scaled(i64, u8),
+    /// A point in time whose unit the format tells.
+    Time(Timestamp),
+    /// A length of time whose unit the format tells.
+    Span(Span),
+    /// What no type of fields holds.
+    Foreign(Foreign),
+}
+
+/// Values of binary formats that no type of fields holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(all(feature = "avro", feature = "protobuf")),
+    allow(dead_code, reason = "text formats have other ones")
+)]
+pub(super) enum Foreign {
+    /// Bytes that are no text.
+    Bytes,
+    /// A time of no zone, which is no point in time.
+    LocalTime,
+    /// Months and days, whose length depends on when they begin.
+    Months,
+    /// A number of more than 38 digits.
+    Vast,
+}
+
+impl Foreign {
+    fn shown(self) -> &'static str {
+        match self {
+            Foreign::Bytes => "bytes",
+            Foreign::LocalTime => "a time of no zone",
+            Foreign::Months => "a number of months",
+            Foreign::Vast => "a number of more than 38 digits",
+        }
+    }
 }
 
 impl Cut {
@@ -53,6 +100,18 @@ impl fmt::Display for Shown<'_> {
             Token::Bool(value) => return write!(f, "{value}"),
             Token::Object => return f.write_str("an object"),
             Token::Array => return f.write_str("an array"),
+            Token::Whole(value) => return write!(f, "number {value}"),
+            Token::Float(value) => return write!(f, "floating-point number {value}"),
+            Token::Scaled(units, scale) => {
+                return write!(
+                    f,
+                    "number {}",
+                    rust_decimal::Decimal::new(units, scale.into())
+                );
+            }
+            Token::Time(time) => return write!(f, "time {}", instant::shown(time)),
+            Token::Span(span) => return write!(f, "duration {span}"),
+            Token::Foreign(foreign) => return f.write_str(foreign.shown()),
             Token::Number(cut) => ("number ", cut),
             Token::Text(cut) | Token::Escaped(cut) => ("string ", cut),
             Token::Bare(cut) => ("", cut),

@@ -350,6 +350,7 @@ impl Source for Generator {
                 (Polled::More, _) | (_, Polled::More) => Polled::More,
                 (Polled::End, Polled::End) => Polled::End,
                 (Polled::Waiting, _) | (_, Polled::Waiting) => Polled::Waiting,
+                (Polled::Away, _) | (_, Polled::Away) => Polled::Away,
             };
         }
         Ok(polled)

@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{CommitMode, Consumer as _};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::assignment::{self, Assigned};
@@ -21,6 +21,9 @@ use crate::source::{Group, Standing};
 
 /// How long the thread waits for something to happen.
 const TEND: Duration = Duration::from_millis(100);
+
+/// And while brokers do not answer: one that does again is soon asked about all partitions.
+const TEND_AWAY: Duration = Duration::from_millis(10);
 
 /// How old the end of a partition may be before it is asked for again.
 const END_EVERY: Duration = Duration::from_secs(2);
@@ -73,6 +76,8 @@ pub(super) struct Watched {
     pub standing: Standing,
     /// The offset that is to be kept with the group.
     pub keep: Arc<AtomicI64>,
+    /// The brokers have not answered a question about it since one was left without an answer.
+    away: AtomicBool,
 }
 
 impl Watched {
@@ -83,7 +88,13 @@ impl Watched {
             assigned,
             standing,
             keep: Arc::new(AtomicI64::new(NONE)),
+            away: AtomicBool::new(false),
         }
+    }
+
+    /// True while its brokers do not answer. Found out some seconds after they ceased to, at once if they refuse.
+    pub(super) fn is_away(&self) -> bool {
+        self.away.load(Ordering::Relaxed)
     }
 }
 
@@ -152,7 +163,8 @@ impl Tended {
     fn tend(&self, consumer: &Consumer) {
         let mut rounds = Rounds::new();
         while !self.stop.load(Ordering::Relaxed) {
-            match consumer.poll(TEND) {
+            let away = self.partitions.iter().any(Watched::is_away);
+            match consumer.poll(if away { TEND_AWAY } else { TEND }) {
                 None => {}
                 Some(Ok(record)) => {
                     use rdkafka::Message as _;
@@ -170,7 +182,8 @@ impl Tended {
 
     /// Does what is due.
     fn serve(&self, consumer: &Consumer, rounds: &mut Rounds) {
-        if let Some(at) = rounds.end_due(self.partitions.len()) {
+        let away = |at: usize| self.partitions[at].is_away();
+        if let Some(at) = rounds.end_due(self.partitions.len(), away) {
             self.look_for_end(consumer, &self.partitions[at]);
         }
         let by_epoch = self.by_epoch.load(Ordering::Relaxed);
@@ -191,8 +204,23 @@ impl Tended {
             topic, partition, ..
         } = &watched.assigned;
         // A broker that is away is in the log already.
-        if let Ok((_, end)) = consumer.fetch_watermarks(topic, *partition, END_MAX) {
-            watched.standing.ends_at(end.max(0).unsigned_abs());
+        match consumer.fetch_watermarks(topic, *partition, END_MAX) {
+            Ok((_, end)) => {
+                watched.standing.ends_at(end.max(0).unsigned_abs());
+                watched.away.store(false, Ordering::Relaxed);
+            }
+            Err(error) if error.rdkafka_error_code().is_some_and(client::is_passing) => {
+                self.are_away();
+            }
+            // Why it cannot be read is found out where it is read.
+            Err(_) => {}
+        }
+    }
+
+    /// Some broker does not answer: until it is asked about, each partition may be one of its.
+    fn are_away(&self) {
+        for watched in &self.partitions {
+            watched.away.store(true, Ordering::Relaxed);
         }
     }
 
@@ -248,7 +276,12 @@ impl Tended {
     fn heard(&self, error: &KafkaError) {
         match error {
             KafkaError::MessageConsumptionFatal(code) => self.fail(format!("{code}")),
-            error => tracing::debug!(%error, "kafka"),
+            error => {
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+                    self.are_away();
+                }
+                tracing::debug!(%error, "kafka");
+            }
         }
     }
 
@@ -278,12 +311,13 @@ impl Rounds {
         }
     }
 
-    /// The partition whose end is to be asked for next, if one is due: one at a time, so that nothing else has to wait for long.
-    fn end_due(&mut self, partitions: usize) -> Option<usize> {
+    /// The partition whose end is to be asked for next, if one is due: one at a time, so that nothing else has to wait for long. Those whose brokers
+    /// did not answer are due each time it is their turn.
+    fn end_due(&mut self, partitions: usize, away: impl Fn(usize) -> bool) -> Option<usize> {
         self.ends.resize(partitions, None);
         let at = self.next % partitions.max(1);
         let asked = self.ends.get_mut(at)?;
-        if asked.is_some_and(|asked| asked.elapsed() < END_EVERY) {
+        if asked.is_some_and(|asked| asked.elapsed() < END_EVERY) && !away(at) {
             return None;
         }
         *asked = Some(Instant::now());

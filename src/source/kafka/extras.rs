@@ -1,14 +1,23 @@
 //! What stands beside a record's value, put into it: the key, headers.
 //!
-//! It is put in front of a JSON object's own members, so that a member of the same name wins; behind a CSV line's columns.
+//! It is put in front of a JSON object's own members, so that a member of the same name wins; behind a CSV line's columns; before a record of a binary format.
 
 use super::topics::{Extra, Origin, Payload};
+use crate::event::formats::beside;
+
+/// What values are, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Json,
+    Csv,
+    Binary,
+}
 
 /// Puts fields into values.
 #[derive(Debug)]
 pub(super) struct Extras {
     extras: Vec<Extra>,
-    csv: bool,
+    form: Form,
     /// The value with its extras.
     buffer: Vec<u8>,
 }
@@ -17,7 +26,11 @@ impl Extras {
     pub(super) fn new(extras: &[Extra], payload: &Payload) -> Extras {
         Extras {
             extras: extras.to_vec(),
-            csv: matches!(payload, Payload::Csv(_)),
+            form: match payload {
+                Payload::Json => Form::Json,
+                Payload::Csv(_) => Form::Csv,
+                Payload::Avro(_) | Payload::Protobuf(_) => Form::Binary,
+            },
             buffer: Vec::new(),
         }
     }
@@ -28,11 +41,12 @@ impl Extras {
         value: &'a [u8],
         find: impl Fn(&Origin) -> Option<&'a [u8]>,
     ) -> &'a [u8] {
-        match (self.extras.is_empty(), self.csv) {
-            (true, false) => return value,
-            (true, true) => return line(value),
-            (false, true) => self.behind(line(value), find),
-            (false, false) => self.within(value, find),
+        match (self.extras.is_empty(), self.form) {
+            (true, Form::Csv) => return line(value),
+            (true, _) => return value,
+            (false, Form::Csv) => self.behind(line(value), find),
+            (false, Form::Json) => self.within(value, find),
+            (false, Form::Binary) => self.before(value, find),
         }
         &self.buffer
     }
@@ -62,6 +76,15 @@ impl Extras {
             self.buffer.push(b',');
         }
         self.buffer.extend_from_slice(members);
+    }
+
+    /// Texts as [`beside`] has them, then the value.
+    fn before<'a>(&mut self, value: &[u8], find: impl Fn(&Origin) -> Option<&'a [u8]>) {
+        self.buffer.clear();
+        for extra in &self.extras {
+            beside::put(&mut self.buffer, find(&extra.origin));
+        }
+        self.buffer.extend_from_slice(value);
     }
 
     /// `1,2` -> `1,2,"k"`

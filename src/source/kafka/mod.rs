@@ -24,6 +24,7 @@ pub(crate) mod member;
 mod partition;
 #[cfg(feature = "kafka")]
 mod place;
+mod registry;
 #[cfg(feature = "kafka")]
 mod start;
 mod topics;
@@ -33,13 +34,14 @@ pub use cluster::{Cluster, Settings};
 pub use partition::Kafka;
 #[cfg(feature = "kafka")]
 pub use place::TopicOffset;
+pub use registry::RegistryAddress;
 #[cfg(feature = "kafka")]
 pub(super) use start::open;
-pub use topics::{End, Extra, Origin, Payload, Start, TopicName, Topics};
+pub use topics::{Described, End, Extra, Origin, Payload, Start, TopicName, Topics};
 
 /// Opens nothing.
 #[cfg(not(feature = "kafka"))]
-pub(super) fn open(topics: &Topics, _: usize) -> Result<Vec<Box<dyn super::Source>>, super::Error> {
+pub(super) fn open(topics: &Topics, _: usize) -> Result<super::spec::Opened, super::Error> {
     Err(super::Error(format!(
         "source \"{topics}\": this build lacks kafka; build it with the feature kafka, or pipe records to -"
     )))

@@ -19,6 +19,7 @@ use super::client::{self, Listener};
 use super::connection::{Connection, Watched};
 use super::extras::Extras;
 use super::place::TopicOffset;
+use super::registry::Registry;
 use super::topics::Origin;
 use crate::epoch::Epoch;
 use crate::event::formats::RECORD_BYTES_MAX;
@@ -49,6 +50,18 @@ pub struct Kafka {
     /// Which of the connection's partitions it is.
     at: usize,
     connection: Arc<Connection>,
+    /// Who knows the schemas of records, if they are needed.
+    registry: Option<Registry>,
+    /// A record whose schema is asked for.
+    held: Option<Held>,
+}
+
+/// A record that waits for its schema.
+struct Held {
+    schema: u32,
+    offset: u64,
+    arrived: Option<Timestamp>,
+    bytes: Vec<u8>,
 }
 
 /// How a partition is read.
@@ -57,6 +70,7 @@ pub(super) struct Reading {
     pub end: Option<u64>,
     pub extras: Extras,
     pub header: Option<Vec<u8>>,
+    pub registry: Option<Registry>,
 }
 
 impl Kafka {
@@ -66,6 +80,7 @@ impl Kafka {
             end,
             extras,
             header,
+            registry,
         } = reading;
         Kafka {
             queue: None,
@@ -77,6 +92,8 @@ impl Kafka {
             asked: Cell::new(next),
             at,
             connection,
+            registry,
+            held: None,
         }
     }
 
@@ -109,6 +126,28 @@ impl Kafka {
             .and_then(|()| consumer.incremental_assign(&list))
             .map_err(|error| self.error(&format!("cannot be read: {error}")))?;
         Ok(queue)
+    }
+
+    /// Hands out the record that waits for its schema, if there is one; false while it is asked for.
+    fn release(&mut self, take: &mut dyn FnMut(Record<'_>)) -> Result<bool, Error> {
+        let (Some(held), Some(registry)) = (&self.held, &mut self.registry) else {
+            return Ok(true);
+        };
+        match registry.is_answered(held.schema) {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
+            Err(reason) => return Err(self.error(&reason)),
+        }
+        take(Record {
+            bytes: &held.bytes,
+            partition: self.watched().assigned.number,
+            offset: held.offset,
+            arrived: held.arrived,
+            heads_file: false,
+        });
+        self.next = held.offset + 1;
+        self.held = None;
+        Ok(true)
     }
 
     /// What an error of the queue means: the end, a pause, or that nothing goes on.
@@ -179,6 +218,9 @@ impl Source for Kafka {
                 heads_file: true,
             });
         }
+        if !self.release(take)? {
+            return Ok(Polled::Away);
+        }
         let mut polled = Polled::More;
         let mut tombstones = 0;
         let queue = self.queue.as_ref().expect("it was just made");
@@ -199,17 +241,31 @@ impl Source for Kafka {
                 polled = Polled::End;
                 break;
             }
-            self.next = offset + 1;
             let Some(value) = message.payload() else {
+                self.next = offset + 1;
                 tombstones += 1;
                 continue;
             };
+            let wanted = self.registry.as_mut().and_then(|one| one.wanted(value));
             let bytes = self.extras.join(value, |origin| find(&message, origin));
+            let bytes = &bytes[..bytes.len().min(RECORD_BYTES_MAX + 1)];
+            let arrived = message.timestamp().to_millis().map(Timestamp);
+            if let Some(schema) = wanted {
+                self.held = Some(Held {
+                    schema,
+                    offset,
+                    arrived,
+                    bytes: bytes.to_vec(),
+                });
+                polled = Polled::Away;
+                break;
+            }
+            self.next = offset + 1;
             take(Record {
-                bytes: &bytes[..bytes.len().min(RECORD_BYTES_MAX + 1)],
+                bytes,
                 partition: number,
                 offset,
-                arrived: message.timestamp().to_millis().map(Timestamp),
+                arrived,
                 heads_file: false,
             });
         }
@@ -222,10 +278,13 @@ impl Source for Kafka {
         if tombstones > 0 {
             standing.passed_tombstones(tombstones);
         }
-        if polled == Polled::Waiting
-            && let Some(failure) = self.connection.failure()
-        {
-            return Err(self.error(&failure));
+        if polled == Polled::Waiting {
+            if let Some(failure) = self.connection.failure() {
+                return Err(self.error(&failure));
+            }
+            if self.watched().is_away() {
+                return Ok(Polled::Away);
+            }
         }
         Ok(polled)
     }

@@ -11,7 +11,9 @@ use super::client::{self, Consumer};
 use super::connection::{About, Connection, Watched};
 use super::extras::{self, Extras};
 use super::partition::{Kafka, Reading};
+use super::registry;
 use super::topics::{End, Payload, Start, Topics};
+use crate::source::spec::Opened;
 use crate::source::{Error, Group, Source};
 
 /// The group of a source that keeps nothing with one: the client wants a name.
@@ -27,12 +29,10 @@ const BUFFER_KIB_MIN: usize = 1024;
 ///
 /// # Errors
 /// When no broker answers, a topic is not there, or a setting is wrong.
-pub(in crate::source) fn open(
-    topics: &Topics,
-    shards: usize,
-) -> Result<Vec<Box<dyn Source>>, Error> {
+pub(in crate::source) fn open(topics: &Topics, shards: usize) -> Result<Opened, Error> {
     let shown = topics.to_string();
     let wrong = |reason: String| Error(format!("source \"{shown}\": {reason}"));
+    let (encoding, registry) = registry::encoding(topics).map_err(wrong)?;
     let asking = consumer(topics, 1).map_err(wrong)?;
     let serve = || drop(asking.poll(Duration::ZERO));
     let found = client::asked(&topics.cluster, &asking.context().ear, serve, |wait| {
@@ -80,13 +80,15 @@ pub(in crate::source) fn open(
             extras: Extras::new(&topics.extras, &topics.payload),
             header: match &topics.payload {
                 Payload::Csv(columns) => Some(extras::header(columns, &topics.extras)),
-                Payload::Json => None,
+                _ => None,
             },
+            registry: registry.clone(),
         };
         let connection = Arc::clone(&connections[at % clients]);
         Box::new(Kafka::new(connection, at / clients, reading)) as Box<dyn Source>
     };
-    Ok(starts.iter().zip(&bounds).enumerate().map(reader).collect())
+    let readers = starts.iter().zip(&bounds).enumerate().map(reader);
+    Ok((readers.collect(), encoding))
 }
 
 /// A client; `partitions`: of the whole source.

@@ -1,10 +1,12 @@
 //! Topics to read, as they are written: `kafka://a:9092,b:9092/cards,refunds-*?group=fraud&start=latest`.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use regex::Regex;
 
 use super::cluster::{Cluster, Settings};
+use super::registry::RegistryAddress;
 use crate::event::formats::Format;
 use crate::source::options::Options;
 use crate::time::Timestamp;
@@ -76,6 +78,21 @@ pub enum Payload {
     Json,
     /// One line of CSV, whose columns have these names.
     Csv(Vec<String>),
+    /// A datum of Avro behind the number of its schema, which a registry knows.
+    Avro(RegistryAddress),
+    /// A message of Protobuf.
+    Protobuf(Described),
+}
+
+/// A message and who describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// The compiled descriptor file.
+    pub descriptors: PathBuf,
+    /// The message's full name.
+    pub message: String,
+    /// True if before each message stands what a registry wants there.
+    pub framed: bool,
 }
 
 /// A field that is not in the value.
@@ -143,8 +160,9 @@ impl Topics {
     /// The format in which records are handed out.
     pub(crate) fn format(&self) -> Format {
         match self.payload {
-            Payload::Json => Format::Json,
             Payload::Csv(_) => Format::Csv,
+            // Binary ones are told by the encoding.
+            Payload::Json | Payload::Avro(_) | Payload::Protobuf(_) => Format::Json,
         }
     }
 
@@ -186,7 +204,48 @@ fn start(text: Option<&str>, grouped: bool) -> Result<Start, String> {
 
 fn payload(options: &mut Options<'_>) -> Result<Payload, String> {
     let columns = options.text("columns");
-    match (options.text("format"), columns) {
+    let format = options.text("format");
+    let registry = RegistryAddress::take(options)?;
+    let described = described(options)?;
+    match (format, registry, described) {
+        (Some("avro"), Some(registry), None) if columns.is_none() => {
+            return Ok(Payload::Avro(registry));
+        }
+        (Some("avro"), None, _) => {
+            return Err(
+                "format=avro: who knows the schemas; write registry=http://HOST:8081 besides"
+                    .to_owned(),
+            );
+        }
+        (Some("protobuf"), None, Some(described)) if columns.is_none() => {
+            return Ok(Payload::Protobuf(described));
+        }
+        (Some("protobuf"), Some(_), _) => {
+            return Err(
+                "format=protobuf asks no registry; write framing=registry besides descriptors=FILE and message=NAME"
+                    .to_owned(),
+            );
+        }
+        (Some("protobuf"), _, None) => {
+            return Err(
+                "format=protobuf: which message; write descriptors=FILE and message=NAME besides"
+                    .to_owned(),
+            );
+        }
+        (_, Some(_), _) => {
+            return Err(
+                "registry= is for format=avro; write that besides, or leave it out".to_owned(),
+            );
+        }
+        (_, _, Some(_)) => {
+            return Err(
+                "descriptors= is for format=protobuf; write that besides, or leave it out"
+                    .to_owned(),
+            );
+        }
+        (_, None, None) => {}
+    }
+    match (format, columns) {
         (None | Some("json" | "ndjson"), None) => Ok(Payload::Json),
         (Some("csv"), Some(columns)) => {
             let columns: Vec<String> = columns.split(',').map(str::to_owned).collect();
@@ -203,8 +262,38 @@ fn payload(options: &mut Options<'_>) -> Result<Payload, String> {
             Err("columns= is for format=csv; write that besides, or leave columns out".to_owned())
         }
         (Some(other), _) => Err(format!(
-            "format={other} is not known; write format=json or format=csv"
+            "format={other} is not known; write json, csv, avro or protobuf"
         )),
+    }
+}
+
+fn described(options: &mut Options<'_>) -> Result<Option<Described>, String> {
+    let framed = match options.text("framing") {
+        None | Some("none") => false,
+        Some("registry") => true,
+        Some(other) => {
+            return Err(format!(
+                "framing={other} is not known; write framing=registry, or leave it out"
+            ));
+        }
+    };
+    match (options.text("descriptors"), options.text("message")) {
+        (None, None) if framed => Err(
+            "framing= is for format=protobuf; write descriptors=FILE and message=NAME besides"
+                .to_owned(),
+        ),
+        (None, None) => Ok(None),
+        (Some(descriptors), Some(message)) if !descriptors.is_empty() && !message.is_empty() => {
+            Ok(Some(Described {
+                descriptors: descriptors.into(),
+                message: message.to_owned(),
+                framed,
+            }))
+        }
+        _ => Err(
+            "a message wants both its descriptors and its name; write descriptors=FILE&message=NAME"
+                .to_owned(),
+        ),
     }
 }
 
@@ -214,8 +303,10 @@ fn extras(options: &mut Options<'_>, payload: &Payload) -> Result<Vec<Extra>, St
     let origin = match (options.text("key-format"), payload) {
         (None | Some("text"), _) => Origin::KeyText,
         (Some("json"), Payload::Json) => Origin::KeyJson,
-        (Some("json"), Payload::Csv(_)) => {
-            return Err("key-format=json is of no use beside format=csv; leave it out".to_owned());
+        (Some("json"), _) => {
+            return Err(
+                "key-format=json is of use beside format=json only; leave it out".to_owned(),
+            );
         }
         (Some(other), _) => {
             return Err(format!(
@@ -413,7 +504,7 @@ mod tests {
             "write earliest, latest, committed, or a time",
         );
         check("//a/t?end=1", "write end=latest");
-        check("//a/t?format=xml", "write format=json or format=csv");
+        check("//a/t?format=xml", "write json, csv, avro or protobuf");
         check("//a/t?format=csv", "write columns=ts,card,amount besides");
         check("//a/t?columns=a", "columns= is for format=csv");
         check("//a/t?key-format=json", "write key=FIELD besides");
@@ -425,7 +516,7 @@ mod tests {
         );
         check(
             "//a/t?grup=g",
-            "no option \"grup\"; options are columns, end, format, group, header.…, kafka.…, key, key-format, start",
+            "no option \"grup\"; options are columns, descriptors, end, format, framing, group, header.…, kafka.…, key, key-format, message, registry, registry.…, start",
         );
     }
 }

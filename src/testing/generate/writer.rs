@@ -30,6 +30,20 @@ impl<'c> Writer<'c> {
 
     /// The text of the pattern, with `stream` for its matches.
     pub(super) fn pattern(mut self, name: &str, stream: &str) -> String {
+        let body = self.body();
+        self.whole(name, stream, body)
+    }
+
+    /// The text of a pattern that is one step after the other: all by `then any`, or none.
+    pub(super) fn pattern_of_steps(mut self, name: &str, stream: &str) -> String {
+        let sequence = match self.choices.chance(1, 2) {
+            true => self.branches(),
+            false => self.row_of_steps(),
+        };
+        self.whole(name, stream, (sequence, Kind::Open))
+    }
+
+    fn whole(mut self, name: &str, stream: &str, (sequence, kind): (String, Kind)) -> String {
         let key = match self.key {
             Key::None => "unkeyed",
             Key::Alias if self.types == ["A", "B"] => "key k = A.o | B.k",
@@ -41,7 +55,6 @@ impl<'c> Writer<'c> {
             7 if both => "  from B\n",
             _ => "",
         };
-        let (sequence, kind) = self.body();
         let mut text = format!("pattern {name} {{\n{from}  {key}\n  match {sequence}\n");
         let unbounded = match kind {
             Kind::Open => false,
@@ -85,6 +98,11 @@ impl<'c> Writer<'c> {
         if self.choices.chance(1, 10) {
             return self.window();
         }
+        match self.choices.below(8) {
+            6 => return (self.branches(), Kind::Open),
+            7 => return (self.row_of_steps(), Kind::Open),
+            _ => {}
+        }
         let mut text = String::new();
         if self.choices.chance(1, 16) {
             let (step, span) = (self.negated(), self.span());
@@ -123,6 +141,51 @@ impl<'c> Writer<'c> {
             _ => {}
         }
         (text, Kind::Open)
+    }
+
+    /// Steps that follow each other by `then any`, and of which at most the last asks what the others bound.
+    fn branches(&mut self) -> String {
+        let others = 1 + self.choices.below(3);
+        let mut text = self.plain_step();
+        for at in 1..=others {
+            text.push_str(" then any ");
+            if at == others && self.choices.chance(1, 4) {
+                self.steps += 1;
+                text.push_str(&self.declare());
+                text.push_str(&format!(" where {}", self.correlated(Some(false))));
+            } else {
+                text.push_str(&self.plain_step());
+            }
+        }
+        text
+    }
+
+    /// Steps that follow each other by `then` and `next`, with negations between, and of which none asks what the others bound.
+    fn row_of_steps(&mut self) -> String {
+        let mut text = self.plain_step();
+        for _ in 0..1 + self.choices.below(3) {
+            if self.choices.chance(1, 4) {
+                let step = self.types[0].to_owned() + &self.plain_condition();
+                text.push_str(&format!(" then not {step}"));
+            }
+            let connector = *self.choices.weighted(&[(4, " then "), (1, " next ")]);
+            text.push_str(connector);
+            text.push_str(&self.plain_step());
+        }
+        text
+    }
+
+    fn plain_step(&mut self) -> String {
+        self.steps += 1;
+        self.declare() + &self.plain_condition()
+    }
+
+    fn plain_condition(&mut self) -> String {
+        match self.choices.below(6) {
+            0 => String::new(),
+            1 if self.key != Key::None => format!(" where v != key() or {}", self.letters()),
+            _ => format!(" where {}", self.letters()),
+        }
     }
 
     fn window(&mut self) -> (String, Kind) {

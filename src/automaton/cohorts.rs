@@ -1,0 +1,374 @@
+//! Class B: what a key has of a pattern whose steps follow each other by `then` and `next`, and whose conditions ask of an event nothing but what it is.
+//!
+//! Then every event that can begin a partial match begins one, and what an event does to it depends on the step it has come to alone: those at one
+//! step go on together, are broken together, and stay together for ever. Older ones are never behind newer ones. So there is one list of starts, oldest first,
+//! and for each later step the events that were bound to it, each with the newest start that bound it. An event costs a search for each
+//! step, however many partial matches there are, and each of these no more than its first event.
+//!
+//! Rows are the same as those of a list of runs, and so is what gives way to `bound`.
+
+mod walk;
+
+use std::collections::VecDeque;
+
+use smallvec::SmallVec;
+
+use super::choice::{Admitted, Choice, Outcome, evicted, timed_out};
+use super::linear::{LinearPlan, bound, expiry, satisfies, satisfies_any};
+use super::matcher::Incoming;
+use super::nfa::Nfa;
+use super::register::Accumulator;
+use super::run::{mix, place};
+use crate::event::Value;
+use crate::lang::pattern::{Contiguity, Evict};
+use crate::time::Timestamp;
+use walk::Walk;
+
+/// What one key has in a pattern that is matched by cohorts.
+#[derive(Clone, Debug, Default)]
+pub struct Cohorts {
+    /// The first events of partial matches, one each, oldest first.
+    pub(super) starts: VecDeque<Bound>,
+    /// For each step after the first and before the last, the events that were bound to it, oldest first. Empty until the first of them is.
+    pub(super) records: Box<[VecDeque<Record>]>,
+    /// What `limit` let through lately.
+    pub(super) admitted: Option<Box<Admitted>>,
+}
+
+/// An event that was bound.
+#[derive(Clone, Debug)]
+pub(super) struct Bound {
+    /// Its place in the order of events.
+    pub number: u64,
+    pub time: Timestamp,
+    /// A hash of where it came from.
+    pub place: u64,
+    /// What it puts into registers.
+    pub values: SmallVec<[Accumulator; 1]>,
+}
+
+/// An event that was bound by all starts that had come to the step before.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    pub event: Bound,
+    /// The number of the newest start that bound it; it rises from one record to the next. A start has bound the first record that is not below its number.
+    pub newest: u64,
+}
+
+impl Cohorts {
+    /// True if nothing is left to remember.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.starts.is_empty() && self.admitted.is_none()
+    }
+
+    /// How many partial matches there are.
+    pub(crate) fn partials(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// The earliest instant at which something happens without an event; [`Timestamp::MAX`] if nothing will.
+    pub(crate) fn next_instant(&self, nfa: &Nfa) -> Timestamp {
+        let expiry = match self.starts.front() {
+            Some(start) => expiry(nfa, start.time),
+            None => Timestamp::MAX,
+        };
+        match &self.admitted {
+            Some(admitted) => expiry.min(admitted.forgotten()),
+            None => expiry,
+        }
+    }
+
+    /// How many starts have come to a step, or farther: the oldest ones.
+    pub(super) fn reached(&self, depth: usize) -> usize {
+        let Some(before) = depth.checked_sub(1) else {
+            return self.starts.len();
+        };
+        let newest = self.records.get(before).and_then(VecDeque::back);
+        newest.map_or(0, |record| self.up_to(record.newest))
+    }
+
+    /// How many starts are not newer than this number.
+    pub(super) fn up_to(&self, number: u64) -> usize {
+        self.starts.partition_point(|start| start.number <= number)
+    }
+
+    /// By step, how many partial matches wait behind it.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = usize> {
+        let steps = 0..=self.records.len();
+        steps.map(|depth| self.reached(depth) - self.reached(depth + 1))
+    }
+
+    /// The events bound to a step after the first, each with how many of the starts that there still are have bound it, which is never none.
+    pub(super) fn bound(&self, depth: usize) -> impl Iterator<Item = (&Bound, usize)> {
+        let records = self.records.get(depth - 1).into_iter().flatten();
+        let mut before = 0;
+        records.filter_map(move |record| {
+            let upto = self.up_to(record.newest);
+            let count = upto - std::mem::replace(&mut before, upto);
+            (count > 0).then_some((&record.event, count))
+        })
+    }
+
+    /// True if both go on alike; see [`State::same`](super::State::same).
+    pub(crate) fn same(&self, other: &Cohorts) -> bool {
+        let event = |bound: &Bound| (bound.number, bound.place);
+        let mut steps = 1..=self.records.len().max(other.records.len());
+        self.admitted.is_none()
+            && other.admitted.is_none()
+            && self.starts.len() == other.starts.len()
+            && self
+                .starts
+                .iter()
+                .map(event)
+                .eq(other.starts.iter().map(event))
+            && steps.all(|depth| {
+                let bound = self
+                    .bound(depth)
+                    .map(|(bound, count)| (event(bound), count));
+                bound.eq(other
+                    .bound(depth)
+                    .map(|(bound, count)| (event(bound), count)))
+            })
+    }
+
+    /// The same for states that are [the same](Cohorts::same).
+    pub(crate) fn digest(&self) -> u64 {
+        let starts = self.starts.iter().map(|start| start.number);
+        starts
+            .chain(self.counts().map(|count| count as u64))
+            .fold(0, mix)
+    }
+
+    /// The number of the newest event.
+    #[cfg(feature = "testing")]
+    pub(super) fn newest(&self) -> Option<u64> {
+        let records = self.records.iter().filter_map(VecDeque::back);
+        let records = records.map(|record| record.event.number);
+        let start = self.starts.back().map(|start| start.number);
+        records.chain(start).max()
+    }
+
+    /// Drops records that no start has bound any more, once there are many.
+    fn sweep(&mut self) {
+        let first = self.starts.front().map_or(u64::MAX, |start| start.number);
+        for depth in 0..self.records.len() {
+            let records = &mut self.records[depth];
+            while records.front().is_some_and(|record| record.newest < first) {
+                records.pop_front();
+            }
+            if records.capacity() > RECORDS_KEPT && records.capacity() / 4 > records.len() {
+                records.shrink_to(2 * records.len());
+            }
+            // Starts that were broken leave theirs in between.
+            if records.len() > RECORDS_KEPT && records.len() / 2 > self.starts.len() {
+                let starts = &self.starts;
+                let mut before = 0;
+                records.retain(|record| {
+                    let upto = starts.partition_point(|start| start.number <= record.newest);
+                    std::mem::replace(&mut before, upto) < upto
+                });
+            }
+        }
+    }
+
+    /// A key that was busy gives back the memory that it does not use any more.
+    fn give_room_back(&mut self) {
+        let capacity = self.starts.capacity();
+        if capacity > STARTS_KEPT && capacity / 4 > self.starts.len() {
+            self.starts.shrink_to(2 * self.starts.len());
+        }
+    }
+}
+
+/// So many records of a step may be of no use.
+const RECORDS_KEPT: usize = 16;
+
+/// Room for so many starts is never given back.
+const STARTS_KEPT: usize = 16;
+
+/// Shows an event to a key. Instants up to the event's time have passed.
+pub(crate) fn step(
+    nfa: &Nfa,
+    plan: &LinearPlan,
+    state: &mut Cohorts,
+    incoming: Incoming<'_>,
+    key: &[Value],
+    out: &mut Outcome,
+) {
+    let mut choice = Choice::new(nfa, key, incoming.event.time);
+    if !state.starts.is_empty() {
+        state.go_on(nfa, plan, incoming, key, &mut choice, out);
+    }
+    if satisfies(nfa, plan.steps[0].step, incoming, key) {
+        if state.starts.capacity() == 0 {
+            // Most keys have one.
+            state.starts.reserve_exact(1);
+        }
+        state
+            .starts
+            .push_back(Bound::new(nfa, plan, 0, incoming, key));
+    }
+    if choice.has_matches() {
+        let removed = choice.removed_before().saturating_sub(1);
+        state.starts.drain(..state.up_to(removed));
+    }
+    state.evict(nfa, plan, incoming.event.time, out);
+    state.sweep();
+    state.give_room_back();
+}
+
+impl Bound {
+    fn new(
+        nfa: &Nfa,
+        plan: &LinearPlan,
+        depth: usize,
+        incoming: Incoming<'_>,
+        key: &[Value],
+    ) -> Bound {
+        Bound {
+            number: incoming.number,
+            time: incoming.event.time,
+            place: place(incoming.event),
+            values: plan.filled(nfa, depth, incoming, key).collect(),
+        }
+    }
+}
+
+impl Cohorts {
+    /// Shows an event to the partial matches there are: the farthest first, for none binds it twice.
+    fn go_on<'a>(
+        &mut self,
+        nfa: &'a Nfa,
+        plan: &'a LinearPlan,
+        incoming: Incoming<'a>,
+        key: &'a [Value],
+        choice: &mut Choice<'a>,
+        out: &mut Outcome,
+    ) {
+        let last = plan.steps.len() - 1;
+        let mut farther = 0;
+        for depth in (0..last).rev() {
+            let reached = self.reached(depth);
+            if reached == farther {
+                continue;
+            }
+            let way = &nfa.positions[depth + 1].ways[0];
+            if satisfies(nfa, plan.steps[depth + 1].step, incoming, key) {
+                if depth + 1 == last {
+                    self.complete(nfa, plan, reached, incoming, key, choice, out);
+                    self.starts.drain(..reached);
+                } else {
+                    let event = Bound::new(nfa, plan, depth + 1, incoming, key);
+                    self.bind(last - 1, depth + 1, event, self.starts[reached - 1].number);
+                    farther = reached;
+                }
+            } else if way.contiguity == Contiguity::Strict
+                || satisfies_any(nfa, way.between, incoming, key)
+            {
+                self.starts.drain(farther..reached);
+            } else {
+                farther = reached;
+            }
+        }
+    }
+
+    /// Notes that all starts that have come to the step before have bound an event. `steps`: how many there are between the first and the last.
+    fn bind(&mut self, steps: usize, depth: usize, event: Bound, newest: u64) {
+        if self.records.is_empty() {
+            self.records = std::iter::repeat_with(VecDeque::new).take(steps).collect();
+        }
+        self.records[depth - 1].push_back(Record { event, newest });
+    }
+
+    /// Considers the matches of the oldest starts, which an event completes.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what a step is given, and how many"
+    )]
+    fn complete<'a>(
+        &mut self,
+        nfa: &'a Nfa,
+        plan: &'a LinearPlan,
+        count: usize,
+        incoming: Incoming<'a>,
+        key: &'a [Value],
+        choice: &mut Choice<'a>,
+        out: &mut Outcome,
+    ) {
+        let mut admitted = self.admitted.take();
+        let last = plan.steps.len() - 1;
+        let step = plan.steps[last].step;
+        let Incoming { event, number, .. } = incoming;
+        let mut walk = Walk::new(nfa, plan, self);
+        nfa.registers
+            .take(&mut walk.registers, usize::from(step.0), event, key);
+        let place = place(event);
+        for at in 0..count {
+            if choice.removes(self.starts[at].number) {
+                continue;
+            }
+            let path = walk.path(at, last - 1);
+            let path = path.with(nfa, step, (number, event.time, place));
+            choice.consider(path.candidate(&walk.registers), &mut admitted, out);
+        }
+        self.admitted = admitted;
+    }
+
+    /// Holds the number of partial matches at the bound of the pattern.
+    fn evict(&mut self, nfa: &Nfa, plan: &LinearPlan, time: Timestamp, out: &mut Outcome) {
+        let bound = nfa.bound.count as usize;
+        let Some(excess) = self
+            .starts
+            .len()
+            .checked_sub(bound)
+            .filter(|excess| *excess > 0)
+        else {
+            return;
+        };
+        let gone = match nfa.bound.evict {
+            Evict::Oldest => 0..excess,
+            Evict::Newest => bound..self.starts.len(),
+        };
+        let mut walk = Walk::new(nfa, plan, self);
+        for at in gone.clone() {
+            walk.give_up(at, |partial| evicted(nfa, partial, time, out));
+        }
+        self.starts.drain(gone);
+    }
+}
+
+/// Lets every instant up to and including `until` pass, in order.
+pub(crate) fn pass_instants(
+    nfa: &Nfa,
+    plan: &LinearPlan,
+    state: &mut Cohorts,
+    until: Timestamp,
+    key: &[Value],
+    out: &mut Outcome,
+) {
+    loop {
+        let instant = state.next_instant(nfa);
+        if instant > until || instant == Timestamp::MAX {
+            break;
+        }
+        let expired = |start: &Bound| expiry(nfa, start.time) <= instant;
+        let count = state.starts.partition_point(expired);
+        if nfa.timeout.is_some() {
+            let mut walk = Walk::new(nfa, plan, state);
+            for at in 0..count {
+                let bound = bound(nfa, state.starts[at].time);
+                walk.give_up(at, |partial| timed_out(nfa, partial, bound, key, out));
+            }
+        }
+        state.starts.drain(..count);
+        let admitted = state.admitted.as_ref();
+        if admitted.is_some_and(|admitted| admitted.forgotten() <= instant) {
+            state.admitted = None;
+        }
+    }
+    state.sweep();
+    state.give_room_back();
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::automaton::State;
+use crate::event::{Event, EventTypeId, Position};
+use crate::lang::pattern::PatternId;
+use crate::testing::compile;
+use crate::testing::state::Machine;
+
+const PATTERN: &str = "event E { t: timestamp time, v: int }
+    pattern p {
+      unkeyed
+      match a: E where v == 1
+       then b: E where v == 2
+       then not E where v == 3
+       then c: E where v == 4
+       then d: E where v == 5
+      within 1h
+      skip to next
+      bound 1000000 evict oldest
+      emit r { a: a.t, b: b.t, c: c.t }
+    }";
+
+/// Events of one value each, a millisecond apart.
+struct Shown {
+    machine: Machine,
+    time: i64,
+    outcome: Outcome,
+}
+
+impl Shown {
+    fn new() -> Shown {
+        let program = Arc::new(compile(PATTERN).expect("it is right"));
+        Shown {
+            machine: Machine::new(&program, PatternId(0)),
+            time: 0,
+            outcome: Outcome::default(),
+        }
+    }
+
+    fn show(&mut self, values: &[i64]) {
+        for v in values {
+            self.time += 1;
+            let time = Timestamp(self.time);
+            let event = Event {
+                ty: EventTypeId(0),
+                time,
+                position: Position::default(),
+                values: Box::new([Value::Timestamp(time), Value::Int(*v)]),
+            };
+            self.machine.show(&event, &mut self.outcome);
+        }
+    }
+
+    fn cohorts(&self) -> &Cohorts {
+        match self.machine.states().next() {
+            Some((_, State::Cohorts(cohorts))) => cohorts,
+            other => panic!("no cohorts: {other:?}"),
+        }
+    }
+
+    /// First events of the matches, in order.
+    fn matches(&self) -> Vec<i64> {
+        let from = self.outcome.drafts.iter().map(|draft| draft.from.0);
+        from.collect()
+    }
+}
+
+#[test]
+fn those_at_one_step_go_on_together() {
+    let mut shown = Shown::new();
+    shown.show(&[1, 1, 2, 1, 4, 2, 1]);
+    let counts: Vec<usize> = shown.cohorts().counts().collect();
+    assert_eq!(counts, [1, 1, 2]);
+    shown.show(&[5]);
+    assert_eq!(shown.matches(), [1, 2]);
+    let counts: Vec<usize> = shown.cohorts().counts().collect();
+    assert_eq!(counts, [1, 1, 0]);
+}
+
+#[test]
+fn what_is_broken_leaves_those_alone_that_came_farther_or_are_behind() {
+    let mut shown = Shown::new();
+    shown.show(&[1, 2, 4, 1, 2, 1, 3]);
+    let counts: Vec<usize> = shown.cohorts().counts().collect();
+    assert_eq!(counts, [1, 0, 1]);
+    shown.show(&[2, 4, 5]);
+    assert_eq!(shown.matches(), [1, 6]);
+}
+
+#[test]
+fn events_that_only_broken_ones_bound_are_not_kept() {
+    let mut shown = Shown::new();
+    shown.show(&[1, 2, 4]);
+    for _ in 0..1_000 {
+        shown.show(&[1, 2, 1, 3]);
+        let kept = shown.cohorts().records.iter().map(VecDeque::len);
+        let starts = shown.cohorts().starts.len();
+        assert!(kept.sum::<usize>() <= 2 * (RECORDS_KEPT + 1 + 2 * starts));
+        // What is behind goes on, and is broken.
+        shown.show(&[2, 3]);
+    }
+    assert_eq!(shown.cohorts().starts.len(), 1);
+    shown.show(&[5]);
+    assert_eq!(shown.matches(), [1]);
+}
+
+#[test]
+fn a_key_that_was_busy_gives_its_room_back() {
+    let mut shown = Shown::new();
+    shown.show(&[1; 5_000]);
+    assert!(shown.cohorts().starts.capacity() >= 5_000);
+    shown.time += 3_599_000;
+    shown.show(&[1]);
+    assert!(shown.cohorts().starts.len() > 1);
+    shown.time += 3_600_000;
+    shown.show(&[1]);
+    assert_eq!(shown.cohorts().starts.len(), 1);
+    assert!(shown.cohorts().starts.capacity() <= STARTS_KEPT);
+}

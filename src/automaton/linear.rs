@@ -1,0 +1,303 @@
+//! Patterns that are one step after the other, each bound once: what their partial matches have in common need not be kept for each of them.
+
+use super::choice::Candidate;
+use super::expression::{Bounds, Compiled, Scope, StepMask};
+use super::matcher::Incoming;
+use super::nfa::{Completion, Nfa, Position, Skip, Target, Way, Which};
+use super::register::{Accumulator, RegisterSet};
+use super::run::{PATH_START, Run, mix};
+use crate::event::Value;
+use crate::lang::pattern::{Contiguity, StepId};
+use crate::time::{Span, Timestamp};
+
+/// How a pattern is matched without telling its partial matches apart, or could be.
+#[derive(Clone, Debug)]
+pub(crate) struct LinearPlan {
+    pub sharing: Sharing,
+    /// In their order; at least two.
+    pub steps: Vec<LinearStep>,
+    /// Whether keys without state begin so. Where they do not, what another version of the pattern left can still be read.
+    pub chosen: Chosen,
+}
+
+/// What partial matches share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// By `then any` they are all the ways to choose among the events of each step.
+    Stacks,
+    /// By `then` and `next` there is one for each start, and those at one step go on together.
+    Cohorts,
+}
+
+/// Whether partial matches are shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Chosen {
+    Yes,
+    /// Each is kept by itself.
+    No,
+}
+
+/// A step of such a pattern.
+#[derive(Clone, Debug)]
+pub(crate) struct LinearStep {
+    pub step: StepId,
+    /// Registers that its event fills, and no other step's.
+    pub registers: Box<[u16]>,
+}
+
+impl LinearPlan {
+    /// `None` if the pattern is not one step after the other, all by `then any` or none, or if two steps fill one register. That much follows from the structure of its
+    /// states ([`Nfa::structure`]), so all patterns of one structure can read what the others left.
+    pub(crate) fn of(nfa: &Nfa) -> Option<LinearPlan> {
+        if nfa.window.is_some() || !nfa.leading.is_empty() {
+            return None;
+        }
+        let last = nfa
+            .positions
+            .len()
+            .checked_sub(1)
+            .filter(|last| *last >= 2)?;
+        let mut steps = Vec::with_capacity(last);
+        for (at, position) in nfa.positions.iter().enumerate() {
+            let [way] = &position.ways[..] else {
+                return None;
+            };
+            let target = match at == last {
+                true => Target::End(Completion::AtOnce),
+                false => Target::Position(at as u16 + 1),
+            };
+            if way.target != target || !rules_nothing_else(way) {
+                return None;
+            }
+            steps.extend(position.step);
+        }
+        let waits = || {
+            nfa.positions[1..last]
+                .iter()
+                .flat_map(|position| &position.ways)
+        };
+        let any = |way: &Way| way.contiguity == Contiguity::SkipTillAny;
+        let sharing = if waits().all(|way| any(way) && way.between.is_empty()) {
+            Sharing::Stacks
+        } else if waits().any(any) {
+            return None;
+        } else {
+            Sharing::Cohorts
+        };
+        let filled = |step: &StepId| nfa.registers.filled_by(usize::from(step.0));
+        apart(&nfa.registers, &steps).then(|| LinearPlan {
+            sharing,
+            chosen: choose(nfa, sharing, &steps),
+            steps: steps
+                .iter()
+                .map(|step| LinearStep {
+                    step: *step,
+                    registers: filled(step).into(),
+                })
+                .collect(),
+        })
+    }
+
+    /// How many registers an event of a step fills.
+    pub(crate) fn width(&self, depth: usize) -> usize {
+        self.steps[depth].registers.len()
+    }
+
+    /// What an event of a step puts into registers.
+    pub(super) fn filled<'a>(
+        &'a self,
+        nfa: &'a Nfa,
+        depth: usize,
+        incoming: Incoming<'a>,
+        key: &'a [Value],
+    ) -> impl Iterator<Item = Accumulator> + 'a {
+        let filled = self.steps[depth].registers.iter();
+        filled.map(move |at| nfa.registers.single(usize::from(*at), incoming.event, key))
+    }
+}
+
+/// What is shared knows of events only that they came: so conditions are decided when their event comes, before anything is known of what a partial match bound, and the only
+/// bound of time is `within`, measured from the first event, so that partial matches expire with their start.
+///
+/// Stacks ask the last step's condition of each match.
+fn choose(nfa: &Nfa, sharing: Sharing, steps: &[StepId]) -> Chosen {
+    let bounded_at_once = |position: &Position| {
+        let mut ways = position.ways.iter();
+        ways.all(|way| way.after.is_none() && way.gap.is_none())
+    };
+    let asked_of_each = match sharing {
+        Sharing::Stacks => steps.last().copied(),
+        Sharing::Cohorts => None,
+    };
+    let mut conditions = (0..).map(StepId).zip(&nfa.steps);
+    let decided_alone = conditions.all(|(step, plan)| {
+        Some(step) == asked_of_each || plan.correlated.as_ref().is_none_or(Compiled::is_local)
+    });
+    match nfa.within.is_some() && nfa.positions.iter().all(bounded_at_once) && decided_alone {
+        true => Chosen::Yes,
+        false => Chosen::No,
+    }
+}
+
+/// True if no register is filled by two steps.
+fn apart(registers: &RegisterSet, steps: &[StepId]) -> bool {
+    let filled = steps
+        .iter()
+        .flat_map(|step| registers.filled_by(usize::from(step.0)));
+    let mut filled: Vec<u16> = filled.copied().collect();
+    let count = filled.len();
+    filled.sort_unstable();
+    filled.dedup();
+    filled.len() == count
+}
+
+/// True if a way on waits for its target and nothing else, bounds of time and negations between aside.
+fn rules_nothing_else(way: &Way) -> bool {
+    // Named one by one, so that a new field has to be thought of here.
+    let Way {
+        target: _,
+        contiguity: _,
+        after: _,
+        gap: _,
+        between: _,
+        adjacent,
+        holds,
+        wanted,
+        guards,
+        counting,
+        unless,
+        until,
+        closes,
+        anchors,
+        leading,
+    } = way;
+    adjacent.is_empty()
+        && holds.is_empty()
+        && wanted.is_empty()
+        && guards.is_empty()
+        && counting.is_empty()
+        && unless.is_none()
+        && until.is_none()
+        && closes.is_none()
+        && !anchors
+        && *leading == 0
+}
+
+/// Whether an event satisfies a step, whatever is bound.
+pub(super) fn satisfies(nfa: &Nfa, step: StepId, incoming: Incoming<'_>, key: &[Value]) -> bool {
+    if !incoming.fits.has(step) {
+        return false;
+    }
+    let Some(condition) = &nfa.steps[usize::from(step.0)].correlated else {
+        return true;
+    };
+    condition.holds(&Scope {
+        event: Some(incoming.event),
+        registers: &[],
+        plan: &nfa.registers,
+        key,
+        bounds: Bounds::default(),
+        window: None,
+        reached: None,
+    })
+}
+
+/// Whether an event satisfies one of some steps, whatever is bound.
+pub(super) fn satisfies_any(
+    nfa: &Nfa,
+    steps: StepMask,
+    incoming: Incoming<'_>,
+    key: &[Value],
+) -> bool {
+    let mut fitting = StepMask(steps.0 & incoming.fits.0).steps();
+    fitting.any(|step| satisfies(nfa, step, incoming, key))
+}
+
+/// The instant at which what began at a time is over.
+pub(super) fn expiry(nfa: &Nfa, start: Timestamp) -> Timestamp {
+    bound(nfa, start).plus(Span(1))
+}
+
+/// The last instant of what began at a time.
+pub(super) fn bound(nfa: &Nfa, start: Timestamp) -> Timestamp {
+    start.plus(nfa.within.expect("what is shared is bounded by `within`"))
+}
+
+/// A partial match as it is put together, one event after the other.
+#[derive(Clone, Copy)]
+pub(super) struct Path {
+    pub first: u64,
+    pub last: u64,
+    /// Times of the first and last event.
+    pub bounds: (Timestamp, Timestamp),
+    /// Number of the event that `skip to` looks for.
+    mark: Option<u64>,
+    /// A hash of the steps and positions bound.
+    pub hash: u64,
+}
+
+impl Path {
+    pub(super) const NOTHING: Path = Path {
+        first: 0,
+        last: 0,
+        bounds: (Timestamp(0), Timestamp(0)),
+        mark: None,
+        hash: PATH_START,
+    };
+
+    /// With one more event: its number, its time, and the hash of where it came from.
+    pub(super) fn with(
+        self,
+        nfa: &Nfa,
+        step: StepId,
+        (number, time, place): (u64, Timestamp, u64),
+    ) -> Path {
+        let begins = self.hash == PATH_START;
+        let mark = match nfa.skip {
+            Skip::To(steps, which)
+                if steps.has(step) && (which == Which::Last || self.mark.is_none()) =>
+            {
+                Some(number)
+            }
+            _ => self.mark,
+        };
+        Path {
+            first: if begins { number } else { self.first },
+            last: number,
+            bounds: (if begins { time } else { self.bounds.0 }, time),
+            mark,
+            hash: mix(mix(self.hash, u64::from(step.0)), place),
+        }
+    }
+
+    /// As a candidate that has completed.
+    pub(super) fn candidate(self, registers: &[Accumulator]) -> Candidate<'_> {
+        Candidate {
+            first: self.first,
+            last: self.last,
+            bounds: self.bounds,
+            anchor: self.bounds.0,
+            mark: self.mark,
+            path: self.hash,
+            registers,
+        }
+    }
+
+    /// As a run that has bound so many steps.
+    pub(super) fn run(self, nfa: &Nfa, steps: usize, registers: &[Accumulator]) -> Run {
+        let mut run = Run {
+            last: self.last,
+            last_time: self.bounds.1,
+            position: steps as u16,
+            fresh: false,
+            bound: steps as u64,
+            alive: 1,
+            mark: self.mark,
+            path: self.hash,
+            registers: registers.into(),
+            ..Run::begin(nfa, self.first, self.bounds.0)
+        };
+        run.schedule(nfa);
+        run
+    }
+}
