@@ -19,6 +19,7 @@ pub(crate) struct Looking {
     pub holding: Variants,
     pub through: Variants,
     pub shared: Variants,
+    #[expect(clippy::vec_box, reason = "boxes are what is handed out")]
     fittings: Vec<Box<Fittings>>,
 }
 
