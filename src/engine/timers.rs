@@ -20,8 +20,63 @@ pub(crate) struct Wake {
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     /// Sorted by instant.
-    queue: VecDeque<(Timestamp, Wake)>,
+    queue: Queue,
     heap: BinaryHeap<Reverse<(Timestamp, Wake)>>,
+}
+
+/// A queue in pieces of fixed size: when it grows nothing is copied, and what was taken is given back.
+#[derive(Debug, Default)]
+struct Queue {
+    /// Only a single one may be empty.
+    pieces: VecDeque<VecDeque<(Timestamp, Wake)>>,
+    len: usize,
+}
+
+/// Entries in a piece.
+const PIECE_ENTRIES: usize = 4_096;
+
+impl Queue {
+    fn front(&self) -> Option<&(Timestamp, Wake)> {
+        self.pieces.front()?.front()
+    }
+
+    fn back(&self) -> Option<&(Timestamp, Wake)> {
+        self.pieces.back()?.back()
+    }
+
+    fn push_back(&mut self, entry: (Timestamp, Wake)) {
+        self.len += 1;
+        match self.pieces.back_mut() {
+            Some(piece) if piece.len() < PIECE_ENTRIES => piece.push_back(entry),
+            // The first one grows: most queues are short.
+            None => self.pieces.push_back(VecDeque::from([entry])),
+            Some(_) => {
+                let mut piece = VecDeque::with_capacity(PIECE_ENTRIES);
+                piece.push_back(entry);
+                self.pieces.push_back(piece);
+            }
+        }
+    }
+
+    fn pop_front(&mut self) -> Option<(Timestamp, Wake)> {
+        let piece = self.pieces.front_mut()?;
+        let entry = piece.pop_front()?;
+        self.len -= 1;
+        // The last one is kept for its memory.
+        if piece.is_empty() && self.pieces.len() > 1 {
+            self.pieces.pop_front();
+        }
+        Some(entry)
+    }
+
+    /// Lets go of entries; what is left moves together.
+    fn retain(&mut self, mut keep: impl FnMut(&(Timestamp, Wake)) -> bool) {
+        self.len = 0;
+        for piece in std::mem::take(&mut self.pieces) {
+            let kept = piece.into_iter().filter(|entry| keep(entry));
+            kept.for_each(|entry| self.push_back(entry));
+        }
+    }
 }
 
 impl Timers {
@@ -46,14 +101,13 @@ impl Timers {
 
     /// How many instants are asked for.
     pub(crate) fn len(&self) -> usize {
-        self.queue.len() + self.heap.len()
+        self.queue.len + self.heap.len()
     }
 
     /// Lets go of those that mean nothing any more.
     pub(crate) fn retain(&mut self, mut means: impl FnMut(Timestamp, Wake) -> bool) {
         self.queue.retain(|(instant, wake)| means(*instant, *wake));
         (self.heap).retain(|Reverse((instant, wake))| means(*instant, *wake));
-        self.queue.shrink_to(2 * self.queue.len());
         self.heap.shrink_to(2 * self.heap.len());
     }
 
@@ -80,6 +134,35 @@ impl Timers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_queue_of_many_pieces_is_one_queue() {
+        let mut queue = Queue::default();
+        let entry = |at: u32| {
+            let generation = 0;
+            let slot = at;
+            (Timestamp(i64::from(at)), Wake { slot, generation })
+        };
+        let many = 3 * PIECE_ENTRIES as u32 + 7;
+        for round in 0..3 {
+            (0..many).for_each(|at| queue.push_back(entry(at)));
+            assert_eq!(
+                (queue.len, queue.back()),
+                (many as usize, Some(&entry(many - 1)))
+            );
+            queue.retain(|(at, _)| at.0 % 3 == round);
+            let kept: Vec<u32> = (0..many).filter(|at| i64::from(at % 3) == round).collect();
+            assert_eq!(queue.len, kept.len());
+            for at in kept {
+                assert_eq!(queue.front(), Some(&entry(at)));
+                assert_eq!(queue.pop_front(), Some(entry(at)));
+            }
+            assert_eq!(
+                (queue.len, queue.front(), queue.pop_front()),
+                (0, None, None)
+            );
+        }
+    }
 
     #[test]
     fn instants_come_due_in_order_whatever_the_order_they_were_asked_for() {

@@ -1,7 +1,7 @@
 //! Avro: records that begin with the number of the schema they were written with.
 //!
 //! That is the wire format of schema registries: a zero byte, the schema's number in four bytes, highest first, then the datum without any header. A datum
-//! tells nothing by itself, so it is walked by the [writer's schema](Schemas), which was [bound] to the fields that patterns read.
+//! tells nothing by itself, so it is walked by the [writer's schema](Schemas), which was `bound` to the fields that patterns read.
 //! Those that nobody reads are walked over and never become values.
 
 mod bound;

@@ -1,6 +1,6 @@
 //! Protobuf: messages, read by a compiled descriptor file.
 //!
-//! The message was [bound] to the fields that patterns read; all others are passed over. Fields are told by their numbers, so records of older and
+//! The message was `bound` to the fields that patterns read; all others are passed over. Fields are told by their numbers, so records of older and
 //! newer versions of a message are read by the same descriptors. A field that was not written is what it is by default, or null where the
 //! message can tell that it was not written: `optional` fields, messages, members of a `oneof`, all of `proto2`.
 
