@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// How often memory is measured, in microseconds.
 const MEASURE_MICROS: u64 = 10_000;
 /// Of the budget, in percent: what is used beyond has keys leave memory.
-const USED_MAX_PERCENT: u64 = 93;
+const USED_MAX_PERCENT: u64 = 90;
 /// Beyond this nothing is read until keys have left.
-const FULL_PERCENT: u64 = 97;
+const FULL_PERCENT: u64 = 94;
 /// One key in so many leaves at once at most.
 const KEYS_SHARE: usize = 8;
 /// So many slots of keys may be free in a directory whatever its size.
