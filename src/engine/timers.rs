@@ -157,10 +157,8 @@ mod tests {
                 assert_eq!(queue.front(), Some(&entry(at)));
                 assert_eq!(queue.pop_front(), Some(entry(at)));
             }
-            assert_eq!(
-                (queue.len, queue.front(), queue.pop_front()),
-                (0, None, None)
-            );
+            assert_eq!(queue.pop_front(), None);
+            assert_eq!((queue.len, queue.front()), (0, None));
         }
     }
 
