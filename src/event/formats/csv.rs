@@ -4,8 +4,8 @@
 
 use csv_core::{ReadRecordResult, Reader};
 
+use super::Malformed;
 use super::token::{Cut, Token};
-use super::{Flaw, Malformed};
 
 /// Reads records of one file, whose columns all have names.
 #[derive(Debug)]
@@ -92,13 +92,10 @@ impl Columns {
     pub(super) fn scan(&mut self, record: &[u8], slots: &mut [Token]) -> Result<&str, Malformed> {
         self.split(record)?;
         if self.count != self.width {
-            return Err(Malformed {
-                flaw: Flaw::Syntax,
-                reason: format!(
-                    "{} fields, but the header names {} columns",
-                    self.count, self.width
-                ),
-            });
+            return Err(Malformed::syntax(format!(
+                "{} fields, but the header names {} columns",
+                self.count, self.width
+            )));
         }
         let text = utf8(&self.text)?;
         for (slot, at) in slots.iter_mut().zip(&self.at) {
@@ -145,18 +142,14 @@ impl Columns {
         }
         self.text.truncate(written);
         if !input.is_empty() {
-            return Err(Malformed {
-                flaw: Flaw::Syntax,
-                reason: "more than one line, and not inside quotes".to_owned(),
-            });
+            let reason = "more than one line, and not inside quotes";
+            return Err(Malformed::syntax(reason.to_owned()));
         }
         Ok(())
     }
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, Malformed> {
-    std::str::from_utf8(bytes).map_err(|error| Malformed {
-        flaw: Flaw::Syntax,
-        reason: format!("not UTF-8 at byte {}", error.valid_up_to()),
-    })
+    std::str::from_utf8(bytes)
+        .map_err(|error| Malformed::syntax(format!("not UTF-8 at byte {}", error.valid_up_to())))
 }

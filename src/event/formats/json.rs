@@ -5,9 +5,9 @@
 
 use compact_str::CompactString;
 
+use super::Malformed;
 use super::paths::{Found, PathTree, ROOT};
 use super::token::{Cut, Token};
-use super::{Flaw, Malformed};
 
 /// How deep objects and arrays may be nested: one bit each in a word.
 const DEPTH_MAX: u32 = 128;
@@ -34,14 +34,10 @@ pub(super) fn read<'a>(
     tree: &mut PathTree,
     slots: &mut [Token],
 ) -> Result<&'a str, Malformed> {
-    let syntax = |reason| Malformed {
-        flaw: Flaw::Syntax,
-        reason,
-    };
     let text = std::str::from_utf8(record)
-        .map_err(|error| syntax(format!("not UTF-8 at byte {}", error.valid_up_to())))?;
+        .map_err(|error| Malformed::syntax(format!("not UTF-8 at byte {}", error.valid_up_to())))?;
     scan(text, tree, slots).map_err(|fault| {
-        syntax(format!(
+        Malformed::syntax(format!(
             "not a JSON object: {} at byte {}",
             fault.what, fault.at
         ))

@@ -88,6 +88,14 @@ pub enum Flaw {
 }
 
 impl Malformed {
+    /// A record that its format does not allow.
+    fn syntax(reason: String) -> Malformed {
+        Malformed {
+            flaw: Flaw::Syntax,
+            reason,
+        }
+    }
+
     /// A time too far ahead of its partition's newest, which the next record did not confirm.
     pub(crate) fn ahead(time: Timestamp, newest: Option<Timestamp>, next: Timestamp) -> Malformed {
         let (time, next) = (instant::shown(time), instant::shown(next));

@@ -15,11 +15,11 @@ use hashbrown::HashMap;
 use self::bound::Bound;
 use self::schemas::Known;
 pub use self::schemas::{SCHEMA_BYTES_MAX, Schemas};
+use super::Malformed;
 use super::beside::{Beside, Texts};
 use super::framing;
 use super::paths::PathTree;
 use super::token::Token;
-use super::{Flaw, Malformed};
 
 /// So many schemas are kept bound by each decoder; records of more are bound anew when they come.
 const BOUND_MAX: usize = 256;
@@ -61,7 +61,7 @@ impl Reader {
         slots.fill(Token::Absent);
         self.text.clear();
         let framed = self.beside.read(record, slots, &mut self.text)?;
-        let (id, datum) = framing::id(framed).map_err(syntax)?;
+        let (id, datum) = framing::id(framed).map_err(Malformed::syntax)?;
         let at = match self.last {
             Some((last, at)) if last == id => at,
             _ => self.place(id)?,
@@ -73,7 +73,7 @@ impl Reader {
                 // As the whole record counts.
                 let at = fault.at + record.len() - datum.len();
                 let what = fault.what;
-                Err(syntax(format!(
+                Err(Malformed::syntax(format!(
                     "not a datum of schema {id}: {what} at byte {at}"
                 )))
             }
@@ -98,7 +98,7 @@ impl Reader {
             Some(Known::Unusable(reason)) => Err((*reason).to_owned()),
             None => Err(format!("schema {id} is not known")),
         };
-        let bound = bound.map_err(syntax)?;
+        let bound = bound.map_err(Malformed::syntax)?;
         if self.bound.len() >= BOUND_MAX {
             self.bound.clear();
             self.places.clear();
@@ -107,12 +107,5 @@ impl Reader {
         let at = self.bound.len() - 1;
         self.places.insert(id, at);
         Ok(at)
-    }
-}
-
-fn syntax(reason: String) -> Malformed {
-    Malformed {
-        flaw: Flaw::Syntax,
-        reason,
     }
 }

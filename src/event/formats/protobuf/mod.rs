@@ -14,11 +14,11 @@ use prost_reflect::MessageDescriptor;
 
 use self::bound::Plan;
 pub use self::messages::{Framing, Messages, Unread};
+use super::Malformed;
 use super::beside::{Beside, Texts};
 use super::framing;
 use super::paths::{PathTree, ROOT};
 use super::token::Token;
-use super::{Flaw, Malformed};
 
 /// Messages declared in each other are looked for no deeper.
 const DEPTH_MAX: usize = 32;
@@ -83,7 +83,7 @@ impl Reader {
         self.text.clear();
         let mut bytes = self.beside.read(record, slots, &mut self.text)?;
         if self.framing == Framing::Registry {
-            bytes = self.unframe(bytes).map_err(syntax)?;
+            bytes = self.unframe(bytes).map_err(Malformed::syntax)?;
         }
         let (_, plan) = &self.plans[self.last];
         match wire::walk(bytes, plan, slots, &mut self.text) {
@@ -92,7 +92,9 @@ impl Reader {
                 // As the whole record counts.
                 let at = fault.at + record.len() - bytes.len();
                 let (name, what) = (&plan.name, fault.what);
-                Err(syntax(format!("not a message {name}: {what} at byte {at}")))
+                Err(Malformed::syntax(format!(
+                    "not a message {name}: {what} at byte {at}"
+                )))
             }
         }
     }
@@ -143,11 +145,4 @@ fn way_to(message: &MessageDescriptor) -> Vec<i32> {
     // A descriptor's path has the number of a field before each index.
     let indexes = message.path().iter().skip(1).step_by(2);
     indexes.copied().collect()
-}
-
-fn syntax(reason: String) -> Malformed {
-    Malformed {
-        flaw: Flaw::Syntax,
-        reason,
-    }
 }
