@@ -34,6 +34,10 @@ pub struct Keeping {
     /// Where checkpoints are handed on to others.
     sharing: Option<Sharing>,
     /// Among how many runs of this process the memory for stores is divided.
+    #[cfg_attr(
+        not(feature = "rocksdb"),
+        expect(dead_code, reason = "stores on disk alone have a share")
+    )]
     runs: usize,
 }
 

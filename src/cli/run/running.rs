@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use leitmotif::config::{JoinConfig, Restart};
+#[cfg(feature = "http")]
 use leitmotif::engine::snapshot::Snapshot;
 use leitmotif::engine::{Account, Checkpoints};
 use leitmotif::{Progress, Supervised, Supervision};
@@ -94,6 +95,7 @@ impl Run {
         }
     }
 
+    #[cfg(feature = "http")]
     pub fn snapshots(&self) -> Box<dyn Fn() -> Snapshot + Send + Sync> {
         match self {
             Run::Alone(run) => Box::new(run.snapshots()),
@@ -102,6 +104,7 @@ impl Run {
         }
     }
 
+    #[cfg(feature = "http")]
     pub fn stuck(&self) -> Box<dyn Fn() -> Option<String> + Send + Sync> {
         match self {
             Run::Alone(run) => Box::new(run.stuck()),

@@ -167,6 +167,7 @@ impl Topics {
     }
 
     /// The field that the records' key becomes, if one does.
+    #[cfg(feature = "kafka")]
     pub(crate) fn key_field(&self) -> Option<&str> {
         let of_key = |extra: &&Extra| matches!(extra.origin, Origin::KeyText | Origin::KeyJson);
         let found = self.extras.iter().find(of_key);
