@@ -106,7 +106,7 @@ impl Resumed {
                 crate::store::Error::damaged(format!("a stored state is damaged: {damaged}"))
             })
         })?;
-        tracing::debug!(states = seen, "states are taken over");
+        tracing::info!(states = seen, "states are taken over");
         Ok(())
     }
 }
