@@ -142,6 +142,8 @@ impl Producer {
             }
             Manner::Transactions { .. } => {
                 defaults.push(("transaction.timeout.ms", LIFE.as_millis().to_string()));
+                // Nobody sees rows before the commit. With none, the client keeps a core busy while the broker has not answered yet, which then has none to answer with.
+                defaults.push(("linger.ms", "5".to_owned()));
             }
         }
         let mut config = client::config(cluster, &defaults)?;
