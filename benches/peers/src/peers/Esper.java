@@ -22,7 +22,7 @@ import java.util.PriorityQueue;
 import java.util.function.ToLongFunction;
 
 /**
- * The workloads in Esper: patterns for W1, W4 and W5, match_recognize for W2 and W3, windows for W6 and W7.
+ * The workloads in Esper: match_recognize for W1 to W3, patterns for W4 and W5, contexts that begin and end by time for W6 and W7.
  *
  * <p>Esper takes events in order of time: a queue of two seconds before it brings them there. Its clock is set to the time of each event before the event is
  * sent, and its intervals exclude their end where Leitmotif's include it: a millisecond is added.
@@ -59,13 +59,17 @@ public final class Esper {
 
     // The patterns.
 
-    // Of matches that share an event, only one is reported: the first of those that a large payment completes.
     private static final String TWO_STEPS =
             """
-            select small, large from pattern @SuppressOverlappingMatches [
-              every small=Txn(kind='auth', amount < 2)
-                -> large=Txn(kind='auth', amount > 800, card = small.card) where timer:within(600001 milliseconds)
-            ]""";
+            select * from Txn(kind='auth' and (amount < 2 or amount > 800)) match_recognize (
+              partition by card
+              measures a as small, l as large
+              pattern (a x* l)
+              define
+                a as a.amount < 2,
+                x as x.amount < 2 and x.ts - a.ts <= 600000,
+                l as l.amount > 800 and l.ts - a.ts <= 600000
+            )""";
 
     private static String twoSteps(EventBean match, long now) {
         Txn small = (Txn) match.get("small");
@@ -161,11 +165,11 @@ public final class Esper {
         return row.with("total", (Double) window.get("total")).with("peak", (Double) window.get("peak")).line();
     }
 
-    // One window of five minutes that is looked at every thirty seconds: what came exactly five minutes ago still counts.
     private static final String HOPPING =
             """
-            select card, sum(amount) as spent, count(*) as payments
-            from Payment#time(300001 milliseconds) group by card output snapshot at (*, *, *, *, *, */30)""";
+            create context Hops initiated @now and pattern [every timer:interval(30 seconds)] terminated after 5 minutes;
+            context Hops select card, sum(amount) as spent, count(*) as payments
+            from Payment group by card output snapshot when terminated""";
 
     private static String hopping(EventBean window, long now) {
         String card = (String) window.get("card");
@@ -222,10 +226,11 @@ public final class Esper {
             runtime.destroy();
         }
 
-        /** Begins when the first event does, at a whole minute, so that windows lie where they should. */
+        /** Begins at a whole minute, so that windows lie where they should, and five before the first event, where the first window that holds it begins. */
         private boolean deploy(EPRuntime runtime, EPCompiled compiled, long first, BufferedWriter lines) {
             EPEventService engine = runtime.getEventService();
-            engine.advanceTime(first / MINUTE_MS * MINUTE_MS);
+            long start = first / MINUTE_MS * MINUTE_MS;
+            engine.advanceTime(start - 10 * HOP_MS);
             EPStatement[] statements;
             try {
                 statements = runtime.getDeploymentService().deploy(compiled).getStatements();
@@ -245,6 +250,9 @@ public final class Esper {
                     }
                 }
             });
+            while (engine.getCurrentTime() < start) {
+                engine.advanceTime(engine.getCurrentTime() + HOP_MS);
+            }
             return true;
         }
 
