@@ -27,6 +27,7 @@ import org.apache.flink.cep.pattern.conditions.SimpleCondition;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.RestartStrategyOptions;
+import org.apache.flink.configuration.RpcOptions;
 import org.apache.flink.configuration.StateBackendOptions;
 import org.apache.flink.connector.file.src.FileSource;
 import org.apache.flink.connector.file.src.reader.SimpleStreamFormat;
@@ -67,6 +68,8 @@ public final class Flink {
     private static void run(String workload, String state, String events, Path rows, String folder) throws Exception {
         Configuration configuration = new Configuration();
         configuration.set(RestartStrategyOptions.RESTART_STRATEGY, "disable");
+        // On a busy machine the parts of Flink may take long to answer each other.
+        configuration.set(RpcOptions.ASK_TIMEOUT_DURATION, Duration.ofMinutes(5));
         if (state.equals("rocksdb")) {
             configuration.set(StateBackendOptions.STATE_BACKEND, "rocksdb");
             configuration.set(CheckpointingOptions.INCREMENTAL_CHECKPOINTS, true);

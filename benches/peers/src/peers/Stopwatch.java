@@ -8,6 +8,7 @@ final class Stopwatch {
     private Stopwatch() {}
 
     static void begin() {
+        ended = 0;
         began = System.nanoTime();
     }
 
@@ -16,6 +17,9 @@ final class Stopwatch {
     }
 
     static double seconds() {
+        if (ended == 0) {
+            throw new IllegalStateException("a pass has not come to its end");
+        }
         return (ended - began) / 1e9;
     }
 }
