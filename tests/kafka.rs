@@ -14,6 +14,8 @@ mod exactly_once;
 mod formats;
 #[path = "kafka/group.rs"]
 mod group;
+#[path = "kafka/keyed_anew.rs"]
+mod keyed_anew;
 #[path = "kafka/secured.rs"]
 mod secured;
 #[path = "kafka/sink.rs"]

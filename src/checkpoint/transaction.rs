@@ -91,6 +91,7 @@ impl CommitPoint for Transaction {
         let (group, topic) = &share.at;
         let of_group = self.transactions.marked_in(group, topic, share.partition());
         let mark = with_rows.max(of_group.map_err(wrong)?);
+        tracing::debug!("it is known which checkpoint counts");
         share.fetch(mark)
     }
 

@@ -267,6 +267,7 @@ impl Builder {
         for (name, input) in self.sources {
             sources.push(input.open(name, &program, shards, &self.reading)?);
         }
+        tracing::debug!("sources are open");
         let plan = Arc::new(Plan::new(Arc::clone(&program), &tables)?);
         let keeping = self.keeping.map(|keeping| keeping.open(shards));
         let mut durable = keeping.transpose()?;
@@ -275,6 +276,7 @@ impl Builder {
             None => Opening::stateless(),
         };
         let (mut outputs, drains) = Outputs::bind(&program, self.writing.outputs, &mut opening)?;
+        tracing::debug!("outputs are open");
         if let Some(durable) = &mut durable {
             let decided = durable.decided_by(&opening, &sources);
             decided.map_err(|error| Error::configuration(error.to_string()))?;

@@ -128,9 +128,10 @@ impl Supervision {
             clock,
             life: 0,
         };
+        let span = tracing::Span::current();
         let thread = thread::Builder::new()
             .name("supervisor".to_owned())
-            .spawn(move || supervisor.supervise(first, make));
+            .spawn(move || span.in_scope(|| supervisor.supervise(first, make)));
         let thread = thread
             .map_err(|error| Error::caused(ErrorKind::Io, "the run can't be supervised", error))?;
         Ok(Supervised { shared, thread })
@@ -149,6 +150,13 @@ impl Supervised {
     pub(super) fn begun(&self) -> Option<Watch> {
         let current = self.shared.lock();
         current.as_ref().map(|current| current.watch.clone())
+    }
+
+    /// True once the last checkpoint counts: what follows is nobody else's concern.
+    #[cfg(feature = "kafka")]
+    pub(super) fn has_settled(&self) -> bool {
+        let seen = self.begun().and_then(|watch| watch.checkpoints());
+        seen.is_some_and(|seen| seen.was_last())
     }
 
     /// Ends the run at once, and commits nothing more: somebody else goes on with its state.

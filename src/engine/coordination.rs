@@ -125,12 +125,15 @@ impl Coordination {
                 self.control.open(epoch);
             }
             Action::Commit(gathered) => {
-                let began = self.coordinator.opened_at();
+                let (began, last) = (self.coordinator.opened_at(), gathered.last);
                 let manifest = self.commit(gathered, wall())?;
                 let shards = manifest.shards.iter().map(|shard| &shard.files[..]);
                 let bytes = self.files.take(shards);
                 let now = micros();
                 self.ledger.committed(manifest.epoch, began, now, bytes);
+                if last {
+                    self.ledger.ended();
+                }
                 tracing::debug!(epoch = %manifest.epoch, micros = now.saturating_sub(began), "a checkpoint is committed");
             }
         }

@@ -103,13 +103,13 @@ impl Durable {
     /// # Errors
     /// When the state's own number cannot be read or made.
     pub(crate) fn opening(&self) -> Result<Opening, Error> {
-        let id = match &self.sharing {
-            Some(Sharing {
-                group, partition, ..
-            }) => format!("{group}-{partition}"),
-            None => format!("{:016x}", self.folder.id()?),
+        let Some(sharing) = &self.sharing else {
+            let id = format!("{:016x}", self.folder.id()?);
+            return Ok(Opening::with_state(&id, self.interval));
         };
-        Ok(Opening::with_state(&id, self.interval))
+        let (group, partition) = (&sharing.group, sharing.partition);
+        let opening = Opening::with_state(&format!("{group}-{partition}"), self.interval);
+        Ok(opening.asking(group))
     }
 
     /// Lets outputs that commit by themselves decide which epoch counts, and what groups of these sources learn.

@@ -42,6 +42,8 @@ pub struct Seen {
     pub new_bytes: u64,
     /// How many took as long as each bound of the histogram, or longer than all.
     durations: [u64; DURATION_MICROS.len() + 1],
+    /// No other one follows.
+    last: bool,
 }
 
 /// The same, shared.
@@ -81,6 +83,11 @@ impl Ledger {
         seen.durations[slot.unwrap_or(DURATION_MICROS.len())] += 1;
     }
 
+    /// The epoch that was committed was the last one.
+    pub(super) fn ended(&self) {
+        self.lock().last = true;
+    }
+
     /// An epoch that was opened will not be committed.
     pub(super) fn failed(&self) {
         self.lock().failures += 1;
@@ -92,6 +99,12 @@ impl Ledger {
 }
 
 impl Seen {
+    /// True once the last checkpoint counts: the run will commit nothing more.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn was_last(&self) -> bool {
+        self.last
+    }
+
     /// As it is seen from outside. `now`: seconds of the run's clock.
     pub(super) fn snapshot(&self, now: f64) -> CheckpointSnapshot {
         let seconds = |micros: u64| micros as f64 / 1e6;

@@ -106,6 +106,7 @@ impl Resumed {
                 crate::store::Error::damaged(format!("a stored state is damaged: {damaged}"))
             })
         })?;
+        tracing::info!(states = seen, "states are taken over");
         Ok(())
     }
 }
@@ -196,6 +197,7 @@ impl Reading<'_> {
             let store = Folder::store_path(path, number);
             verify(&**self.folder.disk(), &store, &shard.files, Depth::Bytes)?;
         }
+        tracing::debug!("a checkpoint is whole");
         let damaged = |damaged: Damaged| {
             Error::new(format!(
                 "checkpoint \"{}\": its manifest is damaged ({damaged})",
@@ -210,6 +212,7 @@ impl Reading<'_> {
         }
         let rows = flow::rows(&manifest.rows, &names).map_err(damaged)?;
         let stores = self.live_stores(manifest, path)?;
+        tracing::debug!("stores are open");
         let numbers = Arc::new(self.numbers(manifest));
         let notes = Arc::new(self.notes(manifest));
         let names = Arc::new(names);

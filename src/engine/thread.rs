@@ -162,7 +162,9 @@ impl Running {
             shared: Arc::clone(&self.shared),
             watch: self.watch.clone(),
         };
+        let span = tracing::Span::current();
         let run = move || {
+            let _span = span.entered();
             // A panic unwinds through here: the run must end, not hang.
             let guard = Guard(&thread);
             let result = body(&thread);

@@ -16,6 +16,9 @@ pub struct Opening {
     /// The state's own id, where there is state, and how often its epochs are committed.
     #[cfg(feature = "kafka")]
     state: Option<(String, Duration)>,
+    /// Groups whose offsets carry marks, too.
+    #[cfg(feature = "kafka")]
+    groups: Vec<String>,
     #[cfg(feature = "kafka")]
     transactions: Option<Arc<Transactions>>,
 }
@@ -37,8 +40,26 @@ impl Opening {
             #[cfg(feature = "kafka")]
             state: Some((id.to_owned(), interval)),
             #[cfg(feature = "kafka")]
+            groups: Vec::new(),
+            #[cfg(feature = "kafka")]
             transactions: None,
         }
+    }
+
+    /// The offsets of this group will be asked for marks, too.
+    #[must_use]
+    pub(crate) fn asking(self, group: &str) -> Opening {
+        #[cfg(feature = "kafka")]
+        let opening = Opening {
+            groups: vec![group.to_owned()],
+            ..self
+        };
+        #[cfg(not(feature = "kafka"))]
+        let opening = {
+            let _ = group;
+            self
+        };
+        opening
     }
 
     /// What decides which epoch is committed, if an output to Kafka was opened and there is state. Complete once all sinks are opened.
@@ -66,7 +87,7 @@ impl Opening {
                 )),
             };
         }
-        let transactions = Arc::new(Transactions::open(&topic.cluster, state, *interval)?);
+        let transactions = Arc::new(Transactions::open(topic, state, *interval, &self.groups)?);
         self.transactions = Some(Arc::clone(&transactions));
         Ok(Some(transactions))
     }

@@ -242,6 +242,7 @@ fn serve(member: Member, seats: &Seats, stop: &AtomicBool) -> Result<Account, Er
     seats.leave_all();
     // Only now others are given the partitions.
     drop(member);
+    seats.await_ends();
     ended.map(|()| seats.account())
 }
 

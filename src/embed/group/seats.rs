@@ -122,7 +122,9 @@ impl Seats {
             let live = within.join(time.to_string());
             (recipe.make)().seated(sharing, live, recipe.partitions)
         };
-        let run = self.recipe.supervision.start_with_storage(make)?;
+        // What its threads say is said of this partition.
+        let span = tracing::error_span!("partition", number = partition);
+        let run = span.in_scope(|| self.recipe.supervision.start_with_storage(make))?;
         Ok(Seat {
             partition,
             run,
@@ -183,6 +185,18 @@ impl Seats {
         let all: Vec<u32> = table.taken.keys().copied().collect();
         drop(table);
         member::Seats::leave(self, &all);
+    }
+
+    /// Waits for the ends of runs that were told to end.
+    pub(super) fn await_ends(&self) {
+        let began = Instant::now();
+        loop {
+            self.sweep();
+            if self.lock().leaving.is_empty() || began.elapsed() > LEAVE_MAX {
+                return;
+            }
+            thread::sleep(LOOK);
+        }
     }
 
     /// What became of everything.
@@ -263,8 +277,9 @@ impl member::Seats for Seats {
         loop {
             self.sweep();
             let table = self.lock();
+            // What a run does behind its last checkpoint, such as saying goodbye to brokers, others need not wait for.
             let left: Vec<&Seat> = (table.leaving.iter())
-                .filter(|seat| partitions.contains(&seat.partition))
+                .filter(|seat| partitions.contains(&seat.partition) && !seat.run.has_settled())
                 .collect();
             if left.is_empty() {
                 return;

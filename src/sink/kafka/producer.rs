@@ -4,6 +4,7 @@
 //! was not, the first word is kept and ends the run.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
@@ -23,8 +24,8 @@ use crate::source::kafka::client::{self, Ear};
 /// How much may wait in memory to be sent.
 const BUFFER_KIB: usize = 32 * 1024;
 
-/// How long it is waited for room, or for the last rows, before it is looked around.
-const WAIT: Duration = Duration::from_millis(1);
+/// How long it is waited for room, or for the last rows, before it is looked around: at first, and at most.
+const WAIT: (Duration, Duration) = (Duration::from_micros(50), Duration::from_millis(1));
 
 /// Everyone who writes without transactions.
 static PRODUCERS: Mutex<Vec<Weak<Producer>>> = Mutex::new(Vec::new());
@@ -141,6 +142,8 @@ impl Producer {
             }
             Manner::Transactions { .. } => {
                 defaults.push(("transaction.timeout.ms", LIFE.as_millis().to_string()));
+                // Nobody sees rows before the commit. With none, the client keeps a core busy while the broker has not answered yet, which then has none to answer with.
+                defaults.push(("linger.ms", "5".to_owned()));
             }
         }
         let mut config = client::config(cluster, &defaults)?;
@@ -219,12 +222,13 @@ impl Producer {
         }
         let mut record = BaseRecord::to(topic).payload(row).headers(headers);
         record.key = beside.key.as_deref();
+        let mut wait = WAIT.0;
         loop {
             match self.inner.send(record) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
                     record = back;
-                    self.inner.poll(WAIT);
+                    self.rest(&mut wait);
                     self.check()?;
                 }
                 Err((error, _)) => {
@@ -250,19 +254,29 @@ impl Producer {
     /// Waits until all rows are at the broker.
     pub(super) fn drain(&self) -> Result<(), String> {
         // Not the client's own flush: that one waits in steps of a tenth of a second.
+        let mut wait = WAIT.0;
         while self.inner.in_flight_count() > 0 {
-            self.inner.poll(WAIT);
+            self.rest(&mut wait);
             self.check()?;
         }
         self.check()
+    }
+
+    /// Takes what the client reports, and waits a little, each time longer. Not by its own poll: that one looks at the clock again and again for the last millisecond, and brokers
+    /// on the same machine have nothing left to answer with.
+    fn rest(&self, wait: &mut Duration) {
+        self.inner.poll(Duration::ZERO);
+        thread::sleep(*wait);
+        *wait = (*wait * 2).min(WAIT.1);
     }
 
     /// Drops the rows that are on their way.
     pub(super) fn forget(&self, patience: Duration) {
         let began = Instant::now();
         self.inner.purge(PurgeConfig::default().queue().inflight());
+        let mut wait = WAIT.0;
         while self.inner.in_flight_count() > 0 && began.elapsed() < patience {
-            self.inner.poll(WAIT);
+            self.rest(&mut wait);
         }
     }
 

@@ -25,7 +25,7 @@ use super::topic::Topic;
 use crate::epoch::{Epoch, Mark};
 use crate::sink::Error;
 use crate::sink::kept::Kind;
-use crate::source::kafka::client;
+use crate::source::kafka::client::{self, Consumer};
 use crate::source::kafka::{Cluster, TopicOffset};
 use crate::time::Span;
 
@@ -59,6 +59,8 @@ pub struct Transactions {
     cluster_id: String,
     /// Consumer groups in whose name offsets are committed.
     groups: Mutex<BTreeMap<String, Arc<ConsumerGroupMetadata>>>,
+    /// Clients that ask for marks, by the group whose they are, until that commits for the first time. One that is new takes long to find out whom to ask.
+    askers: Mutex<BTreeMap<String, Arc<Consumer>>>,
     standing: Mutex<Standing>,
     changed: Condvar,
 }
@@ -87,19 +89,26 @@ pub struct GroupOffsets {
 }
 
 impl Transactions {
-    /// Takes the transactions of a state over: whoever writes under its id from now on is fenced, and what was not committed is aborted. `interval`: how often
-    /// epochs are to be committed.
+    /// Takes the transactions of a state over: whoever writes under its id from now on is fenced, and what was not committed is aborted. `topic`: one that is to be written.
+    /// `interval`: how often epochs are to be committed. `groups`: whose marks will be asked for besides.
     ///
     /// # Errors
-    /// When transactions do not live so long, no broker answers, or it does not allow it.
+    /// When transactions do not live so long, the topic is not there, no broker answers, or it does not allow it.
     pub(crate) fn open(
-        cluster: &Cluster,
+        topic: &Topic,
         state: &str,
         interval: Duration,
+        groups: &[String],
     ) -> Result<Transactions, String> {
-        outlives(cluster, interval)?;
+        outlives(&topic.cluster, interval)?;
         let id = format!("{PREFIX}{state}");
-        let producer = Producer::new(cluster, &Manner::Transactions { id: &id })?;
+        // Meanwhile they find out whom to ask.
+        let askers = (std::iter::once(&id).chain(groups))
+            .map(|group| Ok((group.clone(), asker(&topic.cluster, group)?)));
+        let askers = askers.collect::<Result<_, String>>()?;
+        let producer = Producer::new(&topic.cluster, &Manner::Transactions { id: &id })?;
+        // Besides, a client that has no connection yet when it is to take transactions over looks for one half a second later.
+        producer.look_for(&topic.name)?;
         producer
             .asked(|wait| producer.inner().init_transactions(wait.max(STEP)))
             .map_err(|reason| format!("transactions under the id \"{id}\": {reason}"))?;
@@ -108,6 +117,7 @@ impl Transactions {
             producer,
             id,
             groups: Mutex::default(),
+            askers: Mutex::new(askers),
             standing: Mutex::new(Standing {
                 topics: BTreeSet::new(),
                 open: false,
@@ -203,11 +213,24 @@ impl Transactions {
         marks.map_err(|reason| self.error(&reason))
     }
 
+    /// Who asks for the marks of a group.
+    fn asker(&self, group: &str) -> Result<Arc<Consumer>, String> {
+        let mut askers = self.askers();
+        if let Some(asker) = askers.get(group) {
+            return Ok(Arc::clone(asker));
+        }
+        let asker = asker(self.cluster(), group)?;
+        askers.insert(group.to_owned(), Arc::clone(&asker));
+        Ok(asker)
+    }
+
+    fn askers(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Consumer>>> {
+        self.askers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The newest mark among the offsets of a group.
     fn marks(&self, group: &str, places: &[(&str, i32)]) -> Result<Option<Mark>, String> {
-        // Only what is settled counts: there may be a commit of which the answer was lost.
-        let defaults = [("isolation.level", "read_committed".to_owned())];
-        let consumer = client::consumer(self.cluster(), group, &defaults)?;
+        let consumer = self.asker(group)?;
         let question = || {
             let mut list = TopicPartitionList::new();
             for (topic, partition) in places {
@@ -251,6 +274,9 @@ impl Transactions {
         };
         drop(standing);
         self.changed.notify_all();
+        // Nobody asks again; to say goodbye takes them a while.
+        let spent = std::mem::take(&mut *self.askers());
+        drop(spent);
         result
     }
 
@@ -301,8 +327,7 @@ impl Transactions {
 
     /// What a group is called by. Nobody joins it: it is there to have offsets.
     fn group(&self, group: &str) -> Result<Arc<ConsumerGroupMetadata>, String> {
-        let consumer = client::consumer(self.cluster(), group, &[])?;
-        let metadata = consumer.group_metadata();
+        let metadata = self.asker(group)?.group_metadata();
         let metadata = Arc::new(metadata.ok_or("the client gives no name of a group")?);
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         groups.insert(group.to_owned(), Arc::clone(&metadata));
@@ -432,6 +457,13 @@ impl fmt::Debug for Transactions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Transactions({} at {})", self.id, self.cluster())
     }
+}
+
+/// A client that asks for the marks of a group.
+fn asker(cluster: &Cluster, group: &str) -> Result<Arc<Consumer>, String> {
+    // Only what is settled counts: there may be a commit of which the answer was lost.
+    let defaults = [("isolation.level", "read_committed".to_owned())];
+    client::consumer(cluster, group, &defaults).map(Arc::new)
 }
 
 /// A transaction has to live for as long as an epoch lasts, and until that is committed: twice as long is enough.

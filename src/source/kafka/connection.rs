@@ -164,7 +164,15 @@ impl Tended {
         let mut rounds = Rounds::new();
         while !self.stop.load(Ordering::Relaxed) {
             let away = self.partitions.iter().any(Watched::is_away);
-            match consumer.poll(if away { TEND_AWAY } else { TEND }) {
+            let patience = match away {
+                false => TEND,
+                true => {
+                    // To wait so short a time, the client would look at the clock for a part of it.
+                    thread::sleep(TEND_AWAY);
+                    Duration::ZERO
+                }
+            };
+            match consumer.poll(patience) {
                 None => {}
                 Some(Ok(record)) => {
                     use rdkafka::Message as _;

@@ -22,7 +22,7 @@ use crate::source::Error;
 const SESSION_MS: u32 = 10_000;
 
 /// How often it says that it is there, in milliseconds. The answer tells it that the group shares its partitions anew: they stand still for as long as the slowest has not heard it.
-const HEARTBEAT_MS: u32 = 500;
+const HEARTBEAT_MS: u32 = 250;
 
 /// Who works on partitions.
 pub(crate) trait Seats: Send + Sync {
@@ -173,6 +173,8 @@ impl Member {
             // From before it was paused; whoever sits there reads it himself.
             Some(Ok(_)) | None => {}
         }
+        // The client's own thread looks only twice a second whether it is to say something, unless it is asked for something.
+        let _ = self.consumer.assignment();
         let steward = self.consumer.context();
         let failure = steward.failure.lock();
         let failure = failure.unwrap_or_else(PoisonError::into_inner);
