@@ -6,7 +6,10 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{
+    BatchSize, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main,
+};
 use leitmotif::automaton::Tables;
 use leitmotif::engine::Shard;
 use leitmotif::event::{Event, EventTypeId, Position, Schema, Value};
@@ -145,11 +148,40 @@ fn run(mut engine: Shard, events: &[Event]) -> usize {
     made + rows.len()
 }
 
-fn matcher(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("matcher");
+fn group<'a>(criterion: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, WallTime> {
+    let mut group = criterion.benchmark_group(name);
     group
         .throughput(Throughput::Elements(EVENTS))
         .sample_size(10);
+    group
+}
+
+/// Times patterns over events of these fields. `matches`: whether there are any, which is looked at before.
+fn measure(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    patterns: &str,
+    field: Field,
+    matches: bool,
+) {
+    let program = program(patterns);
+    let events = events(&program.schema, field);
+    let tables = Tables::empty(&program);
+    let engine =
+        || Shard::alone(Arc::clone(&program), &tables).expect("small patterns have automata");
+    let found = run(engine(), &events);
+    assert_eq!(found > 0, matches, "{name}: {found} matches");
+    group.bench_function(name, |bencher| {
+        bencher.iter_batched(
+            engine,
+            |engine| run(engine, black_box(&events)),
+            BatchSize::LargeInput,
+        );
+    });
+}
+
+fn matcher(criterion: &mut Criterion) {
+    let mut group = group(criterion, "matcher");
     let cases: [(&str, &str, Field); 5] = [
         ("two_steps", include_str!("workloads/w1.motif"), card),
         ("rising_loop", include_str!("workloads/w3.motif"), reading),
@@ -162,19 +194,7 @@ fn matcher(criterion: &mut Criterion) {
         ("hopping_window", include_str!("workloads/w7.motif"), card),
     ];
     for (name, pattern, field) in cases {
-        let program = program(pattern);
-        let events = events(&program.schema, field);
-        let tables = Tables::empty(&program);
-        let engine =
-            || Shard::alone(Arc::clone(&program), &tables).expect("small patterns have automata");
-        assert!(run(engine(), &events) > 0, "{name}: nothing matched");
-        group.bench_function(name, |bencher| {
-            bencher.iter_batched(
-                engine,
-                |engine| run(engine, black_box(&events)),
-                BatchSize::LargeInput,
-            );
-        });
+        measure(&mut group, name, pattern, field, true);
     }
     group.finish();
 }
@@ -200,10 +220,7 @@ impl Kept {
 /// Steps by `then any`, over windows of 200, 800 and 3,200 events, in which there are some 100, 1,700 and 26,000 partial matches: complete, when each is a match, and without
 /// the last step's events, when none is.
 fn branches(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("branches");
-    group
-        .throughput(Throughput::Elements(EVENTS))
-        .sample_size(10);
+    let mut group = group(criterion, "branches");
     let w5 = include_str!("workloads/w5.motif");
     // Over longer windows partial matches by themselves take minutes, and so do hundreds of millions of matches.
     let cases = [
@@ -226,30 +243,15 @@ fn branches(criterion: &mut Criterion) {
         if kept == Kept::Apart {
             pattern = pattern.replace("any c:", &format!("any within {window} c:"));
         }
-        let program = program(&pattern);
-        let events = events(&program.schema, trade);
-        let tables = Tables::empty(&program);
-        let engine =
-            || Shard::alone(Arc::clone(&program), &tables).expect("small patterns have automata");
-        assert_eq!(run(engine(), &events) > 0, name == "complete");
-        let name = format!("{name}/{count}{}", kept.name());
-        group.bench_function(name, |bencher| {
-            bencher.iter_batched(
-                engine,
-                |engine| run(engine, black_box(&events)),
-                BatchSize::LargeInput,
-            );
-        });
+        let full_name = format!("{name}/{count}{}", kept.name());
+        measure(&mut group, &full_name, &pattern, trade, name == "complete");
     }
     group.finish();
 }
 
 /// Four steps by `then`, over windows in which there are some 50, 500, 5,000 and 50,000 partial matches, which wait until they expire.
 fn waiting(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("waiting");
-    group
-        .throughput(Throughput::Elements(EVENTS))
-        .sample_size(10);
+    let mut group = group(criterion, "waiting");
     let cases = [
         ("1s", 50, Kept::Shared),
         ("1s", 50, Kept::Apart),
@@ -277,47 +279,21 @@ fn waiting(criterion: &mut Criterion) {
                  emit hits {{ a: a.ts, b: b.ts, c: c.volume, d: d.ts }}
                }}"#
         );
-        let program = program(&text);
-        let events = events(&program.schema, trade);
-        let tables = Tables::empty(&program);
-        let engine =
-            || Shard::alone(Arc::clone(&program), &tables).expect("small patterns have automata");
         let name = format!("partials/{count}{}", kept.name());
-        group.bench_function(name, |bencher| {
-            bencher.iter_batched(
-                engine,
-                |engine| run(engine, black_box(&events)),
-                BatchSize::LargeInput,
-            );
-        });
+        measure(&mut group, &name, &text, trade, false);
     }
     group.finish();
 }
 
 /// Patterns alike but for thresholds, and different patterns of which few care about an event.
 fn many_patterns(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("many_patterns");
-    group
-        .throughput(Throughput::Elements(EVENTS))
-        .sample_size(10);
+    let mut group = group(criterion, "many_patterns");
     let mut cases: Vec<(String, String)> = [1, 10, 100, 1_000]
         .map(|count| (format!("variants/{count}"), variants_text(count)))
         .into();
     cases.extend([5, 500].map(|count| (format!("different/{count}"), different_text(count))));
     for (name, text) in cases {
-        let program = program(&text);
-        let events = events(&program.schema, card);
-        let tables = Tables::empty(&program);
-        let engine =
-            || Shard::alone(Arc::clone(&program), &tables).expect("small patterns have automata");
-        assert!(run(engine(), &events) > 0, "{name}: nothing matched");
-        group.bench_function(name, |bencher| {
-            bencher.iter_batched(
-                engine,
-                |engine| run(engine, black_box(&events)),
-                BatchSize::LargeInput,
-            );
-        });
+        measure(&mut group, &name, &text, card, true);
     }
     group.finish();
 }

@@ -111,6 +111,26 @@ pub struct StoredShard {
 }
 
 impl Manifest {
+    /// Of a checkpoint that holds nothing, for tests to fill.
+    #[cfg(test)]
+    pub(super) fn bare(epoch: Epoch) -> Manifest {
+        Manifest {
+            epoch,
+            kind: Kind::Checkpoint,
+            state_id: 7,
+            made_ms: 0,
+            ended: false,
+            watermark_ms: 0,
+            types: Vec::new(),
+            patterns: Vec::new(),
+            families: Vec::new(),
+            sources: Vec::new(),
+            sinks: Vec::new(),
+            rows: Vec::new(),
+            shards: Vec::new(),
+        }
+    }
+
     /// The bytes of the file.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {

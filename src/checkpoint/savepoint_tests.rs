@@ -29,19 +29,9 @@ fn state(disk: &SimDisk) -> Folder {
         }
     });
     let manifest = Manifest {
-        epoch: Epoch(4),
-        kind: Kind::Checkpoint,
         state_id: 1,
-        made_ms: 0,
-        ended: false,
-        watermark_ms: 0,
-        types: Vec::new(),
-        patterns: Vec::new(),
-        families: Vec::new(),
-        sources: Vec::new(),
-        sinks: Vec::new(),
-        rows: Vec::new(),
         shards: shards.collect(),
+        ..Manifest::bare(Epoch(4))
     };
     folder.prepare(&manifest).expect("written");
     folder.commit(Epoch(4)).expect("written");

@@ -82,7 +82,7 @@ fn behind(folder: &Folder, newest: Option<Epoch>, decided: Epoch) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkpoint::{Kind, Positions};
+    use crate::checkpoint::Positions;
     use crate::disk::SystemDisk;
 
     /// What a topic gives to a checkpoint.
@@ -104,22 +104,11 @@ mod tests {
 
     fn manifest(epoch: u64, kept: &[u8]) -> Manifest {
         Manifest {
-            epoch: Epoch(epoch),
-            kind: Kind::Checkpoint,
-            state_id: 7,
-            made_ms: 0,
-            ended: false,
-            watermark_ms: 0,
-            types: Vec::new(),
-            patterns: Vec::new(),
-            families: Vec::new(),
-            sources: Vec::new(),
             sinks: vec![
                 ("rows".to_owned(), b"\x01\x03".to_vec()),
                 ("out".to_owned(), kept.to_vec()),
             ],
-            rows: Vec::new(),
-            shards: Vec::new(),
+            ..Manifest::bare(Epoch(epoch))
         }
     }
 

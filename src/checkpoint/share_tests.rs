@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::super::{Kind, SharedFolder, StoredShard};
+use super::super::{SharedFolder, StoredShard};
 use super::*;
 use crate::disk::SystemDisk;
 
@@ -122,22 +122,11 @@ impl Owned {
 
 fn manifest(epoch: Epoch, files: Vec<FileEntry>) -> Manifest {
     Manifest {
-        epoch,
-        kind: Kind::Checkpoint,
-        state_id: 7,
-        made_ms: 0,
-        ended: false,
-        watermark_ms: 0,
-        types: Vec::new(),
-        patterns: Vec::new(),
-        families: Vec::new(),
-        sources: Vec::new(),
-        sinks: Vec::new(),
-        rows: Vec::new(),
         shards: vec![StoredShard {
             flow: Vec::new(),
             files,
         }],
+        ..Manifest::bare(epoch)
     }
 }
 

@@ -7,6 +7,7 @@ use compact_str::CompactString;
 
 use super::Malformed;
 use super::paths::{Found, PathTree, ROOT};
+use super::swar;
 use super::token::{Cut, Token};
 
 /// How deep objects and arrays may be nested: one bit each in a word.
@@ -95,14 +96,10 @@ impl Scan<'_> {
                 None => self.name(node, tree)?,
             };
             self.space();
-            self.expect(b':', "expected `:`")?;
-            self.space();
-            let Found {
-                slot,
-                child,
-                covers,
-            } = found;
-            slots[covers].fill(Token::Absent);
+            let (slot, child) = (found.slot, found.child);
+            if child.is_some() {
+                slots[found.covers.clone()].fill(Token::Absent);
+            }
             let token = match (child, self.peek()) {
                 (Some(child), Some(b'{')) => {
                     if depth == DEPTH_MAX {
@@ -126,9 +123,11 @@ impl Scan<'_> {
         }
     }
 
-    /// Reads a member's name whose opening quote has been read: what the member is.
-    fn name(&mut self, node: usize, tree: &mut PathTree) -> Result<Found, Fault> {
+    /// Reads a member's name whose opening quote has been read, and its colon: what the member is.
+    fn name<'t>(&mut self, node: usize, tree: &'t mut PathTree) -> Result<&'t Found, Fault> {
         let (cut, escaped) = self.string()?;
+        self.space();
+        self.expect(b':', "expected `:`")?;
         let raw = &self.bytes[cut.start as usize..cut.end as usize];
         if !escaped {
             return Ok(tree.find(node, raw));
@@ -139,7 +138,7 @@ impl Scan<'_> {
         // A name with half a surrogate pair is no name that a pattern can write.
         Ok(match unescape(raw, &mut self.name) {
             Ok(()) => tree.find(node, self.name.as_bytes()),
-            Err(_) => Found::default(),
+            Err(_) => PathTree::unread(),
         })
     }
 
@@ -306,6 +305,13 @@ impl Scan<'_> {
 
     #[inline]
     fn digits(&mut self) {
+        while let Some(word) = swar::word(&self.bytes[self.at..]) {
+            let count = swar::digits(word);
+            self.at += count;
+            if count < 8 {
+                return;
+            }
+        }
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             self.at += 1;
         }
@@ -368,25 +374,15 @@ fn cut(start: usize, end: usize) -> Cut {
     }
 }
 
-const ONES: u64 = u64::MAX / 255;
-const HIGHS: u64 = ONES << 7;
-
-/// Where from `at` on the first quote, backslash or control character stands, eight bytes at a time.
+/// Where from `at` on the first quote, backslash or control character stands.
 #[inline]
 fn plain_end(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(chunk) = bytes.get(at..at + 8) {
-        let word = u64::from_le_bytes(chunk.try_into().expect("eight bytes"));
-        let quotes = word ^ (ONES * u64::from(b'"'));
-        let slashes = word ^ (ONES * u64::from(b'\\'));
-        // The high bit of each byte that is zero (a hit) or below 0x20. A borrow can mark a byte too many, but
-        // only after a true hit, and only the first one is looked at.
-        let zero = |word: u64| word.wrapping_sub(ONES) & !word;
-        let control = word.wrapping_sub(ONES * 0x20) & !word;
-        let hits = (zero(quotes) | zero(slashes) | control) & HIGHS;
-        if hits != 0 {
-            return at + hits.trailing_zeros() as usize / 8;
+    while let Some(word) = swar::word(&bytes[at..]) {
+        let count = swar::plain(word);
+        at += count;
+        if count < 8 {
+            return at;
         }
-        at += 8;
     }
     while let Some(&byte) = bytes.get(at) {
         if byte == b'"' || byte == b'\\' || byte < 0x20 {

@@ -2,6 +2,8 @@
 
 use rust_decimal::Decimal;
 
+use super::swar;
+
 /// Why a text is no number of the wanted type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Misfit {
@@ -42,16 +44,8 @@ pub(super) fn int(text: &str) -> Result<i64, Misfit> {
         [b'-', digits @ ..] => (true, digits),
         digits => (false, digits),
     };
-    // 18 digits always fit.
-    if (1..=18).contains(&digits.len()) {
-        let mut value: i64 = 0;
-        let plain = digits.iter().all(|byte| {
-            value = value * 10 + i64::from(byte.wrapping_sub(b'0'));
-            byte.is_ascii_digit()
-        });
-        if plain {
-            return Ok(if negative { -value } else { value });
-        }
+    if let Some(value) = whole(digits) {
+        return Ok(if negative { -value } else { value });
     }
     let parts = parts(text)?;
     if parts.scale > 0 {
@@ -60,6 +54,31 @@ pub(super) fn int(text: &str) -> Result<i64, Misfit> {
     let magnitude = scaled(&parts)?;
     let value = i128::try_from(magnitude).map_err(|_| Misfit::Range)?;
     i64::try_from(if parts.negative { -value } else { value }).map_err(|_| Misfit::Range)
+}
+
+/// The common case: at most 18 digits and nothing else, which always fit.
+#[inline]
+fn whole(digits: &[u8]) -> Option<i64> {
+    let count = digits.len();
+    if let 8..=16 = count {
+        let (first, last) = (swar::word(digits)?, swar::word(&digits[count - 8..])?);
+        if swar::digits(first) + swar::digits(last) < 16 {
+            return None;
+        }
+        // Of the first eight digits, those that are not among the last.
+        let above = first.checked_shl(8 * (16 - count) as u32).unwrap_or(0);
+        let value = swar::number(above) * 100_000_000 + swar::number(last);
+        return Some(value.cast_signed());
+    }
+    if !(1..=18).contains(&count) {
+        return None;
+    }
+    let mut value: i64 = 0;
+    let plain = digits.iter().all(|byte| {
+        value = value * 10 + i64::from(byte.wrapping_sub(b'0'));
+        byte.is_ascii_digit()
+    });
+    plain.then_some(value)
 }
 
 /// Reads the nearest double; infinity is none.

@@ -44,12 +44,25 @@ struct Node {
 /// A name in an object.
 #[derive(Clone, Debug)]
 struct Member {
-    /// With the quote that ends it.
-    quoted: Box<[u8]>,
+    /// With the quote that ends it and the colon.
+    key: Box<[u8]>,
+    /// The first bytes of the key as one number, of which those below are compared.
+    head: u128,
+    mask: u128,
     /// True if it is written without escapes.
     plain: bool,
     found: Found,
 }
+
+/// So many bytes of a key are compared at once.
+const HEAD_BYTES: usize = 16;
+
+/// A member that nobody reads.
+static UNREAD: Found = Found {
+    slot: None,
+    child: None,
+    covers: 0..0,
+};
 
 /// What is known of a member of a record.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -105,29 +118,34 @@ impl PathTree {
         self.nodes[node].last = 0;
     }
 
-    /// What follows an opening quote begins with the name that came here in the record before, and a quote: what that member is, and how many bytes it takes.
+    /// What follows an opening quote begins with the name that came here in the record before, a quote and a colon: what that member is, and how many bytes that takes.
     #[inline]
-    pub(super) fn guess(&mut self, node: usize, bytes: &[u8]) -> Option<(Found, usize)> {
+    pub(super) fn guess(&mut self, node: usize, bytes: &[u8]) -> Option<(&Found, usize)> {
         let node = &mut self.nodes[node];
         let at = node.after[node.last] as usize;
         let member = node.members.get(at)?;
-        if !member.plain || !bytes.starts_with(&member.quoted) {
+        if !member.begins(bytes) {
             return None;
         }
         node.last = at + 1;
-        Some((member.found.clone(), member.quoted.len()))
+        Some((&member.found, member.key.len()))
     }
 
     /// What the member of this name is.
-    pub(super) fn find(&mut self, node: usize, name: &[u8]) -> Found {
+    pub(super) fn find(&mut self, node: usize, name: &[u8]) -> &Found {
         let node = &mut self.nodes[node];
         let Some(at) = node.search(name).or_else(|| node.learn(name)) else {
-            return Found::default();
+            return &UNREAD;
         };
         // Few enough: see `prepare` and `learn`.
         node.after[node.last] = at as u32;
         node.last = at + 1;
-        node.members[at].found.clone()
+        &node.members[at].found
+    }
+
+    /// What a member is whose name no pattern can write.
+    pub(super) fn unread<'a>() -> &'a Found {
+        &UNREAD
     }
 
     fn insert(&mut self, path: &[String]) -> (usize, usize) {
@@ -236,15 +254,37 @@ impl Node {
 impl Member {
     fn new(name: &[u8]) -> Member {
         let escaped = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+        let key: Box<[u8]> = [name, b"\":"].concat().into();
+        let mut head = [0; HEAD_BYTES];
+        let mut mask = [0; HEAD_BYTES];
+        for (at, byte) in key.iter().take(HEAD_BYTES).enumerate() {
+            head[at] = *byte;
+            mask[at] = 0xff;
+        }
         Member {
-            quoted: [name, b"\""].concat().into(),
+            key,
+            head: u128::from_le_bytes(head),
+            mask: u128::from_le_bytes(mask),
             plain: !name.iter().any(escaped),
             found: Found::default(),
         }
     }
 
     fn name(&self) -> &[u8] {
-        &self.quoted[..self.quoted.len() - 1]
+        &self.key[..self.key.len() - 2]
+    }
+
+    /// Whether the key stands here.
+    #[inline]
+    fn begins(&self, bytes: &[u8]) -> bool {
+        let begins = match bytes.first_chunk::<HEAD_BYTES>() {
+            Some(chunk) => {
+                u128::from_le_bytes(*chunk) & self.mask == self.head
+                    && (self.key.len() <= HEAD_BYTES || bytes.starts_with(&self.key))
+            }
+            None => bytes.starts_with(&self.key),
+        };
+        begins && self.plain
     }
 }
 
@@ -276,20 +316,18 @@ mod tests {
                 for n in (0..count).rev() {
                     let found = tree.find(ROOT, format!("f{n}").as_bytes());
                     assert_eq!(found.slot, Some(slots[n]));
-                    assert_eq!(tree.find(ROOT, b"other"), Found::default());
+                    assert_eq!(*tree.find(ROOT, b"other"), Found::default());
                 }
             }
             tree.enter(ROOT);
             let last = format!("f{}\": 5", count - 1);
             let (found, bytes) = tree.guess(ROOT, last.as_bytes()).expect("it comes first");
-            assert_eq!(
-                (found.slot, &last[bytes..]),
-                (Some(slots[count - 1]), ": 5")
-            );
+            assert_eq!((found.slot, &last[bytes..]), (Some(slots[count - 1]), " 5"));
             assert_eq!(tree.guess(ROOT, b"others\": 5"), None);
+            assert_eq!(tree.guess(ROOT, b"other\" : 5"), None);
             assert_eq!(
                 tree.guess(ROOT, b"other\": 5"),
-                Some((Found::default(), 6)),
+                Some((&Found::default(), 7)),
                 "what nobody reads is learned as well"
             );
         }
@@ -302,7 +340,7 @@ mod tests {
         for (path, slot) in paths.iter().zip(&slots) {
             for _ in 0..2 {
                 tree.enter(ROOT);
-                let raw = format!("{}\"", path[0]);
+                let raw = format!("{}\":", path[0]);
                 assert_eq!(tree.guess(ROOT, raw.as_bytes()), None);
                 assert_eq!(tree.find(ROOT, path[0].as_bytes()).slot, Some(*slot));
             }
@@ -315,14 +353,11 @@ mod tests {
         let (mut tree, _) = PathTree::new(paths.iter().map(Vec::as_slice));
         for n in 0..1_000 {
             tree.enter(ROOT);
-            assert_eq!(
-                tree.find(ROOT, format!("f{n}").as_bytes()),
-                Found::default()
-            );
-            assert_eq!(
-                tree.find(ROOT, &[b'x'; OTHER_BYTES_MAX + 1]),
-                Found::default()
-            );
+            let name = format!("f{n}");
+            let names = [name.as_bytes(), &[b'x'; OTHER_BYTES_MAX + 1]];
+            for name in names {
+                assert_eq!(*tree.find(ROOT, name), Found::default());
+            }
             assert_eq!(tree.find(ROOT, b"a").slot, Some(0));
         }
         let node = &tree.nodes[ROOT];
