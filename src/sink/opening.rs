@@ -16,9 +16,9 @@ pub struct Opening {
     /// The state's own id, where there is state, and how often its epochs are committed.
     #[cfg(feature = "kafka")]
     state: Option<(String, Duration)>,
-    /// Groups whose offsets carry marks, too.
+    /// The group whose offsets carry marks, too.
     #[cfg(feature = "kafka")]
-    groups: Vec<String>,
+    group: Option<String>,
     #[cfg(feature = "kafka")]
     transactions: Option<Arc<Transactions>>,
 }
@@ -40,7 +40,7 @@ impl Opening {
             #[cfg(feature = "kafka")]
             state: Some((id.to_owned(), interval)),
             #[cfg(feature = "kafka")]
-            groups: Vec::new(),
+            group: None,
             #[cfg(feature = "kafka")]
             transactions: None,
         }
@@ -51,7 +51,7 @@ impl Opening {
     pub(crate) fn asking(self, group: &str) -> Opening {
         #[cfg(feature = "kafka")]
         let opening = Opening {
-            groups: vec![group.to_owned()],
+            group: Some(group.to_owned()),
             ..self
         };
         #[cfg(not(feature = "kafka"))]
@@ -87,7 +87,8 @@ impl Opening {
                 )),
             };
         }
-        let transactions = Arc::new(Transactions::open(topic, state, *interval, &self.groups)?);
+        let group = self.group.as_ref();
+        let transactions = Arc::new(Transactions::open(topic, state, *interval, group)?);
         self.transactions = Some(Arc::clone(&transactions));
         Ok(Some(transactions))
     }

@@ -189,11 +189,19 @@ impl Seats {
 
     /// Waits for the ends of runs that were told to end.
     pub(super) fn await_ends(&self) {
+        self.sweep_until(|table| table.leaving.is_empty());
+    }
+
+    /// Takes note of runs that end until it is so; false when that takes too long.
+    fn sweep_until(&self, is_so: impl Fn(&Table) -> bool) -> bool {
         let began = Instant::now();
         loop {
             self.sweep();
-            if self.lock().leaving.is_empty() || began.elapsed() > LEAVE_MAX {
-                return;
+            if is_so(&self.lock()) {
+                return true;
+            }
+            if began.elapsed() > LEAVE_MAX {
+                return false;
             }
             thread::sleep(LOOK);
         }
@@ -271,31 +279,19 @@ impl member::Seats for Seats {
     }
 
     fn leave(&self, partitions: &[u32]) {
-        let began = Instant::now();
         self.lock().rebalances += u64::from(!partitions.is_empty());
         self.send_away(partitions, Fate::Owned);
-        loop {
-            self.sweep();
-            let table = self.lock();
-            // What a run does behind its last checkpoint, such as saying goodbye to brokers, others need not wait for.
-            let left: Vec<&Seat> = (table.leaving.iter())
-                .filter(|seat| partitions.contains(&seat.partition) && !seat.run.has_settled())
-                .collect();
-            if left.is_empty() {
-                return;
-            }
-            if began.elapsed() > LEAVE_MAX {
-                for seat in left {
-                    tracing::warn!(
-                        partition = seat.partition,
-                        "a partition takes too long for its last checkpoint, and is handed on without it"
-                    );
-                    seat.run.lose();
-                }
-                return;
-            }
-            drop(table);
-            thread::sleep(LOOK);
+        // What a run does behind its last checkpoint, such as saying goodbye to brokers, others need not wait for.
+        let keeps = |seat: &&Seat| partitions.contains(&seat.partition) && !seat.run.has_settled();
+        if self.sweep_until(|table| !table.leaving.iter().any(|seat| keeps(&seat))) {
+            return;
+        }
+        for seat in self.lock().leaving.iter().filter(keeps) {
+            tracing::warn!(
+                partition = seat.partition,
+                "a partition takes too long for its last checkpoint, and is handed on without it"
+            );
+            seat.run.lose();
         }
     }
 

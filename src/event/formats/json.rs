@@ -6,7 +6,7 @@
 use compact_str::CompactString;
 
 use super::Malformed;
-use super::paths::{Found, PathTree, ROOT};
+use super::paths::{Found, PathTree, ROOT, UNREAD};
 use super::swar;
 use super::token::{Cut, Token};
 
@@ -138,7 +138,7 @@ impl Scan<'_> {
         // A name with half a surrogate pair is no name that a pattern can write.
         Ok(match unescape(raw, &mut self.name) {
             Ok(()) => tree.find(node, self.name.as_bytes()),
-            Err(_) => PathTree::unread(),
+            Err(_) => &UNREAD,
         })
     }
 
@@ -235,7 +235,7 @@ impl Scan<'_> {
         let start = self.at;
         let mut escaped = false;
         loop {
-            self.at = plain_end(self.bytes, self.at);
+            self.at = swar::end(self.bytes, self.at, swar::plain);
             match self.peek() {
                 Some(b'"') => {
                     let cut = cut(start, self.at);
@@ -305,16 +305,7 @@ impl Scan<'_> {
 
     #[inline]
     fn digits(&mut self) {
-        while let Some(word) = swar::word(&self.bytes[self.at..]) {
-            let count = swar::digits(word);
-            self.at += count;
-            if count < 8 {
-                return;
-            }
-        }
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
+        self.at = swar::end(self.bytes, self.at, swar::digits);
     }
 
     fn word(&mut self, word: &'static [u8], token: Token) -> Result<Token, Fault> {
@@ -372,25 +363,6 @@ fn cut(start: usize, end: usize) -> Cut {
         start: start as u32,
         end: end as u32,
     }
-}
-
-/// Where from `at` on the first quote, backslash or control character stands.
-#[inline]
-fn plain_end(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(word) = swar::word(&bytes[at..]) {
-        let count = swar::plain(word);
-        at += count;
-        if count < 8 {
-            return at;
-        }
-    }
-    while let Some(&byte) = bytes.get(at) {
-        if byte == b'"' || byte == b'\\' || byte < 0x20 {
-            break;
-        }
-        at += 1;
-    }
-    at
 }
 
 /// Half a surrogate pair, which is no character.
@@ -618,12 +590,6 @@ mod tests {
             let mut out = CompactString::default();
             let ours = unescape(&json[1..json.len() - 1], &mut out).ok().map(|()| out.into_string());
             prop_assert_eq!(ours, serde_json::from_str::<String>(&json).ok());
-        }
-
-        #[test]
-        fn strings_end_where_a_byte_by_byte_search_says(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
-            let slow = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(bytes.len());
-            prop_assert_eq!(plain_end(&bytes, 0), slow);
         }
     }
 }

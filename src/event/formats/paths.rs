@@ -57,8 +57,8 @@ struct Member {
 /// So many bytes of a key are compared at once.
 const HEAD_BYTES: usize = 16;
 
-/// A member that nobody reads.
-static UNREAD: Found = Found {
+/// What a member is that nobody reads.
+pub(super) static UNREAD: Found = Found {
     slot: None,
     child: None,
     covers: 0..0,
@@ -141,11 +141,6 @@ impl PathTree {
         node.after[node.last] = at as u32;
         node.last = at + 1;
         &node.members[at].found
-    }
-
-    /// What a member is whose name no pattern can write.
-    pub(super) fn unread<'a>() -> &'a Found {
-        &UNREAD
     }
 
     fn insert(&mut self, path: &[String]) -> (usize, usize) {

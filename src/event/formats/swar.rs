@@ -11,6 +11,23 @@ pub(super) fn word(bytes: &[u8]) -> Option<u64> {
     bytes.first_chunk().map(|chunk| u64::from_le_bytes(*chunk))
 }
 
+/// Where from `at` on the first byte stands that is not among those which `before` counts in a word.
+#[inline]
+pub(super) fn end(bytes: &[u8], mut at: usize, before: impl Fn(u64) -> usize) -> usize {
+    while let Some(word) = word(&bytes[at..]) {
+        let count = before(word);
+        at += count;
+        if count < 8 {
+            return at;
+        }
+    }
+    // A byte of zero is neither a digit nor plain.
+    let rest = &bytes[at..];
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    at + before(u64::from_le_bytes(last))
+}
+
 /// How many bytes stand before the first quote, backslash or control character.
 #[inline]
 pub(super) fn plain(word: u64) -> usize {
@@ -63,6 +80,14 @@ mod tests {
             let word = word(&bytes).unwrap();
             prop_assert_eq!(plain(word), until(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)));
             prop_assert_eq!(digits(word), until(|byte| !byte.is_ascii_digit()));
+        }
+
+        #[test]
+        fn runs_end_where_a_byte_by_byte_search_says(bytes in prop::collection::vec(any::<u8>(), 0..40), digits_first in "[0-9]{0,20}") {
+            let bytes = [digits_first.as_bytes(), &bytes].concat();
+            let slow = |stop: fn(&u8) -> bool| bytes.iter().position(stop).unwrap_or(bytes.len());
+            prop_assert_eq!(end(&bytes, 0, plain), slow(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)));
+            prop_assert_eq!(end(&bytes, 0, digits), slow(|byte| !byte.is_ascii_digit()));
         }
 
         #[test]

@@ -90,7 +90,7 @@ pub struct GroupOffsets {
 
 impl Transactions {
     /// Takes the transactions of a state over: whoever writes under its id from now on is fenced, and what was not committed is aborted. `topic`: one that is to be written.
-    /// `interval`: how often epochs are to be committed. `groups`: whose marks will be asked for besides.
+    /// `interval`: how often epochs are to be committed. `group`: one whose marks will be asked for besides.
     ///
     /// # Errors
     /// When transactions do not live so long, the topic is not there, no broker answers, or it does not allow it.
@@ -98,12 +98,12 @@ impl Transactions {
         topic: &Topic,
         state: &str,
         interval: Duration,
-        groups: &[String],
+        group: Option<&String>,
     ) -> Result<Transactions, String> {
         outlives(&topic.cluster, interval)?;
         let id = format!("{PREFIX}{state}");
         // Meanwhile they find out whom to ask.
-        let askers = (std::iter::once(&id).chain(groups))
+        let askers = (std::iter::once(&id).chain(group))
             .map(|group| Ok((group.clone(), asker(&topic.cluster, group)?)));
         let askers = askers.collect::<Result<_, String>>()?;
         let producer = Producer::new(&topic.cluster, &Manner::Transactions { id: &id })?;

@@ -34,6 +34,7 @@ import org.apache.flink.connector.file.src.reader.SimpleStreamFormat;
 import org.apache.flink.connector.file.src.reader.StreamFormat;
 import org.apache.flink.core.fs.FSDataInputStream;
 import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.datastream.WindowedStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.windowing.ProcessWindowFunction;
 import org.apache.flink.streaming.api.windowing.assigners.SlidingEventTimeWindows;
@@ -250,31 +251,35 @@ public final class Flink {
         double of(E event);
     }
 
+    /** Adds the values of a window to its row. */
+    private interface Say extends Serializable {
+        Row values(Row row, String key, Sums sums);
+    }
+
     private static DataStream<String> tumbling(DataStream<Reading> events) {
-        return events.filter(reading -> reading.kind.equals("temp"))
-                .keyBy(reading -> reading.device)
-                .window(TumblingEventTimeWindows.of(Duration.ofMinutes(1)))
-                .aggregate(new Adder<>(reading -> reading.value), new ProcessWindowFunction<Sums, String, String, TimeWindow>() {
-                    @Override
-                    public void process(String device, Context context, Iterable<Sums> held, Collector<String> out) {
-                        Sums sums = held.iterator().next();
-                        Row row = new Row(device, context.window().getStart(), context.window().getEnd()).with("device", device);
-                        out.collect(row.with("readings", sums.count).with("total", sums.total).with("peak", sums.peak).line());
-                    }
-                });
+        return sums(
+                events.filter(reading -> reading.kind.equals("temp"))
+                        .keyBy(reading -> reading.device)
+                        .window(TumblingEventTimeWindows.of(Duration.ofMinutes(1))),
+                reading -> reading.value,
+                (row, device, sums) -> row.with("device", device).with("readings", sums.count).with("total", sums.total).with("peak", sums.peak));
     }
 
     private static DataStream<String> hopping(DataStream<Payment> events) {
-        return events.keyBy(payment -> payment.card)
-                .window(SlidingEventTimeWindows.of(Duration.ofMinutes(5), Duration.ofSeconds(30)))
-                .aggregate(new Adder<>(payment -> payment.amount), new ProcessWindowFunction<Sums, String, String, TimeWindow>() {
-                    @Override
-                    public void process(String card, Context context, Iterable<Sums> held, Collector<String> out) {
-                        Sums sums = held.iterator().next();
-                        Row row = new Row(card, context.window().getStart(), context.window().getEnd()).with("card", card);
-                        out.collect(row.with("spent", sums.total).with("payments", sums.count).line());
-                    }
-                });
+        return sums(
+                events.keyBy(payment -> payment.card).window(SlidingEventTimeWindows.of(Duration.ofMinutes(5), Duration.ofSeconds(30))),
+                payment -> payment.amount,
+                (row, card, sums) -> row.with("card", card).with("spent", sums.total).with("payments", sums.count));
+    }
+
+    private static <E> DataStream<String> sums(WindowedStream<E, String, TimeWindow> windows, Value<E> value, Say say) {
+        return windows.aggregate(new Adder<>(value), new ProcessWindowFunction<Sums, String, String, TimeWindow>() {
+            @Override
+            public void process(String key, Context context, Iterable<Sums> held, Collector<String> out) {
+                Row row = new Row(key, context.window().getStart(), context.window().getEnd());
+                out.collect(say.values(row, key, held.iterator().next()).line());
+            }
+        });
     }
 
     // In and out.

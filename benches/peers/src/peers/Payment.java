@@ -1,7 +1,6 @@
 package peers;
 
 import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonToken;
 import java.io.IOException;
 
 /** A card transaction, with the fields that W7 reads. */
@@ -24,23 +23,15 @@ public final class Payment {
 
     /** The next one, or null at the end. */
     public static Payment read(JsonParser json) throws IOException {
-        if (json.nextToken() == null) {
-            return null;
+        return Fields.read(json, new Payment(), Payment::set);
+    }
+
+    private void set(String name, JsonParser json) throws IOException {
+        switch (name) {
+            case "ts" -> ts = json.getLongValue();
+            case "card" -> card = json.getText();
+            case "amount" -> amount = json.getDoubleValue();
+            default -> json.skipChildren();
         }
-        Payment payment = new Payment();
-        for (String name = json.nextFieldName(); name != null; name = json.nextFieldName()) {
-            JsonToken value = json.nextToken();
-            switch (name) {
-                case "ts" -> payment.ts = json.getLongValue();
-                case "card" -> payment.card = json.getText();
-                case "amount" -> payment.amount = json.getDoubleValue();
-                default -> {
-                    if (value.isStructStart()) {
-                        json.skipChildren();
-                    }
-                }
-            }
-        }
-        return payment;
     }
 }

@@ -1,7 +1,6 @@
 package peers;
 
 import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonToken;
 import java.io.IOException;
 
 /** What a sensor says, with the fields that W3, W4 and W6 read. */
@@ -29,24 +28,16 @@ public final class Reading {
 
     /** The next one, or null at the end. */
     public static Reading read(JsonParser json) throws IOException {
-        if (json.nextToken() == null) {
-            return null;
+        return Fields.read(json, new Reading(), Reading::set);
+    }
+
+    private void set(String name, JsonParser json) throws IOException {
+        switch (name) {
+            case "ts" -> ts = json.getLongValue();
+            case "device" -> device = json.getText();
+            case "kind" -> kind = json.getText();
+            case "value" -> value = json.getDoubleValue();
+            default -> json.skipChildren();
         }
-        Reading reading = new Reading();
-        for (String name = json.nextFieldName(); name != null; name = json.nextFieldName()) {
-            JsonToken value = json.nextToken();
-            switch (name) {
-                case "ts" -> reading.ts = json.getLongValue();
-                case "device" -> reading.device = json.getText();
-                case "kind" -> reading.kind = json.getText();
-                case "value" -> reading.value = json.getDoubleValue();
-                default -> {
-                    if (value.isStructStart()) {
-                        json.skipChildren();
-                    }
-                }
-            }
-        }
-        return reading;
     }
 }

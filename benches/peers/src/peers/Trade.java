@@ -1,7 +1,6 @@
 package peers;
 
 import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonToken;
 import java.io.IOException;
 
 /** A trade, with the fields that W5 reads. */
@@ -29,24 +28,16 @@ public final class Trade {
 
     /** The next one, or null at the end. */
     public static Trade read(JsonParser json) throws IOException {
-        if (json.nextToken() == null) {
-            return null;
+        return Fields.read(json, new Trade(), Trade::set);
+    }
+
+    private void set(String name, JsonParser json) throws IOException {
+        switch (name) {
+            case "ts" -> ts = json.getLongValue();
+            case "symbol" -> symbol = json.getText();
+            case "kind" -> kind = json.getText();
+            case "volume" -> volume = json.getIntValue();
+            default -> json.skipChildren();
         }
-        Trade trade = new Trade();
-        for (String name = json.nextFieldName(); name != null; name = json.nextFieldName()) {
-            JsonToken value = json.nextToken();
-            switch (name) {
-                case "ts" -> trade.ts = json.getLongValue();
-                case "symbol" -> trade.symbol = json.getText();
-                case "kind" -> trade.kind = json.getText();
-                case "volume" -> trade.volume = json.getIntValue();
-                default -> {
-                    if (value.isStructStart()) {
-                        json.skipChildren();
-                    }
-                }
-            }
-        }
-        return trade;
     }
 }

@@ -1,7 +1,6 @@
 package peers;
 
 import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonToken;
 import java.io.IOException;
 
 /** A card transaction, with the fields that W1 and W2 read. */
@@ -29,24 +28,16 @@ public final class Txn {
 
     /** The next one, or null at the end. */
     public static Txn read(JsonParser json) throws IOException {
-        if (json.nextToken() == null) {
-            return null;
+        return Fields.read(json, new Txn(), Txn::set);
+    }
+
+    private void set(String name, JsonParser json) throws IOException {
+        switch (name) {
+            case "ts" -> ts = json.getLongValue();
+            case "card" -> card = json.getText();
+            case "kind" -> kind = json.getText();
+            case "amount" -> amount = json.getDoubleValue();
+            default -> json.skipChildren();
         }
-        Txn txn = new Txn();
-        for (String name = json.nextFieldName(); name != null; name = json.nextFieldName()) {
-            JsonToken value = json.nextToken();
-            switch (name) {
-                case "ts" -> txn.ts = json.getLongValue();
-                case "card" -> txn.card = json.getText();
-                case "kind" -> txn.kind = json.getText();
-                case "amount" -> txn.amount = json.getDoubleValue();
-                default -> {
-                    if (value.isStructStart()) {
-                        json.skipChildren();
-                    }
-                }
-            }
-        }
-        return txn;
     }
 }
