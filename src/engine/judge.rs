@@ -80,6 +80,8 @@ pub(crate) struct Judge {
     plan: Arc<Plan>,
     /// Spent ones.
     pub judgements: Judgements,
+    /// The list that is filled next. Most events leave it empty.
+    concerns: Concerns,
     /// The memory of copies, for copies to come.
     copies: Spare,
     /// So many copies are under way.
@@ -93,29 +95,37 @@ impl Judge {
         Judge {
             plan,
             judgements: Judgements::default(),
+            concerns: Concerns::default(),
             copies: Spare::default(),
             lent: 0,
             discarded: Vec::new(),
         }
     }
 
-    /// Which patterns an event bears on. Empty when no pattern can use it.
-    pub(crate) fn judge(&mut self, event: &Event) -> Concerns {
-        let mut concerns = self.judgements.list();
-        let looking = &mut self.judgements.looking;
-        self.plan.judge(event, looking, &mut concerns);
-        if concerns.is_empty() {
-            self.judgements.give(std::mem::take(&mut concerns));
+    /// Which patterns an event bears on; `None` when no pattern can use it.
+    #[inline]
+    pub(crate) fn judge(&mut self, event: &Event) -> Option<Concerns> {
+        if !self.bears(event) {
+            return None;
         }
-        concerns
+        let next = self.judgements.list();
+        Some(std::mem::replace(&mut self.concerns, next))
     }
 
     /// True if some pattern can use the event.
     pub(crate) fn wants(&mut self, event: &Event) -> bool {
-        let concerns = self.judge(event);
-        let wanted = !concerns.is_empty();
-        self.judgements.give(concerns);
+        let wanted = self.bears(event);
+        for concern in self.concerns.drain(..) {
+            self.judgements.looking.give(concern.fits);
+        }
         wanted
+    }
+
+    /// Fills the list with what the event bears on; false if that is nothing.
+    fn bears(&mut self, event: &Event) -> bool {
+        let looking = &mut self.judgements.looking;
+        self.plan.judge(event, looking, &mut self.concerns);
+        !self.concerns.is_empty()
     }
 
     /// Another event like this one, that concerns nobody yet.

@@ -242,8 +242,7 @@ impl Reading<'_> {
     fn deal(&self, flow: Flow, shards: &mut [Resumed]) {
         let mut judge = Judge::new(Arc::clone(self.plan));
         let judged = |event, judge: &mut Judge| {
-            let concerns = judge.judge(&event);
-            (!concerns.is_empty()).then_some(Judged {
+            judge.judge(&event).map(|concerns| Judged {
                 event,
                 concerns,
                 arrived: 0,

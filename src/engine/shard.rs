@@ -121,8 +121,7 @@ impl Shard {
     /// judgement per event, one step per pattern that it concerns, and one sort of the rows.
     pub fn advance(&mut self, events: &[Event], watermark: Watermark, out: &mut Vec<Row>) {
         let judged = events.iter().filter_map(|event| {
-            let concerns = self.judge.judge(event);
-            (!concerns.is_empty()).then(|| Judged {
+            self.judge.judge(event).map(|concerns| Judged {
                 event: event.clone(),
                 concerns,
                 arrived: 0,
@@ -231,8 +230,8 @@ impl Shard {
             return None;
         }
         let event = derived(row, ty);
-        let concerns = self.judge.judge(&event);
-        (!concerns.is_empty()).then(|| Derived {
+        let concerns = self.judge.judge(&event)?;
+        Some(Derived {
             judged: Judged {
                 event,
                 concerns,

@@ -13,8 +13,8 @@ use super::reorder::Reorder;
 use super::run::Account;
 use super::shard::Shard;
 use crate::automaton::Row;
-use crate::event::Position;
-use crate::event::formats::{Decoded, Decoder, Malformed, Spare};
+use crate::event::formats::{Decoded, Decoder, Malformed, Read, Spare};
+use crate::event::{Event, Position};
 use crate::source::{Extent, Record};
 use crate::time::{Span, Timestamp, Watermark};
 
@@ -84,9 +84,9 @@ impl Solo {
     /// What is wrong with it, if it is malformed.
     pub(crate) fn read(&mut self, decoder: &mut Decoder, bytes: &[u8]) -> Result<Fate, String> {
         std::mem::swap(&mut self.spare, decoder.spare());
-        let decoded = decoder.decode(bytes, self.next());
+        let read = decoder.read(bytes, self.next(), None);
         std::mem::swap(&mut self.spare, decoder.spare());
-        self.put(bytes, decoded)
+        self.take(bytes, read, decoder.event())
     }
 
     /// Takes the record whose place [`Solo::next`] said. `bytes`: what it was decoded from, if anything.
@@ -97,6 +97,23 @@ impl Solo {
         &mut self,
         bytes: &[u8],
         decoded: Result<Decoded, Malformed>,
+    ) -> Result<Fate, String> {
+        let mut event = Event::none();
+        let read = decoded.map(|decoded| match decoded {
+            Decoded::Event(decoded) => {
+                event = decoded;
+                Read::Event
+            }
+            Decoded::Filtered(time) => Read::Filtered(time),
+        });
+        self.take(bytes, read, &mut event)
+    }
+
+    fn take(
+        &mut self,
+        bytes: &[u8],
+        read: Result<Read, Malformed>,
+        event: &mut Event,
     ) -> Result<Fate, String> {
         let Solo {
             judge,
@@ -114,7 +131,8 @@ impl Solo {
                 heads_file: false,
             },
             stamp: None,
-            decoded,
+            read,
+            event,
         };
         let mut reason = String::new();
         let fate = lane.put(
@@ -128,9 +146,6 @@ impl Solo {
                 reason = rejected.reason.to_owned();
             },
         );
-        if let Some(values) = self.lane.unwanted() {
-            self.spare.give_unwanted(values);
-        }
         if self.reorder.is_due() {
             self.pass();
         }

@@ -42,6 +42,24 @@ impl Event {
         self.position.source == STREAMS
     }
 
+    /// None yet: it has no values.
+    pub(crate) fn none() -> Event {
+        Event {
+            ty: EventTypeId(0),
+            time: Timestamp(0),
+            position: Position::default(),
+            values: Box::default(),
+        }
+    }
+
+    /// Takes the event, and leaves none.
+    pub(crate) fn take(&mut self) -> Event {
+        Event {
+            values: std::mem::take(&mut self.values),
+            ..*self
+        }
+    }
+
     /// The value of a field.
     #[must_use]
     pub fn get(&self, field: FieldId) -> &Value {

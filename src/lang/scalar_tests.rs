@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn dec(text: &str) -> Value {
@@ -88,6 +90,22 @@ fn numbers_compare_by_value_across_types() {
     check(at(5), Gt, at(4), YES);
     check(list(&[int(1), int(2)]), Eq, list(&[int(1), int(2)]), YES);
     check(list(&[int(1)]), Lt, list(&[int(1), int(2)]), YES);
+}
+
+proptest! {
+    #[test]
+    fn decimals_have_the_order_of_the_library(a in -(1_i128 << 90)..1 << 90, b in -(1_i128 << 90)..1 << 90, a_digits in 0_u32..90, b_digits in 0_u32..90, a_scale in 0_u32..=28, b_scale in 0_u32..=28, near: bool) {
+        let a = Decimal::from_i128_with_scale(a >> a_digits, a_scale);
+        let b = match near {
+            true => a.normalize(),
+            false => Decimal::from_i128_with_scale(b >> b_digits, b_scale),
+        };
+        let value = |decimal| Value::Decimal(decimal);
+        prop_assert_eq!(compare(&value(a), &value(b)), Some(a.cmp(&b)));
+        for op in [BinaryOp::Eq, BinaryOp::Ne, BinaryOp::Lt, BinaryOp::Le, BinaryOp::Gt, BinaryOp::Ge] {
+            prop_assert_eq!(relates(op, &value(a), &value(b)), holds(&binary(op, &value(a), &value(b))));
+        }
+    }
 }
 
 #[test]

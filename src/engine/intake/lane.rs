@@ -10,8 +10,8 @@ use crate::engine::judge::{Judge, Judged};
 use crate::engine::snapshot::Activity;
 use crate::engine::watermark::{Arrival, LEAP, PartitionTime, combined};
 use crate::event::codec::{event, put_event};
-use crate::event::formats::{Decoded, Decoder, Malformed, shown};
-use crate::event::{Event, Position, Value};
+use crate::event::formats::{Decoder, Malformed, Read, shown};
+use crate::event::{Event, Position};
 use crate::source::{Extent, Record, Rejected, Rejection};
 use crate::time::{Span, Timestamp, Watermark};
 use crate::wire::{Damaged, Reader, put_bool, put_bytes, put_int, put_uint};
@@ -31,8 +31,6 @@ pub(crate) struct Lane {
     entry: usize,
     counts: Counts,
     ended: bool,
-    /// The values of the last event that goes nowhere.
-    unwanted: Option<Box<[Value]>>,
 }
 
 /// A record that was decoded.
@@ -40,7 +38,9 @@ pub(crate) struct Arriving<'a> {
     pub record: Record<'a>,
     /// The time it is given from outside; `None` when it tells its own.
     pub stamp: Option<Timestamp>,
-    pub decoded: Result<Decoded, Malformed>,
+    pub read: Result<Read, Malformed>,
+    /// The event, if it is one; taken from there if it is of use.
+    pub event: &'a mut Event,
 }
 
 /// What became of a record.
@@ -109,7 +109,6 @@ impl Lane {
             entry,
             counts: Counts::default(),
             ended: false,
-            unwanted: None,
         }
     }
 
@@ -167,17 +166,10 @@ impl Lane {
         let arriving = Arriving {
             record,
             stamp,
-            decoded: decoder.decode_at(record.bytes, position, stamp),
+            read: decoder.read(record.bytes, position, stamp),
+            event: decoder.event(),
         };
         self.put(arriving, now, judge, take, reject);
-        if let Some(values) = self.unwanted() {
-            decoder.spare().give_unwanted(values);
-        }
-    }
-
-    /// The values of the event that was last put, if it went nowhere. To be asked for once.
-    pub(crate) fn unwanted(&mut self) -> Option<Box<[Value]>> {
-        self.unwanted.take()
     }
 
     /// Puts a decoded record where it belongs.
@@ -192,15 +184,16 @@ impl Lane {
         let Arriving {
             record,
             stamp,
-            decoded,
+            read,
+            event,
         } = arriving;
         self.counts.read += 1;
         self.counts.bytes += record.bytes.len() as u64;
         let at = self.place(record.partition);
-        let (time, event) = match decoded {
-            Ok(Decoded::Event(event)) => (event.time, Some(event)),
-            Ok(Decoded::Filtered(Some(time))) => (time, None),
-            Ok(Decoded::Filtered(None)) => {
+        let (time, event) = match read {
+            Ok(Read::Event) => (event.time, Some(event)),
+            Ok(Read::Filtered(Some(time))) => (time, None),
+            Ok(Read::Filtered(None)) => {
                 self.counts.filtered += 1;
                 return Fate::Filtered;
             }
@@ -227,16 +220,14 @@ impl Lane {
                     time,
                     offset: record.offset,
                     arrived: now.micros,
-                    event,
+                    event: event.map(Event::take),
                     record: Rejected::cut(record.bytes).to_vec(),
                 }));
                 Fate::Leaping
             }
             (Arrival::Timely, event) => self.accept(at, time, event, now.micros, judge, take),
             (Arrival::Late, event) => {
-                let wanted = (event.as_ref()).is_some_and(|event| judge.wants(event));
-                self.unwanted = event.map(|event| event.values);
-                if wanted {
+                if event.is_some_and(|event| judge.wants(event)) {
                     return Fate::Late(self.late(record, at, time, reject));
                 }
                 self.counts.filtered += 1;
@@ -278,25 +269,20 @@ impl Lane {
         &mut self,
         at: usize,
         time: Timestamp,
-        event: Option<Event>,
+        event: Option<&mut Event>,
         arrived: u64,
         judge: &mut Judge,
         take: &mut Take<'_>,
     ) -> Fate {
         self.partitions[at].time.advance(time);
-        let Some(event) = event else {
+        let judged = event.and_then(|event| Some((judge.judge(event)?, event)));
+        let Some((concerns, event)) = judged else {
             self.counts.filtered += 1;
             return Fate::Filtered;
         };
-        let concerns = judge.judge(&event);
-        if concerns.is_empty() {
-            self.unwanted = Some(event.values);
-            self.counts.filtered += 1;
-            return Fate::Filtered;
-        }
         self.counts.processed += 1;
         let judged = Judged {
-            event,
+            event: event.take(),
             concerns,
             arrived,
         };
@@ -307,7 +293,7 @@ impl Lane {
     /// Believes in a leap, or not, now that the time of the next record is known.
     fn settle(
         &mut self,
-        leap: Leap,
+        mut leap: Leap,
         next: Timestamp,
         at: usize,
         judge: &mut Judge,
@@ -316,7 +302,14 @@ impl Lane {
     ) {
         let time = self.partitions[at].time;
         if time.confirms(leap.time, next) {
-            self.accept(at, leap.time, leap.event, leap.arrived, judge, take);
+            self.accept(
+                at,
+                leap.time,
+                leap.event.as_mut(),
+                leap.arrived,
+                judge,
+                take,
+            );
             return;
         }
         let record = Record {
@@ -391,8 +384,8 @@ impl Lane {
             let partition = &mut self.partitions[at];
             let time = partition.time;
             let near = |leap: &mut Box<Leap>| time.confirms(leap.time, promise.0);
-            if let Some(leap) = partition.leap.take_if(near) {
-                self.accept(at, leap.time, leap.event, now.micros, judge, take);
+            if let Some(mut leap) = partition.leap.take_if(near) {
+                self.accept(at, leap.time, leap.event.as_mut(), now.micros, judge, take);
             }
             self.partitions[at].time.raise(promise);
         }
@@ -401,8 +394,8 @@ impl Lane {
     /// Nothing follows: a leap that waits does no harm any more.
     pub(crate) fn end(&mut self, judge: &mut Judge, now: Now, take: &mut Take<'_>) {
         for at in 0..self.partitions.len() {
-            if let Some(leap) = self.partitions[at].leap.take() {
-                self.accept(at, leap.time, leap.event, now.micros, judge, take);
+            if let Some(mut leap) = self.partitions[at].leap.take() {
+                self.accept(at, leap.time, leap.event.as_mut(), now.micros, judge, take);
             }
             self.partitions[at].time.end();
             self.partitions[at].activity = Activity::Ended;
@@ -522,8 +515,15 @@ impl Lane {
             return;
         }
         // Nothing came to confirm it, nor to contradict it.
-        if let Some(leap) = partition.leap.take() {
-            self.accept(at, leap.time, leap.event, leap.arrived, judge, take);
+        if let Some(mut leap) = partition.leap.take() {
+            self.accept(
+                at,
+                leap.time,
+                leap.event.as_mut(),
+                leap.arrived,
+                judge,
+                take,
+            );
         }
         let partition = &mut self.partitions[at];
         if partition.activity == Activity::Active {

@@ -108,7 +108,7 @@ fn by_pattern(
     event: &Event,
 ) -> Vec<(PatternId, StepMask, Interest)> {
     let mut all = Vec::new();
-    for concern in judge.judge(event) {
+    for concern in judge.judge(event).into_iter().flatten() {
         let variants = &plan.members()[concern.member as usize].family.variants;
         match concern.fits {
             Fits::One(fits) => all.push((variants[0].pattern, fits, concern.interest)),

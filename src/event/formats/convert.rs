@@ -13,7 +13,10 @@ use crate::event::schema::{Field, FieldType, TimeUnit};
 use crate::event::value::Value;
 use crate::time::{Span, Timestamp};
 
-/// Reads a field's value and puts it in the place of an old one. A long string is written into the memory of the one before.
+/// Reads a field's value into the place of an old one. A long string is written into the memory of the one before.
+///
+/// The common forms are written where they stay, each part once: a value that is made elsewhere and then copied stalls the processor, which has not yet stored its
+/// parts when the copy wants the whole.
 #[inline]
 pub(super) fn overwrite(
     old: &mut Value,
@@ -21,40 +24,42 @@ pub(super) fn overwrite(
     token: Token,
     text: &str,
 ) -> Result<(), Malformed> {
-    if let Value::Str(memory) = old
-        && memory.is_heap_allocated()
-        && memory.capacity() <= TEXT_BYTES_MAX
-        && field.ty == FieldType::String
-    {
-        return rewrite(old, field, token, text);
+    match (field.ty, token) {
+        (FieldType::String, Token::Text(cut) | Token::Bare(cut)) if cut.start < cut.end => {
+            match old {
+                Value::Str(memory) if memory.capacity() <= TEXT_BYTES_MAX => {
+                    memory.clear();
+                    memory.push_str(cut.of(text));
+                }
+                _ => *old = Value::Str(cut.of(text).into()),
+            }
+            return Ok(());
+        }
+        (FieldType::Decimal, Token::Number(cut)) => {
+            if let Ok(value) = number::decimal(text, cut) {
+                *old = Value::Decimal(value);
+                return Ok(());
+            }
+        }
+        (FieldType::Float, Token::Number(cut)) => {
+            if let Ok(value) = number::float(text, cut) {
+                *old = Value::Float(value);
+                return Ok(());
+            }
+        }
+        (FieldType::Int, Token::Number(cut)) => {
+            if let Ok(value) = number::int(text, cut) {
+                *old = Value::Int(value);
+                return Ok(());
+            }
+        }
+        _ => {}
     }
     *old = value(field, token, text)?;
     Ok(())
 }
 
-/// Reads a string into the memory of another.
-fn rewrite(old: &mut Value, field: &Field, token: Token, text: &str) -> Result<(), Malformed> {
-    let Value::Str(mut memory) = std::mem::take(old) else {
-        unreachable!("the caller saw a string")
-    };
-    memory.clear();
-    match token {
-        Token::Text(cut) => memory.push_str(cut.of(text)),
-        Token::Bare(cut) if cut.start < cut.end || !field.optional => {
-            memory.push_str(cut.of(text));
-        }
-        Token::Escaped(cut) => unescaped(field, cut, text, &mut memory)?,
-        _ => {
-            *old = value(field, token, text)?;
-            return Ok(());
-        }
-    }
-    *old = Value::Str(memory);
-    Ok(())
-}
-
 /// Reads a field's value.
-#[inline]
 pub(super) fn value(field: &Field, token: Token, text: &str) -> Result<Value, Malformed> {
     let read = match token {
         Token::Bare(cut) => bare(field, cut, text),
@@ -64,26 +69,43 @@ pub(super) fn value(field: &Field, token: Token, text: &str) -> Result<Value, Ma
     read.map_err(|misfit| refuse(field, token, text, misfit))
 }
 
+/// Reads the time of an event; `None` if it has none.
 #[inline]
+pub(super) fn time(
+    field: &Field,
+    token: Token,
+    text: &str,
+) -> Result<Option<Timestamp>, Malformed> {
+    if let (FieldType::Timestamp(unit), Token::Number(cut)) = (field.ty, token)
+        && let Ok(time) = instant::epoch(text, cut, unit)
+    {
+        return Ok(Some(time));
+    }
+    Ok(match value(field, token, text)? {
+        Value::Timestamp(time) => Some(time),
+        _ => None,
+    })
+}
+
 fn plain(field: &Field, token: Token, text: &str) -> Result<Value, Misfit> {
     match (field.ty, token) {
         (FieldType::String, Token::Text(cut)) => Ok(Value::Str(cut.of(text).into())),
         // Money often comes in quotes, so that nobody on the way makes it a float.
         (FieldType::Decimal, Token::Number(cut) | Token::Text(cut)) => {
-            number::decimal(cut.of(text)).map(Value::Decimal)
+            number::decimal(text, cut).map(Value::Decimal)
         }
-        (FieldType::Int, Token::Number(cut)) => number::int(cut.of(text)).map(Value::Int),
-        (FieldType::Float, Token::Number(cut)) => number::float(cut.of(text)).map(Value::Float),
+        (FieldType::Int, Token::Number(cut)) => number::int(text, cut).map(Value::Int),
+        (FieldType::Float, Token::Number(cut)) => number::float(text, cut).map(Value::Float),
         (FieldType::Bool, Token::Bool(value)) => Ok(Value::Bool(value)),
         (FieldType::Timestamp(unit), Token::Number(cut)) => {
-            instant::epoch(cut.of(text), unit).map(Value::Timestamp)
+            instant::epoch(text, cut, unit).map(Value::Timestamp)
         }
         (FieldType::Timestamp(_), Token::Text(cut)) => {
             let time = instant::rfc3339(cut.of(text));
             time.map(Value::Timestamp).ok_or(Misfit::Form)
         }
         (FieldType::Duration, Token::Number(cut)) => {
-            number::int(cut.of(text)).map(|ms| Value::Duration(Span(ms)))
+            number::int(text, cut).map(|ms| Value::Duration(Span(ms)))
         }
         (FieldType::Duration, Token::Text(cut)) => {
             let span = instant::duration(cut.of(text));
@@ -113,9 +135,10 @@ fn typed(ty: FieldType, token: Token) -> Result<Value, Misfit> {
         }
         (FieldType::Int | FieldType::Float, Token::Scaled(units, scale)) => {
             let written = Decimal::new(units, scale.into()).to_string();
+            let all = Cut::all(&written);
             match ty {
-                FieldType::Int => number::int(&written).map(Value::Int),
-                _ => number::float(&written).map(Value::Float),
+                FieldType::Int => number::int(&written, all).map(Value::Int),
+                _ => number::float(&written, all).map(Value::Float),
             }
         }
         (FieldType::Timestamp(_), Token::Time(time)) => Ok(Value::Timestamp(time)),
@@ -142,25 +165,7 @@ fn bare(field: &Field, cut: Cut, text: &str) -> Result<Value, Misfit> {
 /// Reads a string with escapes.
 fn escaped(field: &Field, cut: Cut, text: &str) -> Result<Value, Malformed> {
     let mut plain = CompactString::default();
-    unescaped(field, cut, text, &mut plain)?;
-    if field.ty == FieldType::String {
-        return Ok(Value::Str(plain));
-    }
-    let whole = Cut {
-        start: 0,
-        end: plain.len() as u32,
-    };
-    value(field, Token::Text(whole), &plain)
-}
-
-/// Appends the meaning of a string with escapes.
-fn unescaped(
-    field: &Field,
-    cut: Cut,
-    text: &str,
-    out: &mut CompactString,
-) -> Result<(), Malformed> {
-    unescape(cut.of(text), out).map_err(|_| {
+    unescape(cut.of(text), &mut plain).map_err(|_| {
         let shown = Shown(Token::Escaped(cut), text);
         Malformed {
             flaw: Flaw::Field,
@@ -169,7 +174,11 @@ fn unescaped(
                 field.name
             ),
         }
-    })
+    })?;
+    if field.ty == FieldType::String {
+        return Ok(Value::Str(plain));
+    }
+    value(field, Token::Text(Cut::all(&plain)), &plain)
 }
 
 #[cold]
@@ -282,7 +291,8 @@ pub(super) fn plausible(
         Some(number) => {
             reason += &format!("{number} is {}, {side}", instant::shown(time));
             let meant = UNITS.iter().find(|(unit, ..)| {
-                instant::epoch(number, *unit).is_ok_and(|time| (TIME_MIN..TIME_MAX).contains(&time))
+                instant::epoch(number, Cut::all(number), *unit)
+                    .is_ok_and(|time| (TIME_MIN..TIME_MAX).contains(&time))
             });
             let declared = UNITS
                 .iter()

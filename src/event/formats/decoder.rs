@@ -49,8 +49,17 @@ impl fmt::Display for HeaderError {
 
 impl std::error::Error for HeaderError {}
 
-/// Turns records of one source partition into events. Writes them over spent ones that were given back; without any, each event is one allocation and one
-/// more per string over 24 bytes.
+/// What a record turned out to be that was read into a decoder.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Read {
+    /// [`Decoder::event`], until the next one is read.
+    Event,
+    /// See [`Decoded::Filtered`].
+    Filtered(Option<Timestamp>),
+}
+
+/// Turns records of one source partition into events. Each is written over the one before, unless that was taken; then over a spent one that was given back; without
+/// any, it is one allocation and one more per string over 24 bytes.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     shapes: Vec<Shape>,
@@ -60,6 +69,8 @@ pub struct Decoder {
     slots: Vec<Token>,
     /// Times are given from outside.
     stamped: bool,
+    /// The event that was read last; without values when it was taken.
+    event: Event,
     /// Spent events, for the next ones.
     spare: Spare,
 }
@@ -203,6 +214,7 @@ impl Decoder {
             form,
             slots,
             stamped: false,
+            event: Event::none(),
             spare: Spare::default(),
         }
     }
@@ -286,6 +298,11 @@ impl Decoder {
         &mut self.spare
     }
 
+    /// The event that was read last.
+    pub(crate) fn event(&mut self) -> &mut Event {
+        &mut self.event
+    }
+
     /// Reads a record. With a `stamp`, that is the event's time, whatever the record says, and a missing time field has it too.
     ///
     /// # Errors
@@ -296,6 +313,23 @@ impl Decoder {
         position: Position,
         stamp: Option<Timestamp>,
     ) -> Result<Decoded, Malformed> {
+        Ok(match self.read(record, position, stamp)? {
+            Read::Event => Decoded::Event(self.event.take()),
+            Read::Filtered(time) => Decoded::Filtered(time),
+        })
+    }
+
+    /// The same, but an event is left here: most are of no use to anybody, and need not be moved.
+    ///
+    /// # Errors
+    /// As [`Decoder::decode`].
+    #[inline]
+    pub(crate) fn read(
+        &mut self,
+        record: &[u8],
+        position: Position,
+        stamp: Option<Timestamp>,
+    ) -> Result<Read, Malformed> {
         if record.len() > RECORD_BYTES_MAX {
             return Err(Malformed {
                 flaw: Flaw::Size,
@@ -314,10 +348,31 @@ impl Decoder {
             None => self.shapes.first(),
             Some(told) => told.shape(&self.slots, text, name, &self.shapes)?,
         };
-        match shape {
-            None => Ok(Decoded::Filtered(None)),
-            Some(shape) => shape.build(&self.slots, text, position, stamp, &mut self.spare),
+        let Some(shape) = shape else {
+            return Ok(Read::Filtered(None));
+        };
+        let slots = &self.slots;
+        let stated = match stamp {
+            Some(stamp) if slots[shape.time_slot as usize] == Token::Absent => stamp,
+            _ => shape.time(slots, text)?,
+        };
+        let time = stamp.unwrap_or(stated);
+        if !shape.wanted {
+            return Ok(Read::Filtered(Some(time)));
         }
+        let event = &mut self.event;
+        if event.values.len() != shape.fields.len() {
+            let fresh = self.spare.take(shape.fields.len());
+            let before = std::mem::replace(&mut event.values, fresh);
+            if !before.is_empty() {
+                self.spare.give(before);
+            }
+        }
+        event.ty = shape.ty;
+        event.time = time;
+        event.position = position;
+        shape.fill(&mut event.values, slots, text, stated)?;
+        Ok(Read::Event)
     }
 }
 
@@ -382,10 +437,11 @@ impl Told {
 
 impl Shape {
     /// The time that the record states.
+    #[inline]
     fn time(&self, slots: &[Token], text: &str) -> Result<Timestamp, Malformed> {
         let field = &self.fields[usize::from(self.time.0)];
         let token = slots[self.time_slot as usize];
-        let Value::Timestamp(time) = convert::value(field, token, text)? else {
+        let Some(time) = convert::time(field, token, text)? else {
             return Err(Malformed {
                 flaw: Flaw::Field,
                 reason: format!("field \"{}\": an event without a time", field.name),
@@ -395,37 +451,8 @@ impl Shape {
         Ok(time)
     }
 
-    /// Builds the event.
-    fn build(
-        &self,
-        slots: &[Token],
-        text: &str,
-        position: Position,
-        stamp: Option<Timestamp>,
-        spare: &mut Spare,
-    ) -> Result<Decoded, Malformed> {
-        let stated = match stamp {
-            Some(stamp) if slots[self.time_slot as usize] == Token::Absent => stamp,
-            _ => self.time(slots, text)?,
-        };
-        let time = stamp.unwrap_or(stated);
-        if !self.wanted {
-            return Ok(Decoded::Filtered(Some(time)));
-        }
-        let mut values = spare.take(self.fields.len());
-        if let Err(malformed) = self.fill(&mut values, slots, text, stated) {
-            spare.give(values);
-            return Err(malformed);
-        }
-        Ok(Decoded::Event(Event {
-            ty: self.ty,
-            time,
-            position,
-            values,
-        }))
-    }
-
     /// Writes what the record says over whatever the values were.
+    #[inline]
     fn fill(
         &self,
         values: &mut [Value],

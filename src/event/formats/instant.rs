@@ -4,15 +4,21 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 use super::number::{self, Misfit};
+use super::token::Cut;
 use crate::event::schema::TimeUnit;
 use crate::time::{Span, Timestamp};
 
 /// The point that a number stands for in a unit. Fractions of a millisecond are cut off, towards the past.
-pub(super) fn epoch(text: &str, unit: TimeUnit) -> Result<Timestamp, Misfit> {
-    if let Ok(value) = number::int(text) {
-        return epoch_whole(value, unit);
+#[inline]
+pub(super) fn epoch(text: &str, cut: Cut, unit: TimeUnit) -> Result<Timestamp, Misfit> {
+    match number::int(text, cut) {
+        Ok(value) => epoch_whole(value, unit),
+        Err(_) => epoch_fraction(text, cut, unit),
     }
-    let value = number::decimal(text)?;
+}
+
+fn epoch_fraction(text: &str, cut: Cut, unit: TimeUnit) -> Result<Timestamp, Misfit> {
+    let value = number::decimal(text, cut)?;
     let ms = match unit {
         TimeUnit::Seconds => value.checked_mul(Decimal::ONE_THOUSAND),
         TimeUnit::Millis => Some(value),
@@ -177,7 +183,7 @@ mod tests {
 
     #[test]
     fn numbers_are_read_in_their_unit() {
-        let at = |text, unit| epoch(text, unit).map(|time| time.0);
+        let at = |text, unit| epoch(text, Cut::all(text), unit).map(|time| time.0);
         assert_eq!(at("1700000000", TimeUnit::Seconds), Ok(1_700_000_000_000));
         assert_eq!(
             at("1700000000.1239", TimeUnit::Seconds),
@@ -264,7 +270,7 @@ mod tests {
 
         #[test]
         fn no_text_makes_it_panic(text in ".{0,30}") {
-            let _ = (rfc3339(&text), duration(&text), epoch(&text, TimeUnit::Seconds));
+            let _ = (rfc3339(&text), duration(&text), epoch(&text, Cut::all(&text), TimeUnit::Seconds));
         }
     }
 }

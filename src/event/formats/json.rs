@@ -6,8 +6,8 @@
 use compact_str::CompactString;
 
 use super::Malformed;
+use super::chunk;
 use super::paths::{Found, PathTree, ROOT, UNREAD};
-use super::swar;
 use super::token::{Cut, Token};
 
 /// How deep objects and arrays may be nested: one bit each in a word.
@@ -24,9 +24,19 @@ struct Fault {
 struct Scan<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Why it is not read on.
+    fault: Option<Fault>,
     /// A member's name without its escapes.
     name: CompactString,
 }
+
+/// A record is not read on; the scan says why.
+///
+/// Results carry no more than that, and tokens are written where they stay: a result that is put together in memory and then copied stalls the processor, which has
+/// not yet stored its parts when the copy wants the whole.
+struct Stopped;
+
+type Scanned<T> = Result<T, Stopped>;
 
 /// Finds the wanted values of a record; gives its text.
 #[inline]
@@ -55,23 +65,31 @@ fn scan(text: &str, tree: &mut PathTree, slots: &mut [Token]) -> Result<(), Faul
     let mut scan = Scan {
         bytes: text.as_bytes(),
         at: 0,
+        fault: None,
         name: CompactString::default(),
     };
-    scan.space();
-    match scan.peek() {
-        Some(b'{') => scan.at += 1,
-        Some(b'[') => return Err(scan.fault("found an array; write one object per line")),
-        _ => return Err(scan.fault("expected `{`")),
+    match scan.record(tree, slots) {
+        Ok(()) => Ok(()),
+        Err(Stopped) => Err(scan.fault.expect("who stops says why")),
     }
-    scan.object(ROOT, 1, tree, slots)?;
-    scan.space();
-    if scan.at < scan.bytes.len() {
-        return Err(scan.fault("expected the end of the line after the object"));
-    }
-    Ok(())
 }
 
 impl Scan<'_> {
+    fn record(&mut self, tree: &mut PathTree, slots: &mut [Token]) -> Scanned<()> {
+        self.space();
+        match self.peek() {
+            Some(b'{') => self.at += 1,
+            Some(b'[') => return self.fault("found an array; write one object per line"),
+            _ => return self.fault("expected `{`"),
+        }
+        self.object(ROOT, 1, tree, slots)?;
+        self.space();
+        if self.at < self.bytes.len() {
+            return self.fault("expected the end of the line after the object");
+        }
+        Ok(())
+    }
+
     /// Reads the members of an object whose brace has been read.
     fn object(
         &mut self,
@@ -79,94 +97,129 @@ impl Scan<'_> {
         depth: u32,
         tree: &mut PathTree,
         slots: &mut [Token],
-    ) -> Result<(), Fault> {
+    ) -> Scanned<()> {
         tree.enter(node);
-        self.space();
-        if self.peek() == Some(b'}') {
-            self.at += 1;
-            return Ok(());
-        }
+        let mut first = true;
         loop {
-            self.expect(b'"', "expected a member's name in quotes")?;
-            let found = match tree.guess(node, &self.bytes[self.at..]) {
+            let found = match tree.guess(node, self.bytes, self.at) {
                 Some((found, bytes)) => {
                     self.at += bytes;
                     found
                 }
-                None => self.name(node, tree)?,
+                None => {
+                    let start = self.at;
+                    self.space();
+                    if first && self.peek() == Some(b'}') {
+                        self.at += 1;
+                        return Ok(());
+                    }
+                    self.name(start, node, tree)?
+                }
             };
-            self.space();
+            first = false;
             let (slot, child) = (found.slot, found.child);
             if child.is_some() {
                 slots[found.covers.clone()].fill(Token::Absent);
             }
-            let token = match (child, self.peek()) {
+            match (child, self.peek()) {
                 (Some(child), Some(b'{')) => {
                     if depth == DEPTH_MAX {
-                        return Err(self.fault("nested too deep (more than 128)"));
+                        return self.fault("nested too deep (more than 128)");
                     }
                     self.at += 1;
                     self.object(child, depth + 1, tree, slots)?;
-                    Token::Object
+                    if let Some(slot) = slot {
+                        slots[slot as usize] = Token::Object;
+                    }
                 }
-                _ => self.value(depth)?,
-            };
-            if let Some(slot) = slot {
-                slots[slot as usize] = token;
+                _ => match slot {
+                    Some(slot) => self.value(depth, &mut slots[slot as usize])?,
+                    None => self.value(depth, &mut Token::Absent)?,
+                },
             }
             self.space();
             match self.next() {
-                Some(b',') => self.space(),
+                Some(b',') => {}
                 Some(b'}') => return Ok(()),
-                _ => return Err(self.fault_before("expected `,` or `}`")),
+                _ => return self.fault_before("expected `,` or `}`"),
             }
         }
     }
 
-    /// Reads a member's name whose opening quote has been read, and its colon: what the member is.
-    fn name<'t>(&mut self, node: usize, tree: &'t mut PathTree) -> Result<&'t Found, Fault> {
-        let (cut, escaped) = self.string()?;
+    /// Reads a member's name up to its value: what the member is. `start`: where the space in front of it begins.
+    #[cold]
+    fn name<'t>(
+        &mut self,
+        start: usize,
+        node: usize,
+        tree: &'t mut PathTree,
+    ) -> Scanned<&'t Found> {
+        self.expect(b'"', "expected a member's name in quotes")?;
+        let begins = self.at;
+        let escaped = self.string()?;
+        let raw = &self.bytes[begins..self.at - 1];
         self.space();
         self.expect(b':', "expected `:`")?;
-        let raw = &self.bytes[cut.start as usize..cut.end as usize];
+        self.space();
         if !escaped {
-            return Ok(tree.find(node, raw));
+            return Ok(tree.find(node, raw, &self.bytes[start..self.at]));
         }
         self.name.clear();
         let raw = std::str::from_utf8(raw)
             .expect("a string ends at a quote, which is a character of its own");
         // A name with half a surrogate pair is no name that a pattern can write.
         Ok(match unescape(raw, &mut self.name) {
-            Ok(()) => tree.find(node, self.name.as_bytes()),
+            Ok(()) => tree.find(node, self.name.as_bytes(), &self.bytes[start..self.at]),
             Err(_) => &UNREAD,
         })
     }
 
     /// Reads any value.
     #[inline]
-    fn value(&mut self, depth: u32) -> Result<Token, Fault> {
+    fn value(&mut self, depth: u32, into: &mut Token) -> Scanned<()> {
         match self.peek() {
             Some(b'"') => {
                 self.at += 1;
-                let (cut, escaped) = self.string()?;
-                Ok(if escaped {
-                    Token::Escaped(cut)
-                } else {
-                    Token::Text(cut)
-                })
+                let start = self.at;
+                let escaped = self.string()?;
+                let cut = cut(start, self.at - 1);
+                *into = match escaped {
+                    true => Token::Escaped(cut),
+                    false => Token::Text(cut),
+                };
             }
-            Some(b'-' | b'0'..=b'9') => self.number().map(Token::Number),
-            Some(b't') => self.word(b"true", Token::Bool(true)),
-            Some(b'f') => self.word(b"false", Token::Bool(false)),
-            Some(b'n') => self.word(b"null", Token::Null),
-            Some(b'{') => self.skip(depth).map(|()| Token::Object),
-            Some(b'[') => self.skip(depth).map(|()| Token::Array),
-            _ => Err(self.fault("expected a value")),
+            Some(b'-' | b'0'..=b'9') => {
+                let start = self.at;
+                self.number()?;
+                *into = Token::Number(cut(start, self.at));
+            }
+            Some(b'{') => {
+                self.skip(depth)?;
+                *into = Token::Object;
+            }
+            Some(b'[') => {
+                self.skip(depth)?;
+                *into = Token::Array;
+            }
+            Some(b't') => {
+                self.word(b"true")?;
+                *into = Token::Bool(true);
+            }
+            Some(b'f') => {
+                self.word(b"false")?;
+                *into = Token::Bool(false);
+            }
+            Some(b'n') => {
+                self.word(b"null")?;
+                *into = Token::Null;
+            }
+            _ => return self.fault("expected a value"),
         }
+        Ok(())
     }
 
     /// Skips an object or array, whatever is nested in it.
-    fn skip(&mut self, depth: u32) -> Result<(), Fault> {
+    fn skip(&mut self, depth: u32) -> Scanned<()> {
         // One bit per open bracket, innermost lowest: 1 for an object.
         let mut open: u128 = 0;
         let mut count = 0;
@@ -174,7 +227,7 @@ impl Scan<'_> {
             match self.peek() {
                 Some(bracket @ (b'{' | b'[')) => {
                     if depth + count >= DEPTH_MAX {
-                        return Err(self.fault("nested too deep (more than 128)"));
+                        return self.fault("nested too deep (more than 128)");
                     }
                     self.at += 1;
                     self.space();
@@ -188,9 +241,7 @@ impl Scan<'_> {
                         continue;
                     }
                 }
-                _ => {
-                    self.value(depth)?;
-                }
+                _ => self.value(depth, &mut Token::Absent)?,
             }
             // A value, or an empty bracket's closing one, lies behind (or ahead): close what ends here.
             loop {
@@ -212,15 +263,15 @@ impl Scan<'_> {
                         open >>= 1;
                         count -= 1;
                     }
-                    (_, true) => return Err(self.fault_before("expected `,` or `}`")),
-                    (_, false) => return Err(self.fault_before("expected `,` or `]`")),
+                    (_, true) => return self.fault_before("expected `,` or `}`"),
+                    (_, false) => return self.fault_before("expected `,` or `]`"),
                 }
             }
         }
     }
 
     /// Skips a member's name and its colon.
-    fn skip_name(&mut self) -> Result<(), Fault> {
+    fn skip_name(&mut self) -> Scanned<()> {
         self.expect(b'"', "expected a member's name in quotes")?;
         self.string()?;
         self.space();
@@ -229,57 +280,70 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// Reads a string whose opening quote has been read: its content, and whether it has escapes.
+    /// Reads a string whose opening quote has been read, and its closing one; true if it has escapes.
     #[inline]
-    fn string(&mut self) -> Result<(Cut, bool), Fault> {
-        let start = self.at;
+    fn string(&mut self) -> Scanned<bool> {
         let mut escaped = false;
         loop {
-            self.at = swar::end(self.bytes, self.at, swar::plain);
+            let count = chunk::plain(chunk::chunk(self.bytes, self.at));
+            self.at += count;
+            if count == chunk::BYTES {
+                continue;
+            }
             match self.peek() {
                 Some(b'"') => {
-                    let cut = cut(start, self.at);
                     self.at += 1;
-                    return Ok((cut, escaped));
+                    return Ok(escaped);
                 }
                 Some(b'\\') => {
                     escaped = true;
                     self.at += 1;
                     self.escape()?;
                 }
-                Some(_) => return Err(self.fault("control character in a string")),
-                None => return Err(self.fault("string without an end")),
+                Some(_) => return self.fault("control character in a string"),
+                None => return self.fault("string without an end"),
             }
         }
     }
 
     /// Checks an escape whose backslash has been read.
-    fn escape(&mut self) -> Result<(), Fault> {
+    fn escape(&mut self) -> Scanned<()> {
         match self.next() {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(()),
             Some(b'u') => {
                 let digits = self.bytes.get(self.at..self.at + 4);
                 if digits.is_none_or(|digits| !digits.iter().all(u8::is_ascii_hexdigit)) {
-                    return Err(self.fault("expected four hexadecimal digits after `\\u`"));
+                    return self.fault("expected four hexadecimal digits after `\\u`");
                 }
                 self.at += 4;
                 Ok(())
             }
-            _ => Err(self.fault_before("no such escape")),
+            _ => self.fault_before("no such escape"),
         }
     }
 
     /// Reads a number by the grammar of JSON.
     #[inline]
-    fn number(&mut self) -> Result<Cut, Fault> {
-        let start = self.at;
+    fn number(&mut self) -> Scanned<()> {
+        match short_number(chunk::chunk(self.bytes, self.at)) {
+            Some(bytes) => {
+                self.at += bytes;
+                Ok(())
+            }
+            None => self.long_number(),
+        }
+    }
+
+    /// Reads a number of any length.
+    #[cold]
+    fn long_number(&mut self) -> Scanned<()> {
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
         match self.peek() {
             Some(b'0') => self.at += 1,
             Some(b'1'..=b'9') => self.digits(),
-            _ => return Err(self.fault("expected a digit")),
+            _ => return self.fault("expected a digit"),
         }
         if self.peek() == Some(b'.') {
             self.at += 1;
@@ -292,32 +356,40 @@ impl Scan<'_> {
             }
             self.digits_some()?;
         }
-        Ok(cut(start, self.at))
+        Ok(())
     }
 
-    fn digits_some(&mut self) -> Result<(), Fault> {
+    fn digits_some(&mut self) -> Scanned<()> {
         if !self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            return Err(self.fault("expected a digit"));
+            return self.fault("expected a digit");
         }
         self.digits();
         Ok(())
     }
 
-    #[inline]
     fn digits(&mut self) {
-        self.at = swar::end(self.bytes, self.at, swar::digits);
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
     }
 
-    fn word(&mut self, word: &'static [u8], token: Token) -> Result<Token, Fault> {
+    fn word(&mut self, word: &'static [u8]) -> Scanned<()> {
         if !self.bytes[self.at..].starts_with(word) {
-            return Err(self.fault("expected a value"));
+            return self.fault("expected a value");
         }
         self.at += word.len();
-        Ok(token)
+        Ok(())
     }
 
     #[inline]
     fn space(&mut self) {
+        if self.peek().is_some_and(|byte| byte <= b' ') {
+            self.spaces();
+        }
+    }
+
+    #[cold]
+    fn spaces(&mut self) {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
             self.at += 1;
         }
@@ -336,25 +408,53 @@ impl Scan<'_> {
     }
 
     #[inline]
-    fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Fault> {
+    fn expect(&mut self, byte: u8, what: &'static str) -> Scanned<()> {
         if self.peek() != Some(byte) {
-            return Err(self.fault(what));
+            return self.fault(what);
         }
         self.at += 1;
         Ok(())
     }
 
-    fn fault(&self, what: &'static str) -> Fault {
-        Fault { at: self.at, what }
+    #[cold]
+    fn fault<T>(&mut self, what: &'static str) -> Scanned<T> {
+        self.fault = Some(Fault { at: self.at, what });
+        Err(Stopped)
     }
 
     /// A fault at the byte that was read last.
-    fn fault_before(&self, what: &'static str) -> Fault {
-        Fault {
-            at: self.at - 1,
-            what,
-        }
+    #[cold]
+    fn fault_before<T>(&mut self, what: &'static str) -> Scanned<T> {
+        self.at -= 1;
+        self.fault(what)
     }
+}
+
+/// How many bytes the number takes that a chunk begins with, if it ends there and has no exponent.
+#[inline]
+fn short_number(chunk: u128) -> Option<usize> {
+    let sign = u32::from(chunk as u8 == b'-');
+    let chunk = chunk >> (8 * sign);
+    let digits = chunk::digits(chunk);
+    let whole = digits.trailing_ones();
+    let leads_with_zero = chunk as u8 == b'0' && whole > 1;
+    if whole == 0 || whole >= chunk::BYTES as u32 - 1 || leads_with_zero {
+        return None;
+    }
+    let behind = (chunk >> (8 * whole)) as u8;
+    let (count, behind) = match behind {
+        b'.' => {
+            let fraction = (digits >> (whole + 1)).trailing_ones();
+            let count = whole + 1 + fraction;
+            if fraction == 0 || count >= chunk::BYTES as u32 {
+                return None;
+            }
+            (count, (chunk >> (8 * count)) as u8)
+        }
+        _ => (whole, behind),
+    };
+    let ends = !matches!(behind, b'e' | b'E') && sign + count < chunk::BYTES as u32;
+    ends.then_some((sign + count) as usize)
 }
 
 /// Records are at most a few megabytes long.

@@ -14,6 +14,7 @@ pub mod avro;
 #[cfg(any(feature = "avro", feature = "protobuf"))]
 pub(crate) mod beside;
 mod built;
+mod chunk;
 mod convert;
 mod csv;
 mod decoder;
@@ -29,7 +30,6 @@ mod projection;
 pub mod protobuf;
 mod spare;
 pub mod split;
-mod swar;
 pub mod table;
 #[cfg(test)]
 mod tests;
@@ -40,6 +40,7 @@ use std::fmt;
 #[cfg(any(feature = "avro", feature = "protobuf"))]
 pub use beside::Beside;
 pub use built::EventBuilder;
+pub(crate) use decoder::Read;
 pub use decoder::{Decoded, Decoder, HeaderError, Kinds};
 pub use encoding::Encoding;
 pub(crate) use instant::shown;

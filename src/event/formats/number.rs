@@ -2,7 +2,8 @@
 
 use rust_decimal::Decimal;
 
-use super::swar;
+use super::chunk::{self, chunk};
+use super::token::Cut;
 
 /// Why a text is no number of the wanted type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,15 +39,65 @@ const EXPONENT_MAX: i64 = 10_000_000;
 /// The most digits after the point.
 const SCALE_MAX: i64 = 28;
 
-/// Reads a whole number. `5`, `5.0` and `5e0` are the same number.
-pub(super) fn int(text: &str) -> Result<i64, Misfit> {
-    let (negative, digits) = match text.as_bytes() {
-        [b'-', digits @ ..] => (true, digits),
-        digits => (false, digits),
-    };
-    if let Some(value) = whole(digits) {
-        return Ok(if negative { -value } else { value });
+/// A number of few digits without an exponent: `digits / 10^scale`, which fits all types.
+struct Short {
+    digits: i64,
+    scale: u32,
+}
+
+impl Short {
+    /// At most sixteen bytes, `12`, `-12` or `-1.2`. Others are not looked into.
+    #[inline]
+    fn read(text: &str, cut: Cut) -> Option<Short> {
+        let mut length = cut.end - cut.start;
+        if length > chunk::BYTES as u32 {
+            return None;
+        }
+        let mut bytes = chunk(text.as_bytes(), cut.start as usize);
+        let negative = bytes as u8 == b'-';
+        if negative {
+            bytes >>= 8;
+            length -= 1;
+        }
+        let whole = chunk::digits(bytes).trailing_ones();
+        if whole > length {
+            return None;
+        }
+        let (digits, scale) = if whole == length {
+            (chunk::number(bytes, whole), 0)
+        } else {
+            let point = 8 * whole;
+            let (before, behind) = (bytes & ((1 << point) - 1), bytes >> point);
+            if behind as u8 != b'.' {
+                return None;
+            }
+            // The point is left out.
+            let joined = before | behind >> 8 << point;
+            let scale = length - whole - 1;
+            if chunk::digits(joined).trailing_ones() < whole + scale {
+                return None;
+            }
+            (chunk::number(joined, whole + scale), scale)
+        };
+        // A digit before the point, and one behind it.
+        let digits = digits.cast_signed();
+        (whole > 0 && whole + 1 != length).then_some(Short {
+            digits: if negative { -digits } else { digits },
+            scale,
+        })
     }
+}
+
+/// Reads a whole number. `5`, `5.0` and `5e0` are the same number.
+#[inline]
+pub(super) fn int(text: &str, cut: Cut) -> Result<i64, Misfit> {
+    match Short::read(text, cut) {
+        Some(Short { digits, scale: 0 }) => Ok(digits),
+        _ => int_long(cut.of(text)),
+    }
+}
+
+fn int_long(text: &str) -> Result<i64, Misfit> {
     let parts = parts(text)?;
     if parts.scale > 0 {
         return Err(Misfit::Fraction);
@@ -56,33 +107,33 @@ pub(super) fn int(text: &str) -> Result<i64, Misfit> {
     i64::try_from(if parts.negative { -value } else { value }).map_err(|_| Misfit::Range)
 }
 
-/// The common case: at most 18 digits and nothing else, which always fit.
+/// Reads the nearest double; infinity is none.
 #[inline]
-fn whole(digits: &[u8]) -> Option<i64> {
-    let count = digits.len();
-    if let 8..=16 = count {
-        let (first, last) = (swar::word(digits)?, swar::word(&digits[count - 8..])?);
-        if swar::digits(first) + swar::digits(last) < 16 {
-            return None;
-        }
-        // Of the first eight digits, those that are not among the last.
-        let above = first.checked_shl(8 * (16 - count) as u32).unwrap_or(0);
-        let value = swar::number(above) * 100_000_000 + swar::number(last);
-        return Some(value.cast_signed());
+pub(super) fn float(text: &str, cut: Cut) -> Result<f64, Misfit> {
+    // Both numbers are exact as doubles, so their quotient is rounded once (W. Clinger, "How to read floating point numbers accurately", 1990).
+    if let Some(Short { digits, scale }) = Short::read(text, cut)
+        && digits.unsigned_abs() < 1 << f64::MANTISSA_DIGITS
+    {
+        return Ok(sign_kept(digits as f64 / POWERS[scale as usize], text, cut));
     }
-    if !(1..=18).contains(&count) {
-        return None;
-    }
-    let mut value: i64 = 0;
-    let plain = digits.iter().all(|byte| {
-        value = value * 10 + i64::from(byte.wrapping_sub(b'0'));
-        byte.is_ascii_digit()
-    });
-    plain.then_some(value)
+    float_long(cut.of(text))
 }
 
-/// Reads the nearest double; infinity is none.
-pub(super) fn float(text: &str) -> Result<f64, Misfit> {
+/// `-0.0` has no sign as a whole number.
+#[inline]
+fn sign_kept(value: f64, text: &str, cut: Cut) -> f64 {
+    if value == 0.0 && text.as_bytes()[cut.start as usize] == b'-' {
+        return -0.0;
+    }
+    value
+}
+
+/// Powers of ten that doubles hold exactly.
+const POWERS: [f64; 16] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+];
+
+fn float_long(text: &str) -> Result<f64, Misfit> {
     // The standard library also reads "inf", "nan", "+1", "1." and ".5".
     if !numeric(text) {
         return Err(Misfit::Form);
@@ -96,10 +147,15 @@ pub(super) fn float(text: &str) -> Result<f64, Misfit> {
 }
 
 /// Reads a decimal with exactly the digits written: `900.00` keeps its scale of 2.
-pub(super) fn decimal(text: &str) -> Result<Decimal, Misfit> {
-    if let Some(value) = decimal_short(text.as_bytes()) {
-        return Ok(value);
+#[inline]
+pub(super) fn decimal(text: &str, cut: Cut) -> Result<Decimal, Misfit> {
+    match Short::read(text, cut) {
+        Some(Short { digits, scale }) => Ok(Decimal::new(digits, scale)),
+        None => decimal_long(cut.of(text)),
     }
+}
+
+fn decimal_long(text: &str) -> Result<Decimal, Misfit> {
     let parts = parts(text)?;
     let (mut mantissa, mut scale) = if parts.scale < 0 {
         (scaled(&parts)?, 0)
@@ -131,37 +187,6 @@ pub(super) fn decimal(text: &str) -> Result<Decimal, Misfit> {
     let value = if parts.negative { -value } else { value };
     let scale = u32::try_from(scale).map_err(|_| Misfit::Digits)?;
     Decimal::try_from_i128_with_scale(value, scale).map_err(|_| Misfit::Digits)
-}
-
-/// The common case: at most 18 digits, no exponent.
-#[inline]
-fn decimal_short(text: &[u8]) -> Option<Decimal> {
-    let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        digits => (false, digits),
-    };
-    if digits.len() > 19 {
-        return None;
-    }
-    let mut value: i64 = 0;
-    let mut count = 0;
-    let mut point = None;
-    for (at, byte) in digits.iter().enumerate() {
-        match byte {
-            b'0'..=b'9' => {
-                value = value.wrapping_mul(10).wrapping_add(i64::from(byte - b'0'));
-                count += 1;
-            }
-            b'.' if point.is_none() && at > 0 && at + 1 < digits.len() => point = Some(at + 1),
-            _ => return None,
-        }
-    }
-    if !(1..=18).contains(&count) {
-        return None;
-    }
-    let scale = point.map_or(0, |after| digits.len() - after);
-    let scale = u32::try_from(scale).ok()?;
-    Some(Decimal::new(if negative { -value } else { value }, scale))
 }
 
 /// Takes a number apart.
@@ -271,8 +296,21 @@ pub(super) fn numeric(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
+
+    fn int(text: &str) -> Result<i64, Misfit> {
+        super::int(text, Cut::all(text))
+    }
+
+    fn float(text: &str) -> Result<f64, Misfit> {
+        super::float(text, Cut::all(text))
+    }
+
+    fn decimal(text: &str) -> Result<Decimal, Misfit> {
+        super::decimal(text, Cut::all(text))
+    }
 
     #[test]
     fn whole_numbers_are_exact_up_to_64_bits() {
@@ -361,6 +399,17 @@ mod tests {
             let read = decimal(&format!("{mantissa}e{exponent}")).unwrap();
             let exact = if exponent < 0 { Decimal::new(mantissa, exponent.unsigned_abs()) } else { Decimal::from_i128_with_scale(i128::from(mantissa) * 10_i128.pow(exponent.unsigned_abs()), 0) };
             prop_assert_eq!(read, exact);
+        }
+
+        #[test]
+        fn short_numbers_are_read_as_long_ones_are(text in "-?[0-9.e]{0,18}", before in "[0-9.]{0,3}", behind in "[,}0-9.\" ]{0,18}") {
+            let all = format!("{before}{text}{behind}");
+            let cut = Cut { start: before.len() as u32, end: (before.len() + text.len()) as u32 };
+            prop_assert_eq!(super::int(&all, cut), int_long(&text));
+            let bits = |value: Result<f64, Misfit>| value.map(f64::to_bits);
+            prop_assert_eq!(bits(super::float(&all, cut)), bits(float_long(&text)));
+            let shown = |value: Result<Decimal, Misfit>| value.map(|value| value.to_string());
+            prop_assert_eq!(shown(super::decimal(&all, cut)), shown(decimal_long(&text)));
         }
 
         #[test]

@@ -8,6 +8,8 @@ use std::ops::Range;
 
 use hashbrown::HashMap;
 
+use super::chunk;
+
 /// From this many members on a name that was not guessed is looked up by hash.
 const HASHED_FROM: usize = 9;
 
@@ -44,18 +46,17 @@ struct Node {
 /// A name in an object.
 #[derive(Clone, Debug)]
 struct Member {
-    /// With the quote that ends it and the colon.
-    key: Box<[u8]>,
-    /// The first bytes of the key as one number, of which those below are compared.
+    name: Box<[u8]>,
+    /// As it was written last, from the comma or brace before it up to its value: `"name":`, perhaps with spaces. Empty if it was never read.
+    written: Vec<u8>,
+    /// The first bytes of that as one number, of which those below are compared.
     head: u128,
     mask: u128,
-    /// True if it is written without escapes.
-    plain: bool,
     found: Found,
 }
 
-/// So many bytes of a key are compared at once.
-const HEAD_BYTES: usize = 16;
+/// Names that are written with more than so many bytes around them are not guessed.
+const WRITTEN_BYTES_MAX: usize = 128;
 
 /// What a member is that nobody reads.
 pub(super) static UNREAD: Found = Found {
@@ -109,7 +110,7 @@ impl PathTree {
     pub(super) fn read(&self, node: usize) -> impl Iterator<Item = (&[u8], &Found)> {
         let node = &self.nodes[node];
         let read = node.members[..node.read].iter();
-        read.map(|member| (member.name(), &member.found))
+        read.map(|member| (&*member.name, &member.found))
     }
 
     /// A record's members of this object begin.
@@ -118,21 +119,26 @@ impl PathTree {
         self.nodes[node].last = 0;
     }
 
-    /// What follows an opening quote begins with the name that came here in the record before, a quote and a colon: what that member is, and how many bytes that takes.
+    /// If what stands at `at` is the member that came here in the record before, written the same way: what that member is, and how many bytes lie before its value.
     #[inline]
-    pub(super) fn guess(&mut self, node: usize, bytes: &[u8]) -> Option<(&Found, usize)> {
+    pub(super) fn guess(
+        &mut self,
+        node: usize,
+        bytes: &[u8],
+        at: usize,
+    ) -> Option<(&Found, usize)> {
         let node = &mut self.nodes[node];
-        let at = node.after[node.last] as usize;
-        let member = node.members.get(at)?;
-        if !member.begins(bytes) {
+        let next = node.after[node.last] as usize;
+        let member = node.members.get(next)?;
+        if !member.stands(bytes, at) {
             return None;
         }
-        node.last = at + 1;
-        Some((&member.found, member.key.len()))
+        node.last = next + 1;
+        Some((&member.found, member.written.len()))
     }
 
-    /// What the member of this name is.
-    pub(super) fn find(&mut self, node: usize, name: &[u8]) -> &Found {
+    /// What the member of this name is, which is written like this.
+    pub(super) fn find(&mut self, node: usize, name: &[u8], written: &[u8]) -> &Found {
         let node = &mut self.nodes[node];
         let Some(at) = node.search(name).or_else(|| node.learn(name)) else {
             return &UNREAD;
@@ -140,6 +146,7 @@ impl PathTree {
         // Few enough: see `prepare` and `learn`.
         node.after[node.last] = at as u32;
         node.last = at + 1;
+        node.members[at].write(written);
         &node.members[at].found
     }
 
@@ -219,7 +226,7 @@ impl Node {
 
     fn position(&self, name: &[u8]) -> Option<usize> {
         let mut members = self.members.iter();
-        members.position(|member| member.name() == name)
+        members.position(|member| *member.name == *name)
     }
 
     /// Makes a member of a name that nobody reads, so that it can be guessed from now on.
@@ -241,45 +248,41 @@ impl Node {
             let first = self.by_name.len();
             let members = (first as u32..).zip(&self.members[first..]);
             self.by_name
-                .extend(members.map(|(at, member)| (member.name().into(), at)));
+                .extend(members.map(|(at, member)| (member.name.clone(), at)));
         }
     }
 }
 
 impl Member {
     fn new(name: &[u8]) -> Member {
-        let escaped = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-        let key: Box<[u8]> = [name, b"\":"].concat().into();
-        let mut head = [0; HEAD_BYTES];
-        let mut mask = [0; HEAD_BYTES];
-        for (at, byte) in key.iter().take(HEAD_BYTES).enumerate() {
-            head[at] = *byte;
-            mask[at] = 0xff;
-        }
         Member {
-            key,
-            head: u128::from_le_bytes(head),
-            mask: u128::from_le_bytes(mask),
-            plain: !name.iter().any(escaped),
+            name: name.into(),
+            written: Vec::new(),
+            head: 0,
+            mask: 0,
             found: Found::default(),
         }
     }
 
-    fn name(&self) -> &[u8] {
-        &self.key[..self.key.len() - 2]
+    /// Keeps how it is written.
+    fn write(&mut self, written: &[u8]) {
+        if written.len() > WRITTEN_BYTES_MAX {
+            return;
+        }
+        self.written.clear();
+        self.written.extend_from_slice(written);
+        let absent = 8 * chunk::BYTES.saturating_sub(written.len()) as u32;
+        self.head = chunk::chunk(written, 0);
+        self.mask = u128::MAX.checked_shr(absent).unwrap_or(0);
     }
 
-    /// Whether the key stands here.
+    /// Whether it stands here as it was written last.
     #[inline]
-    fn begins(&self, bytes: &[u8]) -> bool {
-        let begins = match bytes.first_chunk::<HEAD_BYTES>() {
-            Some(chunk) => {
-                u128::from_le_bytes(*chunk) & self.mask == self.head
-                    && (self.key.len() <= HEAD_BYTES || bytes.starts_with(&self.key))
-            }
-            None => bytes.starts_with(&self.key),
-        };
-        begins && self.plain
+    fn stands(&self, bytes: &[u8], at: usize) -> bool {
+        let length = self.written.len();
+        chunk::chunk(bytes, at) & self.mask == self.head
+            && length > 0
+            && (length <= chunk::BYTES || bytes[at..].starts_with(&self.written))
     }
 }
 
@@ -301,44 +304,70 @@ mod tests {
         assert_eq!(tree.nodes[ROOT].members[1].found.covers, 3..4);
     }
 
+    /// A name as records mostly have it.
+    fn written(name: &str) -> String {
+        format!("\"{name}\":")
+    }
+
     #[test]
     fn members_are_found_in_any_order_and_the_order_is_learned() {
         let names: Vec<Vec<String>> = (0..20).map(|n| path(&format!("f{n}"))).collect();
         for count in [3, 20] {
             let (mut tree, slots) = PathTree::new(names[..count].iter().map(Vec::as_slice));
+            let find = |tree: &mut PathTree, name: &str| {
+                let found = tree.find(ROOT, name.as_bytes(), written(name).as_bytes());
+                found.slot
+            };
             for _ in 0..3 {
                 tree.enter(ROOT);
                 for n in (0..count).rev() {
-                    let found = tree.find(ROOT, format!("f{n}").as_bytes());
-                    assert_eq!(found.slot, Some(slots[n]));
-                    assert_eq!(*tree.find(ROOT, b"other"), Found::default());
+                    assert_eq!(find(&mut tree, &format!("f{n}")), Some(slots[n]));
+                    assert_eq!(find(&mut tree, "other"), None);
                 }
             }
+            let last = format!("{{{} 5", written(&format!("f{}", count - 1)));
+            let guess = |tree: &mut PathTree, text: &str| {
+                let guess = tree.guess(ROOT, text.as_bytes(), 1);
+                guess.map(|(found, bytes)| (found.slot, text[1 + bytes..].to_owned()))
+            };
             tree.enter(ROOT);
-            let last = format!("f{}\": 5", count - 1);
-            let (found, bytes) = tree.guess(ROOT, last.as_bytes()).expect("it comes first");
-            assert_eq!((found.slot, &last[bytes..]), (Some(slots[count - 1]), " 5"));
-            assert_eq!(tree.guess(ROOT, b"others\": 5"), None);
-            assert_eq!(tree.guess(ROOT, b"other\" : 5"), None);
+            let place = Some(slots[count - 1]);
+            assert_eq!(guess(&mut tree, &last), Some((place, " 5".to_owned())));
+            for other in [",\"others\": 5", ",\"other\" : 5", ", \"other\":5", ",", ""] {
+                assert_eq!(guess(&mut tree, other), None, "{other}");
+            }
+            let learned = Some((None, " 5".to_owned()));
             assert_eq!(
-                tree.guess(ROOT, b"other\": 5"),
-                Some((&Found::default(), 7)),
+                guess(&mut tree, ",\"other\": 5"),
+                learned,
                 "what nobody reads is learned as well"
             );
         }
     }
 
     #[test]
-    fn names_that_are_written_with_escapes_are_never_guessed() {
-        let paths = [vec!["a\"b".to_owned()], vec!["a\\nb".to_owned()]];
-        let (mut tree, slots) = PathTree::new(paths.iter().map(Vec::as_slice));
-        for (path, slot) in paths.iter().zip(&slots) {
-            for _ in 0..2 {
+    fn a_name_is_guessed_as_it_was_written_last() {
+        let long = "x".repeat(OTHER_BYTES_MAX);
+        for name in ["a", &long] {
+            let (mut tree, _) = PathTree::new([&path(name)[..]]);
+            let spaced = [" \t".repeat(4), written(name), " ".to_owned()].concat();
+            for written in [written(name), spaced] {
+                let record = format!("{{{written}5}}");
                 tree.enter(ROOT);
-                let raw = format!("{}\":", path[0]);
-                assert_eq!(tree.guess(ROOT, raw.as_bytes()), None);
-                assert_eq!(tree.find(ROOT, path[0].as_bytes()).slot, Some(*slot));
+                assert_eq!(tree.guess(ROOT, record.as_bytes(), 1), None);
+                tree.find(ROOT, name.as_bytes(), written.as_bytes());
+                tree.enter(ROOT);
+                let guess = tree.guess(ROOT, record.as_bytes(), 1);
+                assert_eq!(guess.map(|(_, bytes)| bytes), Some(written.len()));
+                let cut = &record.as_bytes()[..written.len()];
+                tree.enter(ROOT);
+                assert_eq!(tree.guess(ROOT, cut, 1), None);
             }
+            let far = [" ".repeat(WRITTEN_BYTES_MAX), written(name)].concat();
+            tree.enter(ROOT);
+            tree.find(ROOT, name.as_bytes(), far.as_bytes());
+            tree.enter(ROOT);
+            assert_eq!(tree.guess(ROOT, far.as_bytes(), 0), None);
         }
     }
 
@@ -351,9 +380,9 @@ mod tests {
             let name = format!("f{n}");
             let names = [name.as_bytes(), &[b'x'; OTHER_BYTES_MAX + 1]];
             for name in names {
-                assert_eq!(*tree.find(ROOT, name), Found::default());
+                assert_eq!(*tree.find(ROOT, name, b""), Found::default());
             }
-            assert_eq!(tree.find(ROOT, b"a").slot, Some(0));
+            assert_eq!(tree.find(ROOT, b"a", b"").slot, Some(0));
         }
         let node = &tree.nodes[ROOT];
         assert_eq!(node.members.len(), 1 + OTHERS_MAX);

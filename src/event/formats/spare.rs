@@ -14,8 +14,6 @@ pub(super) const TEXT_BYTES_MAX: usize = 256;
 /// The values of spent events; what they say is of no concern.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Spare {
-    /// Those of the last event that nobody wanted. Most are like it, so it leaves first, and is looked at no closer.
-    unwanted: Option<Box<[Value]>>,
     /// By the number of fields.
     shelves: Vec<Shelf>,
 }
@@ -38,14 +36,6 @@ impl Spare {
     /// So many values to be written over.
     #[inline]
     pub(crate) fn take(&mut self, fields: usize) -> Box<[Value]> {
-        let like = |values: &mut Box<[Value]>| values.len() == fields;
-        match self.unwanted.take_if(like) {
-            Some(values) => values,
-            None => self.find(fields),
-        }
-    }
-
-    fn find(&mut self, fields: usize) -> Box<[Value]> {
         let kept = self.shelves.get_mut(fields).and_then(Shelf::take);
         kept.unwrap_or_else(|| vec![Value::Null; fields].into_boxed_slice())
     }
@@ -63,14 +53,6 @@ impl Spare {
             }
         }
         copy
-    }
-
-    /// Keeps the values of an event that nobody wanted: the next one is likely to be made of them.
-    #[inline]
-    pub(crate) fn give_unwanted(&mut self, values: Box<[Value]>) {
-        if let Some(before) = self.unwanted.replace(values) {
-            self.give(before);
-        }
     }
 
     /// Keeps the values of a spent event, unless as many are kept as may be.
@@ -135,17 +117,6 @@ mod tests {
         let (two, three) = (spare.take(2), spare.take(3));
         assert_eq!((two.as_ptr(), three.as_ptr()), places);
         assert_eq!(*spare.take(2), [Value::Null, Value::Null]);
-    }
-
-    #[test]
-    fn the_next_event_is_made_of_the_last_unwanted_one_if_it_is_like_it() {
-        let mut spare = Spare::default();
-        let (two, three) = (event(&["a", "b"]), event(&["c", "d", "e"]));
-        let places = (two.as_ptr(), three.as_ptr());
-        spare.give_unwanted(two);
-        spare.give_unwanted(three);
-        let (two, three) = (spare.take(2), spare.take(3));
-        assert_eq!((two.as_ptr(), three.as_ptr()), places);
     }
 
     #[test]

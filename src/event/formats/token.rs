@@ -84,6 +84,14 @@ impl Cut {
     pub(super) fn of(self, text: &str) -> &str {
         &text[self.start as usize..self.end as usize]
     }
+
+    /// All of a text.
+    pub(super) fn all(text: &str) -> Cut {
+        Cut {
+            start: 0,
+            end: text.len() as u32,
+        }
+    }
 }
 
 /// How many characters of a value a message shows.
