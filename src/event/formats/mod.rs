@@ -29,7 +29,7 @@ mod projection;
 pub mod protobuf;
 mod spare;
 pub mod split;
-mod swar;
+pub(crate) mod swar;
 pub mod table;
 #[cfg(test)]
 mod tests;

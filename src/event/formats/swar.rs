@@ -7,13 +7,13 @@ const HIGHS: u64 = ONES << 7;
 
 /// The next eight bytes.
 #[inline]
-pub(super) fn word(bytes: &[u8]) -> Option<u64> {
+pub(crate) fn word(bytes: &[u8]) -> Option<u64> {
     bytes.first_chunk().map(|chunk| u64::from_le_bytes(*chunk))
 }
 
 /// Where from `at` on the first byte stands that is not among those which `before` counts in a word.
 #[inline]
-pub(super) fn end(bytes: &[u8], mut at: usize, before: impl Fn(u64) -> usize) -> usize {
+pub(crate) fn end(bytes: &[u8], mut at: usize, before: impl Fn(u64) -> usize) -> usize {
     while let Some(word) = word(&bytes[at..]) {
         let count = before(word);
         at += count;
@@ -30,7 +30,7 @@ pub(super) fn end(bytes: &[u8], mut at: usize, before: impl Fn(u64) -> usize) ->
 
 /// How many bytes stand before the first quote, backslash or control character.
 #[inline]
-pub(super) fn plain(word: u64) -> usize {
+pub(crate) fn plain(word: u64) -> usize {
     let quotes = word ^ (ONES * u64::from(b'"'));
     let slashes = word ^ (ONES * u64::from(b'\\'));
     // The high bit of each byte that is zero, or below 0x20.
@@ -41,7 +41,7 @@ pub(super) fn plain(word: u64) -> usize {
 
 /// How many digits stand before the first byte that is none.
 #[inline]
-pub(super) fn digits(word: u64) -> usize {
+pub(crate) fn digits(word: u64) -> usize {
     // Of a digit, 0 to 9 is left; that and 0x76 has no high bit.
     let left = word ^ (ONES * u64::from(b'0'));
     first((left | left.wrapping_add(ONES * 0x76)) & HIGHS)
@@ -50,7 +50,7 @@ pub(super) fn digits(word: u64) -> usize {
 /// The number that eight digits are; a byte of zero counts as the digit 0. By Wojciech Muła, "SIMD-ized parsing of decimal numbers": neighbours are joined to pairs, pairs to
 /// fours, fours to eight.
 #[inline]
-pub(super) fn number(digits: u64) -> u64 {
+pub(crate) fn number(digits: u64) -> u64 {
     let pairs = (digits & (ONES * 0x0f)).wrapping_mul((10 << 8) + 1) >> 8;
     let fours = (pairs & 0x00ff_00ff_00ff_00ff).wrapping_mul((100 << 16) + 1) >> 16;
     (fours & 0x0000_ffff_0000_ffff).wrapping_mul((10_000 << 32) + 1) >> 32
