@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::codec;
 use super::describe::WayOn;
 use super::nfa::{Nfa, Target};
-use super::register::{Accumulator, Asked, Registers};
+use super::register::{Accumulator, Asked};
 use super::run::{Run, bits};
 use super::state::State;
 use super::window::WindowPlan;
@@ -126,7 +126,7 @@ impl Nfa {
         live.collect()
     }
 
-    fn kept(&self, registers: &Registers) -> Vec<Kept<'_>> {
+    fn kept(&self, registers: &[Accumulator]) -> Vec<Kept<'_>> {
         let specs = self.registers.specs.iter().zip(registers);
         let kept = specs.filter_map(|(spec, register)| match &spec.asked {
             Asked::Value(function, variable, argument) => Some(Kept {
@@ -141,6 +141,6 @@ impl Nfa {
     }
 }
 
-fn events(registers: &Registers) -> Vec<Arc<Event>> {
+fn events(registers: &[Accumulator]) -> Vec<Arc<Event>> {
     registers.iter().flat_map(Accumulator::events).collect()
 }

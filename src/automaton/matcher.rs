@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 use super::choice::{Admitted, Choice, Outcome, evicted, timed_out};
 use super::expression::{Bounds, Scope, StepMask};
 use super::nfa::{Completion, Mindfulness, Nfa, Target, Wanted, Way};
+use super::register::Registers;
 use super::run::{ROOM_KEPT, Run, Runs, bits};
 use crate::event::{Event, Value};
 use crate::lang::pattern::{Contiguity, Evict, StepId};
@@ -418,7 +419,7 @@ impl Pass<'_> {
     fn start(&mut self, runs: &mut Vec<Run>, absent: &mut SmallVec<[Option<Timestamp>; 1]>) {
         let (nfa, incoming) = (self.nfa, self.incoming);
         let time = incoming.event.time;
-        let empty = nfa.registers.empty();
+        let empty: Registers = nfa.registers.empty();
         let mut eyes = Judge::new(nfa, incoming, None, &empty, self.key);
         let mut broken = 0u64;
         for (at, (seen, (_, span))) in absent.iter().zip(&nfa.leading).enumerate() {

@@ -22,6 +22,9 @@ use crate::time::Span;
 /// The registers of a partial match, in the order of their plan.
 pub(crate) type Registers = SmallVec<[Accumulator; 2]>;
 
+/// The registers of a window or pane. A key has few of those, and looks at them with every event: more find room beside the rest.
+pub(crate) type PaneRegisters = SmallVec<[Accumulator; 3]>;
+
 /// The plan of a pattern's registers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RegisterSet {
@@ -204,7 +207,7 @@ impl RegisterSet {
     }
 
     /// Registers before anything is bound.
-    pub(crate) fn empty(&self) -> Registers {
+    pub(crate) fn empty<R: FromIterator<Accumulator>>(&self) -> R {
         self.specs.iter().map(|spec| empty(spec.kind)).collect()
     }
 
@@ -235,7 +238,7 @@ impl RegisterSet {
     #[inline]
     pub(crate) fn take(
         &self,
-        registers: &mut Registers,
+        registers: &mut [Accumulator],
         step: usize,
         event: &Event,
         key: &[Value],
@@ -256,22 +259,14 @@ impl RegisterSet {
     }
 
     /// Adds what `later` holds to `registers`, as if its events had followed.
-    pub(crate) fn merge(&self, registers: &mut Registers, later: &Registers) {
-        for (register, later) in registers.iter_mut().zip(later) {
-            register.merge(later);
-        }
-        // Minimum and maximum look alike; their plan tells them apart.
-        for (at, spec) in self.specs.iter().enumerate() {
-            let RegisterKind::Function(function, _) = spec.kind else {
-                continue;
-            };
-            if let (
-                AggregateFunction::Min | AggregateFunction::Max | AggregateFunction::Last,
-                Accumulator::Value(new),
-            ) = (function, &later[at])
-            {
-                let new = new.clone();
-                registers[at].add_value(function, &new);
+    pub(crate) fn merge(&self, registers: &mut [Accumulator], later: &[Accumulator]) {
+        for ((register, later), spec) in registers.iter_mut().zip(later).zip(&self.specs) {
+            match (later, spec.kind) {
+                // Minimum, maximum and last look alike; their plan tells them apart.
+                (Accumulator::Value(new), RegisterKind::Function(function, _)) => {
+                    register.add_value(function, new)
+                }
+                _ => register.merge(later),
             }
         }
     }
@@ -353,9 +348,9 @@ impl Accumulator {
                     best.clone_from(value);
                 }
             }
-            Accumulator::Sum(sum) => *sum = scalar::binary(BinaryOp::Add, sum, value),
+            Accumulator::Sum(sum) => scalar::add(sum, value),
             Accumulator::Avg(sum, count) => {
-                *sum = scalar::binary(BinaryOp::Add, sum, value);
+                scalar::add(sum, value);
                 *count += 1;
             }
             Accumulator::Distinct(values) => {
@@ -373,9 +368,9 @@ impl Accumulator {
         match (self, later) {
             (Accumulator::Count(a), Accumulator::Count(b)) => *a = a.saturating_add(*b),
             (Accumulator::First(a), Accumulator::First(b)) if a.is_none() => a.clone_from(b),
-            (Accumulator::Sum(a), Accumulator::Sum(b)) => *a = scalar::binary(BinaryOp::Add, a, b),
+            (Accumulator::Sum(a), Accumulator::Sum(b)) => scalar::add(a, b),
             (Accumulator::Avg(a, n), Accumulator::Avg(b, m)) => {
-                *a = scalar::binary(BinaryOp::Add, a, b);
+                scalar::add(a, b);
                 *n = n.saturating_add(*m);
             }
             (Accumulator::Distinct(a), Accumulator::Distinct(b)) => {

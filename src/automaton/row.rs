@@ -1,5 +1,7 @@
 //! What comes out of a matcher: finished rows, ready to be written.
 
+use smallvec::SmallVec;
+
 use crate::event::{EventTypeId, Value};
 use crate::lang::pattern::PatternId;
 use crate::time::Timestamp;
@@ -14,7 +16,7 @@ pub struct Row {
     /// When the match completed, or the bound passed.
     pub at: Timestamp,
     /// The parts of the key; empty when unkeyed.
-    pub key: Box<[Value]>,
+    pub key: SmallVec<[Value; 1]>,
     /// A hash of pattern version, key and the bound events' positions.
     pub match_id: u64,
     /// Time of the first bound event, or start of the window.

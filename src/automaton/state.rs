@@ -8,7 +8,7 @@ use super::matcher::{self, Incoming, Scratch};
 use super::nfa::Nfa;
 use super::run::{Runs, mix};
 use super::stacks::{self, Room, Stacks};
-use super::window::{self, Windows};
+use super::window::{self, SparePanes, Windows};
 use crate::event::{Event, Value};
 use crate::time::Timestamp;
 
@@ -29,7 +29,10 @@ pub enum State {
 
 /// Memory that calls reuse. Holds nothing between them.
 #[derive(Debug, Default)]
-pub struct Reuse(Scratch);
+pub struct Reuse {
+    scratch: Scratch,
+    panes: SparePanes,
+}
 
 /// The way an event bears on a pattern, judged before its key is looked up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,9 +100,11 @@ impl Nfa {
             (State::Cohorts(cohorts), _) => {
                 cohorts::step(self, self.linear_plan(), cohorts, incoming, key, out)
             }
-            (State::Runs(runs), _) => matcher::step(self, runs, incoming, key, &mut reuse.0, out),
+            (State::Runs(runs), _) => {
+                matcher::step(self, runs, incoming, key, &mut reuse.scratch, out)
+            }
             (State::Windows(windows), Some(plan)) => {
-                window::step(self, plan, windows, incoming, key, out)
+                window::step(self, plan, windows, incoming, key, &mut reuse.panes, out)
             }
             (State::Windows(_), None) => unreachable!("the state was made for this pattern"),
         }
@@ -122,10 +127,10 @@ impl Nfa {
                 cohorts::pass_instants(self, self.linear_plan(), cohorts, until, key, out)
             }
             (State::Runs(runs), _) => {
-                matcher::pass_instants(self, runs, until, key, &mut reuse.0, out)
+                matcher::pass_instants(self, runs, until, key, &mut reuse.scratch, out)
             }
             (State::Windows(windows), Some(plan)) => {
-                window::pass_instants(self, plan, windows, until, key, out)
+                window::pass_instants(self, plan, windows, until, key, &mut reuse.panes, out)
             }
             (State::Windows(_), None) => unreachable!("the state was made for this pattern"),
         }
@@ -159,6 +164,16 @@ impl State {
             State::Cohorts(cohorts) => cohorts.is_empty(),
             State::Runs(runs) => runs.is_empty(),
             State::Windows(windows) => windows.is_empty(),
+        }
+    }
+
+    /// Reads a little of what is held: nothing follows from it but that it is in the processor's cache.
+    #[inline]
+    pub(crate) fn glance(&self) -> u64 {
+        match self {
+            State::Stacks(_) | State::Cohorts(_) => 0,
+            State::Runs(runs) => runs.runs.first().map_or(0, |run| run.path),
+            State::Windows(windows) => windows.glance(),
         }
     }
 

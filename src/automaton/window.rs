@@ -4,60 +4,24 @@
 //! share (Li et al., "No pane, no gain", SIGMOD Record 2005). An event costs one addition to a pane; a window is the sum of its panes when it
 //! ends. Only when the condition reads what the window holds so far does each overlapping window keep an accumulator of its own.
 
+mod plan;
+mod spare;
+
 use std::collections::VecDeque;
 
-use jiff::tz::TimeZone;
-
-use super::calendar::{Aligned, Calendar};
 use super::choice::{Admitted, Outcome, write_match, write_timeout};
-use super::expression::{Bounds, Scope, StepMask};
+use super::expression::{Bounds, Scope};
 use super::matcher::Incoming;
 use super::nfa::Nfa;
-use super::register::Registers;
+use super::register::{Accumulator, PaneRegisters};
 use super::run::{mix, place};
 use crate::event::{Event, Value};
-use crate::lang::pattern::{Closer, Element, Loop, Node, Pattern, StepId, Window};
-use crate::time::{Span, Timestamp};
+use crate::lang::pattern::StepId;
+use crate::time::Timestamp;
 
-/// When windows open and close.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct WindowPlan {
-    pub(super) step: StepId,
-    /// The fewest events of a match.
-    min: u64,
-    pub(super) kind: WindowKind,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum WindowKind {
-    Session {
-        close: SessionClose,
-        until: Option<StepId>,
-    },
-    Time {
-        windows: Aligned,
-        sharing: Sharing,
-    },
-    Count {
-        pane: u64,
-        size: u64,
-        every: u64,
-    },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum SessionClose {
-    AfterLast(Span),
-    AfterFirst(Span),
-}
-
-/// Whether overlapping windows can share panes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Sharing {
-    Panes,
-    /// The condition reads what the window holds.
-    Apart,
-}
+pub(crate) use plan::WindowPlan;
+pub(super) use plan::{SessionClose, Sharing, WindowKind};
+pub(super) use spare::SparePanes;
 
 /// The open windows of one key.
 #[derive(Clone, Debug, Default)]
@@ -78,126 +42,7 @@ pub(super) struct Pane {
     pub first_time: Timestamp,
     pub last_time: Timestamp,
     pub path: u64,
-    pub registers: Registers,
-}
-
-impl WindowPlan {
-    /// The plan of a pattern that is a window; `None` for all others.
-    pub(crate) fn of(pattern: &Pattern, shares_panes: bool) -> Option<WindowPlan> {
-        let [
-            Element::Positive {
-                node: Node::Loop(inner),
-                ..
-            },
-        ] = &pattern.body.elements[..]
-        else {
-            return None;
-        };
-        let Loop {
-            body: Node::Step(step),
-            closer: Some(closer),
-            min,
-            until,
-            ..
-        } = &**inner
-        else {
-            return None;
-        };
-        if pattern.skip != crate::lang::pattern::AfterMatch::PastMatch {
-            return None;
-        }
-        let session = |close| WindowKind::Session {
-            close,
-            until: *until,
-        };
-        let kind = match closer {
-            Closer::Gap(span) => session(SessionClose::AfterLast(*span)),
-            Closer::For(span) => session(SessionClose::AfterFirst(*span)),
-            Closer::Window(Window::Time { size, every, tz }) => {
-                let pane = gcd(size.0, every.0);
-                WindowKind::Time {
-                    windows: Aligned {
-                        calendar: Calendar {
-                            unit: Span(pane),
-                            // The checker has looked the zone up already.
-                            zone: tz.as_deref().and_then(|tz| TimeZone::get(tz).ok()),
-                        },
-                        size: size.0 / pane,
-                        every: every.0 / pane,
-                    },
-                    sharing: if shares_panes {
-                        Sharing::Panes
-                    } else {
-                        Sharing::Apart
-                    },
-                }
-            }
-            Closer::Window(Window::Count { size, every }) => {
-                let pane = gcd(i64::from(*size), i64::from(*every)).unsigned_abs();
-                WindowKind::Count {
-                    pane,
-                    size: u64::from(*size) / pane,
-                    every: u64::from(*every),
-                }
-            }
-        };
-        Some(WindowPlan {
-            step: *step,
-            min: u64::from(*min),
-            kind,
-        })
-    }
-
-    /// Steps whose events matter.
-    pub(crate) fn listens(&self) -> StepMask {
-        let mut steps = StepMask::of(self.step);
-        if let WindowKind::Session {
-            until: Some(until), ..
-        } = self.kind
-        {
-            steps.add(until);
-        }
-        steps
-    }
-
-    /// What closes its windows, in words.
-    pub(crate) fn describe(&self) -> String {
-        match &self.kind {
-            WindowKind::Session {
-                close: SessionClose::AfterLast(span),
-                ..
-            } => format!("session window, closed by a gap of {span}"),
-            WindowKind::Session {
-                close: SessionClose::AfterFirst(span),
-                ..
-            } => format!("anchored window, closed {span} after its first event"),
-            WindowKind::Time { windows, sharing } => {
-                let Aligned {
-                    calendar,
-                    size,
-                    every,
-                } = windows;
-                let shared = if *sharing == Sharing::Panes {
-                    "panes shared"
-                } else {
-                    "windows apart, since the condition reads what a window holds"
-                };
-                let of = |panes: &i64| Span(calendar.unit.0 * panes);
-                format!(
-                    "aligned windows of {} every {} ({shared})",
-                    of(size),
-                    of(every)
-                )
-            }
-            WindowKind::Count { pane, size, every } => {
-                format!("windows of {} events every {every}", pane * size)
-            }
-        }
-    }
-}
-
-fn gcd(a: i64, b: i64) -> i64 {
-    if b == 0 { a } else { gcd(b, a % b) }
+    pub registers: PaneRegisters,
 }
 
 impl Windows {
@@ -215,6 +60,12 @@ impl Windows {
                 (a.path, a.number, a.count) == (b.path, b.number, b.count)
                     && (a.first_time, a.last_time) == (b.first_time, b.last_time)
             })
+    }
+
+    /// Reads a little of each pane.
+    #[inline]
+    pub(super) fn glance(&self) -> u64 {
+        self.panes.iter().fold(0, |sum, pane| sum ^ pane.count)
     }
 
     /// A hash of all events held.
@@ -258,7 +109,7 @@ pub(super) struct Held<'a> {
     pub count: u64,
     /// When the last window that holds it ends; `None` when events decide.
     pub ends: Option<Timestamp>,
-    pub registers: &'a Registers,
+    pub registers: &'a [Accumulator],
 }
 
 impl Windows {
@@ -320,7 +171,21 @@ impl Pane {
 }
 
 /// Shows an event to the windows of its key. Instants up to its time have passed.
-pub(crate) fn step(
+pub(super) fn step(
+    nfa: &Nfa,
+    plan: &WindowPlan,
+    state: &mut Windows,
+    incoming: Incoming<'_>,
+    key: &[Value],
+    spare: &mut SparePanes,
+    out: &mut Outcome,
+) {
+    spare.lend(&mut state.panes);
+    take(nfa, plan, state, incoming, key, out);
+    spare.take_back(&mut state.panes);
+}
+
+fn take(
     nfa: &Nfa,
     plan: &WindowPlan,
     state: &mut Windows,
@@ -412,18 +277,19 @@ pub(crate) fn step(
 }
 
 /// Lets every instant up to and including `until` pass, in order.
-pub(crate) fn pass_instants(
+pub(super) fn pass_instants(
     nfa: &Nfa,
     plan: &WindowPlan,
     state: &mut Windows,
     until: Timestamp,
     key: &[Value],
+    spare: &mut SparePanes,
     out: &mut Outcome,
 ) {
     loop {
         let instant = state.next_instant(plan);
         if instant > until || instant == Timestamp::MAX {
-            return;
+            break;
         }
         if state
             .admitted
@@ -497,6 +363,7 @@ pub(crate) fn pass_instants(
             WindowKind::Count { .. } => {}
         }
     }
+    spare.take_back(&mut state.panes);
 }
 
 struct View<'a> {
@@ -522,7 +389,7 @@ impl View<'_> {
         let Some(correlated) = &self.nfa.steps[usize::from(step.0)].correlated else {
             return true;
         };
-        let empty;
+        let empty: PaneRegisters;
         let registers = match pane {
             Some(pane) => &pane.registers,
             None => {
@@ -594,13 +461,19 @@ impl View<'_> {
         at: Timestamp,
         window: Option<(Timestamp, Timestamp)>,
     ) {
+        let nfa = self.nfa;
         let Some(first) = panes.next() else { return };
+        let mut close = |sum: &Pane| {
+            let bounds = window.unwrap_or((sum.first_time, sum.last_time));
+            self.close(sum, at, bounds, bounds);
+        };
+        let Some(second) = panes.next() else {
+            return close(first);
+        };
         let mut sum = first.clone();
-        for pane in panes {
-            sum.absorb(self.nfa, pane);
-        }
-        let bounds = (sum.first_time, sum.last_time);
-        self.close(&sum, at, window.unwrap_or(bounds), window.unwrap_or(bounds));
+        sum.absorb(nfa, second);
+        panes.for_each(|pane| sum.absorb(nfa, pane));
+        close(&sum);
     }
 
     /// A window is complete: a match, a timeout, or nothing.

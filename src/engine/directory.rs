@@ -6,6 +6,7 @@ use std::ops::{Index, IndexMut};
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
+use super::due::Due;
 use super::room::SLOTS_FREE;
 use super::timers::{Timers, Wake};
 use crate::event::{Event, FieldId, Value};
@@ -224,6 +225,11 @@ impl<S> Directory<S> {
         at
     }
 
+    /// The state of a slot; `None` while it is free.
+    pub(super) fn state(&self, at: u32) -> Option<&S> {
+        self.slots[at].state.as_ref()
+    }
+
     /// An occupied slot.
     pub(super) fn slot(&mut self, at: u32) -> &mut Slot<S> {
         &mut self.slots[at]
@@ -348,19 +354,17 @@ impl<S> Directory<S> {
     }
 
     /// Takes the slots due at the instant, in the order of their keys.
-    pub(super) fn take_due(&mut self, instant: Timestamp, due: &mut Vec<u32>) {
+    pub(super) fn take_due(&mut self, instant: Timestamp, due: &mut Due) {
         while let Some(wake) = self.timers.pop(instant) {
             if let Some(slot) = self.slots.get_mut(wake.slot)
                 && slot.generation == wake.generation
                 && slot.wakes == instant
             {
                 slot.wakes = Timestamp::MAX;
-                due.push(wake.slot);
+                due.push(&slot.key, wake.slot);
             }
         }
-        if due.len() > 1 {
-            due.sort_by(|a, b| scalar::total_order_of(&self.slots[*a].key, &self.slots[*b].key));
-        }
+        due.sort(|slot| &self.slots[slot].key);
     }
 }
 
@@ -448,9 +452,13 @@ mod tests {
         let mut woken = Vec::new();
         while directory.next_instant() != Timestamp::MAX {
             let instant = directory.next_instant();
-            let mut due = Vec::new();
+            let mut due = Due::default();
             directory.take_due(instant, &mut due);
-            woken.extend(due.iter().map(|at| *directory.slot(*at).parts().1));
+            woken.extend(
+                due.groups(7)
+                    .flatten()
+                    .map(|at| *directory.slot(at).parts().1),
+            );
         }
         assert!(woken.iter().eq(&model), "each once, in order");
     }

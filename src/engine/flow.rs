@@ -61,7 +61,7 @@ fn row(reader: &mut Reader<'_>, names: &Names) -> Result<Option<Ordered>, Damage
         _ => return Err(reader.damaged("stream of a row")),
     };
     let at = Timestamp(reader.int()?);
-    let key = values(reader)?;
+    let key = values(reader)?.into_vec().into();
     let match_id = reader.fixed()?;
     let (from, to) = (Timestamp(reader.int()?), Timestamp(reader.int()?));
     let values = values(reader)?;
@@ -144,7 +144,7 @@ impl Flow {
             let event = names.event(event(&mut reader)?, &reader)?;
             let from = names.pattern(reader.narrow()?);
             let moment = moment(&mut reader)?;
-            let key = values(&mut reader)?;
+            let key = values(&mut reader)?.into_vec().into();
             if let (Some(event), Some(from)) = (event, from) {
                 self.derived.push((event, Origin { from, moment, key }));
             }

@@ -23,6 +23,9 @@ pub(crate) trait Holding: Sized {
     /// Lets every instant up to and including `until` pass.
     fn pass(&mut self, until: Timestamp, on: Key<'_>, work: &mut Work, emit: &mut impl FnMut(Row));
 
+    /// Reads a little of what `pass` will: nothing follows from it but that it is in the processor's cache.
+    fn glance(&self) -> u64;
+
     /// True if nothing is left.
     fn is_empty(&self) -> bool;
 
@@ -187,6 +190,10 @@ impl Holding for State {
         work.settle_one(on, emit);
     }
 
+    fn glance(&self) -> u64 {
+        State::glance(self)
+    }
+
     fn is_empty(&self) -> bool {
         State::is_empty(self)
     }
@@ -325,6 +332,11 @@ impl Holding for Blocks {
         }
         self.0.retain(|block| !block.state.is_empty());
         self.merge();
+    }
+
+    fn glance(&self) -> u64 {
+        let first = self.0.first();
+        first.map_or(0, |block| block.state.glance())
     }
 
     fn is_empty(&self) -> bool {

@@ -1,5 +1,6 @@
 //! One family with the state of all its keys.
 
+mod ahead;
 mod evict;
 mod stored;
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 
 use super::cold::Cold;
 use super::directory::Directory;
+use super::due::Due;
 use super::holding::{Blocks, Holding, Key, Shown, Work};
 use super::judge::{Concern, Judged};
 use super::order::Moment;
@@ -105,7 +107,7 @@ pub(crate) struct Keys<S> {
     number: u64,
     work: Work,
     /// Slots due at one instant; empty between calls.
-    due: Vec<u32>,
+    due: Due,
     /// What checkpoints have to know; `None` without durable state.
     saving: Option<Saving>,
     /// Keys whose states lie in the store only; `None` without durable state.
@@ -118,7 +120,7 @@ impl<S: Holding> Keys<S> {
             directory: Directory::default(),
             number: 0,
             work: Work::new(&family),
-            due: Vec::new(),
+            due: Due::default(),
             family,
             saving: None,
             cold: None,
@@ -177,9 +179,12 @@ impl<S: Holding> Keys<S> {
         mut emit: impl FnMut(Moment, Option<u64>, Row),
     ) {
         self.fetch_for(events, shown);
-        for (at, nth) in shown {
-            let judged = &events[*at as usize];
-            self.show(judged, &judged.concerns[*nth as usize], &mut emit);
+        for group in shown.chunks(ahead::GROUP) {
+            self.look_at_events(events, group);
+            for (at, nth) in group {
+                let judged = &events[*at as usize];
+                self.show(judged, &judged.concerns[*nth as usize], &mut emit);
+            }
         }
         self.pass_instants(watermark.0, &mut emit);
         let saving = &mut self.saving;
@@ -272,26 +277,38 @@ impl<S: Holding> Keys<S> {
             }
             let mut due = std::mem::take(&mut self.due);
             self.directory.take_due(instant, &mut due);
-            for at in due.drain(..) {
-                self.save_before_change(at);
-                let (parts, held) = self.directory.slot(at).parts();
-                let on = Key {
-                    family: &self.family,
-                    parts,
-                };
-                let mut emit = |row: Row| {
-                    let moment = if row.at == instant {
-                        Moment::Instant
-                    } else {
-                        Moment::Expiry
-                    };
-                    emit(moment, None, row);
-                };
-                held.pass(instant, on, &mut self.work, &mut emit);
-                self.settle(at);
+            for group in due.groups(ahead::GROUP) {
+                self.look_at_slots(group.clone());
+                group.for_each(|at| self.pass_instant(at, instant, emit));
             }
+            due.clear();
             self.due = due;
         }
+    }
+
+    /// Lets an instant pass for a key.
+    fn pass_instant(
+        &mut self,
+        at: u32,
+        instant: Timestamp,
+        emit: &mut impl FnMut(Moment, Option<u64>, Row),
+    ) {
+        self.save_before_change(at);
+        let (parts, held) = self.directory.slot(at).parts();
+        let on = Key {
+            family: &self.family,
+            parts,
+        };
+        let mut emit = |row: Row| {
+            let moment = if row.at == instant {
+                Moment::Instant
+            } else {
+                Moment::Expiry
+            };
+            emit(moment, None, row);
+        };
+        held.pass(instant, on, &mut self.work, &mut emit);
+        self.settle(at);
     }
 }
 

@@ -9,6 +9,7 @@ mod cold;
 mod control;
 mod coordination;
 mod directory;
+mod due;
 mod durable;
 mod flow;
 mod holding;

@@ -8,6 +8,9 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
+use super::intake::take_back;
 use super::judge::{Judge, Judged};
 use super::keyed::{Keyed, Offered, Places};
 use super::order::{Moment, Ordered};
@@ -15,6 +18,7 @@ use super::plan::Plan;
 use super::room::Room;
 use super::{Error, is_over};
 use crate::automaton::{Row, Stream, Tables, Tally};
+use crate::event::formats::Spare;
 use crate::event::{Event, EventTypeId, Position, STREAMS, Value};
 use crate::lang::pattern::{PatternId, Program};
 use crate::lang::scalar;
@@ -32,6 +36,16 @@ pub struct Shard {
     judge: Judge,
     /// By member: what it is shown of a batch. Empty between calls.
     shown: Vec<Places>,
+    advancing: Advancing,
+}
+
+/// Memory that calls of [`Shard::advance`] reuse. Holds nothing between them.
+#[derive(Debug, Default)]
+struct Advancing {
+    judged: Vec<Judged>,
+    rows: Vec<Ordered>,
+    /// Of copies of events.
+    spare: Spare,
 }
 
 /// A key that may leave memory, and whose it is.
@@ -63,7 +77,7 @@ pub(crate) struct Derived {
 pub(crate) struct Origin {
     pub from: PatternId,
     pub moment: Moment,
-    pub key: Box<[Value]>,
+    pub key: SmallVec<[Value; 1]>,
 }
 
 impl Shard {
@@ -99,6 +113,7 @@ impl Shard {
             levels: (0..plan.levels()).map(level).collect(),
             shown: vec![Vec::new(); plan.members().len()],
             judge: Judge::new(Arc::clone(&plan)),
+            advancing: Advancing::default(),
             plan,
         }
     }
@@ -120,17 +135,25 @@ impl Shard {
     /// `events` are sorted by (time, position); all of them, and none that is still to come, lie before `watermark`. Cost: one
     /// judgement per event, one step per pattern that it concerns, and one sort of the rows.
     pub fn advance(&mut self, events: &[Event], watermark: Watermark, out: &mut Vec<Row>) {
-        let judged = events.iter().filter_map(|event| {
+        let mut advancing = std::mem::take(&mut self.advancing);
+        let mut judged = advancing.judged;
+        judged.extend(events.iter().filter_map(|event| {
             self.judge.judge(event).map(|concerns| Judged {
-                event: event.clone(),
+                event: Event {
+                    values: advancing.spare.copy(&event.values),
+                    ..*event
+                },
                 concerns,
                 arrived: 0,
             })
-        });
-        let judged: Vec<Judged> = judged.collect();
-        let mut rows = Vec::new();
-        self.pass_all(judged, watermark, &mut rows);
-        out.extend(rows.into_iter().map(|ordered| ordered.row));
+        }));
+        let mut judged = self.pass_all(judged, watermark, &mut advancing.rows);
+        take_back(&mut judged, &mut self.judge, &mut advancing.spare);
+        out.extend(advancing.rows.drain(..).map(|ordered| ordered.row));
+        self.advancing = Advancing {
+            judged,
+            ..advancing
+        };
     }
 
     /// Lets all levels pass, on a shard that owns all keys. Rows come in order. Gives back what is spent: see [`pass`](Shard::pass).

@@ -77,6 +77,17 @@ pub fn binary(op: BinaryOp, left: &Value, right: &Value) -> Value {
     }
 }
 
+/// Adds a value to a sum: `sum = sum + value`, and of numbers of one type without anything on the way.
+#[inline]
+pub fn add(sum: &mut Value, value: &Value) {
+    match (&mut *sum, value) {
+        (Value::Int(a), Value::Int(b)) if let Some(more) = a.checked_add(*b) => *a = more,
+        (Value::Float(a), Value::Float(b)) if (*a + *b).is_finite() => *a += *b,
+        (Value::Decimal(a), Value::Decimal(b)) if let Some(more) = a.checked_add(*b) => *a = more,
+        _ => *sum = binary(BinaryOp::Add, sum, value),
+    }
+}
+
 /// True if the operation's value is `true`. Comparisons make no value on the way.
 #[must_use]
 #[inline]
@@ -512,7 +523,9 @@ pub fn total_order_of(left: &[Value], right: &[Value]) -> Ordering {
     differing.unwrap_or_else(|| left.len().cmp(&right.len()))
 }
 
-fn rank(value: &Value) -> u8 {
+/// Values of types without a common order stand in this one.
+#[must_use]
+pub fn rank(value: &Value) -> u8 {
     match value {
         Value::Null => 0,
         Value::Bool(_) => 1,

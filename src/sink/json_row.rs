@@ -3,9 +3,9 @@
 //! Timestamps are epoch milliseconds and durations milliseconds, as numbers. Decimals keep their digits, floats are the shortest text that
 //! reads back as the same double, what is no number is null. Names are escaped once, so a row costs no allocation.
 
-use std::io::Write;
-
+use super::number::{HEX, decimal, float, hex, int, unsigned};
 use crate::automaton::{Row, Stream};
+use crate::event::formats::chunk;
 use crate::event::{EventTypeId, Schema, Value};
 use crate::lang::pattern::{PatternId, Program};
 use crate::source::Rejected;
@@ -154,12 +154,9 @@ fn append_value(value: &Value, out: &mut Vec<u8>) {
         Value::Bool(true) => out.extend_from_slice(b"true"),
         Value::Bool(false) => out.extend_from_slice(b"false"),
         Value::Int(value) => int(*value, out),
-        Value::Float(value) if value.is_finite() => {
-            // `Debug` is the shortest text that reads back, with an exponent where that is shorter.
-            write!(out, "{value:?}").expect("memory takes what is written");
-        }
+        Value::Float(value) if value.is_finite() => float(*value, out),
         Value::Float(_) => out.extend_from_slice(b"null"),
-        Value::Decimal(value) => write!(out, "{value}").expect("memory takes what is written"),
+        Value::Decimal(value) => decimal(value, out),
         Value::Str(text) => string(text, out),
         Value::Timestamp(time) => int(time.0, out),
         Value::Duration(span) => int(span.0, out),
@@ -178,52 +175,18 @@ fn list(values: &[Value], out: &mut Vec<u8>) {
     out.push(b']');
 }
 
-fn int(value: i64, out: &mut Vec<u8>) {
-    if value < 0 {
-        out.push(b'-');
-    }
-    unsigned(value.unsigned_abs(), out);
-}
-
-fn unsigned(mut value: u64, out: &mut Vec<u8>) {
-    // The greatest has 20 digits.
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
-}
-
-const HEX: &[u8; 16] = b"0123456789abcdef";
-
-/// 16 digits.
-fn hex(value: u64, out: &mut Vec<u8>) {
-    out.extend(
-        (0..16)
-            .rev()
-            .map(|nibble| HEX[(value >> (nibble * 4)) as usize & 15]),
-    );
-}
-
 fn string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let mut rest = text.as_bytes();
-    while let Some(at) = rest
-        .iter()
-        .position(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\')
-    {
+    loop {
+        let at = chunk::plain_end(rest, 0);
         out.extend_from_slice(&rest[..at]);
-        match rest[at] {
+        let Some(byte) = rest.get(at) else { break };
+        match byte {
             b'\n' => out.extend_from_slice(b"\\n"),
             b'\r' => out.extend_from_slice(b"\\r"),
             b'\t' => out.extend_from_slice(b"\\t"),
-            byte @ (b'"' | b'\\') => out.extend_from_slice(&[b'\\', byte]),
+            byte @ (b'"' | b'\\') => out.extend_from_slice(&[b'\\', *byte]),
             byte => {
                 out.extend_from_slice(b"\\u00");
                 out.push(HEX[usize::from(byte >> 4)]);
@@ -232,7 +195,6 @@ fn string(text: &str, out: &mut Vec<u8>) {
         }
         rest = &rest[at + 1..];
     }
-    out.extend_from_slice(rest);
     out.push(b'"');
 }
 

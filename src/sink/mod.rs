@@ -16,6 +16,7 @@ mod growing;
 mod json_row;
 pub mod kafka;
 mod kept;
+mod number;
 mod opening;
 mod outputs;
 mod receiver;

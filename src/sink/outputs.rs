@@ -457,6 +457,7 @@ mod tests {
         AfterMatch, Bound, Emit, Evict, Pattern, PatternId, Sequence, TimeoutEmit,
     };
     use crate::time::Timestamp;
+    use smallvec::SmallVec;
     use std::fs;
     use std::path::PathBuf;
 
@@ -511,7 +512,7 @@ mod tests {
             pattern: PatternId(0),
             stream,
             at: Timestamp(0),
-            key: Box::new([]),
+            key: SmallVec::new(),
             match_id: 1,
             from: Timestamp(0),
             to: Timestamp(0),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::chain::Chain;
 use super::super::linear::LinearStep;
 use super::super::nfa::Nfa;
-use super::super::register::{Accumulator, Ordered, RegisterKind, Registers};
+use super::super::register::{Accumulator, Ordered, PaneRegisters, RegisterKind};
 use super::super::structure::Kept;
 use super::{number, put_time, time};
 use crate::event::codec::{position, put_position, put_value, value};
@@ -18,8 +18,8 @@ use crate::wire::{Damaged, Reader, put_bool, put_uint};
 /// `neighbour`: registers of the run before, with which some values may be shared. `from`: the time of the first event.
 pub(super) fn put_registers(
     nfa: &Nfa,
-    registers: &Registers,
-    neighbour: Option<&Registers>,
+    registers: &[Accumulator],
+    neighbour: Option<&[Accumulator]>,
     from: Timestamp,
     out: &mut Vec<u8>,
 ) {
@@ -30,14 +30,14 @@ pub(super) fn put_registers(
     }
 }
 
-pub(super) fn registers(
+pub(super) fn registers<R: FromIterator<Accumulator>>(
     nfa: &Nfa,
-    neighbour: Option<&Registers>,
+    neighbour: Option<&[Accumulator]>,
     from: Timestamp,
     reader: &mut Reader<'_>,
-) -> Result<Registers, Damaged> {
+) -> Result<R, Damaged> {
     let order = &nfa.layout.registers;
-    let mut registers = Registers::with_capacity(order.len());
+    let mut registers = PaneRegisters::with_capacity(order.len());
     for &at in order {
         let at = usize::from(at);
         let neighbour = neighbour.map(|neighbour| &neighbour[at]);
@@ -49,7 +49,7 @@ pub(super) fn registers(
         numbered.sort_by_key(|(at, _)| **at);
         registers = numbered.into_iter().map(|(_, register)| register).collect();
     }
-    Ok(registers)
+    Ok(registers.into_iter().collect())
 }
 
 /// Appends what an event of a step fills, by its place among that. `from`: the event's time.

@@ -128,7 +128,7 @@ fn put_run(nfa: &Nfa, run: &Run, neighbour: Option<&Run>, out: &mut Vec<u8>) {
     for count in &run.counters {
         put_uint(out, u64::from(*count));
     }
-    let shared = neighbour.map(|neighbour| &neighbour.registers);
+    let shared = neighbour.map(|neighbour| &*neighbour.registers);
     put_registers(nfa, &run.registers, shared, run.first_time, out);
 }
 
@@ -183,7 +183,7 @@ fn run(nfa: &Nfa, neighbour: Option<&Run>, reader: &mut Reader<'_>) -> Result<Ru
     for _ in 0..nfa.counters {
         counters.push(reader.narrow()?);
     }
-    let shared = neighbour.map(|neighbour| &neighbour.registers);
+    let shared = neighbour.map(|neighbour| &*neighbour.registers);
     let registers = registers(nfa, shared, first_time, reader)?;
     let mut run = Run {
         first,

@@ -47,7 +47,7 @@ pub(super) fn complete<'a>(
     out: &mut Outcome,
 ) {
     let mut admitted = state.admitted.take();
-    let mut registers = nfa.registers.empty();
+    let mut registers: Registers = nfa.registers.empty();
     let last = plan.steps.last().expect("there are at least two");
     let step = usize::from(last.step.0);
     // Unless its condition must not see them yet.
@@ -161,7 +161,7 @@ pub(super) fn time_out(
     let starts = state.stacks[0].entries.iter();
     let starts = starts.take_while(|start| expired(start)).enumerate();
     for (at, start) in starts.filter(|(_, start)| !start.matched) {
-        let mut registers = nfa.registers.empty();
+        let mut registers: Registers = nfa.registers.empty();
         let (mut path, mut entry, mut at) = (Path::NOTHING, start, at);
         let mut depth = 0;
         loop {

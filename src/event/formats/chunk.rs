@@ -34,10 +34,16 @@ fn last(bytes: &[u8], left: usize) -> u128 {
     }
 }
 
-/// How many bytes a chunk begins with that a string may hold as they are: no quote, no backslash, no control character.
+/// Where from `at` on the first byte stands that a string can't hold as it is: a quote, a backslash, a control character. The end, if none does.
 #[inline(always)]
-pub(super) fn plain(chunk: u128) -> usize {
-    (special(chunk) | 1 << BYTES).trailing_zeros() as usize
+pub(crate) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
+    loop {
+        let special = special(chunk(bytes, at));
+        if special != 0 {
+            return at + special.trailing_zeros() as usize;
+        }
+        at += BYTES;
+    }
 }
 
 /// The digits of a chunk.
@@ -104,7 +110,16 @@ mod tests {
             let value = chunk(&bytes, 0);
             prop_assert_eq!(special(value), mask(is_special));
             prop_assert_eq!(digits(value), mask(u8::is_ascii_digit));
-            prop_assert_eq!(plain(value), bytes.iter().position(is_special).unwrap_or(BYTES));
+        }
+
+        #[test]
+        fn plain_bytes_end_where_a_look_at_each_says(bytes in prop::collection::vec(bytes_near(), 0..4), plain in "[a-z]{0,40}", cut in 0_usize..16) {
+            let mut bytes = [plain.into_bytes(), bytes.concat()].concat();
+            bytes.truncate(bytes.len() - cut.min(bytes.len()));
+            for at in 0..=bytes.len() {
+                let end = bytes[at..].iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+                prop_assert_eq!(plain_end(&bytes, at), end.map_or(bytes.len(), |end| at + end));
+            }
         }
 
         #[test]

@@ -285,11 +285,7 @@ impl Scan<'_> {
     fn string(&mut self) -> Scanned<bool> {
         let mut escaped = false;
         loop {
-            let count = chunk::plain(chunk::chunk(self.bytes, self.at));
-            self.at += count;
-            if count == chunk::BYTES {
-                continue;
-            }
+            self.at = chunk::plain_end(self.bytes, self.at);
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;

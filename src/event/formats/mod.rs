@@ -14,7 +14,7 @@ pub mod avro;
 #[cfg(any(feature = "avro", feature = "protobuf"))]
 pub(crate) mod beside;
 mod built;
-mod chunk;
+pub(crate) mod chunk;
 mod convert;
 mod csv;
 mod decoder;

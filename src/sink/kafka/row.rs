@@ -227,7 +227,7 @@ mod tests {
             pattern: PatternId(0),
             stream: Stream::Evicted,
             at: Timestamp(0),
-            key: [Value::Str("a\"b".into()), Value::Int(2)].into(),
+            key: vec![Value::Str("a\"b".into()), Value::Int(2)].into(),
             match_id: 1,
             from: Timestamp(3),
             to: Timestamp(4),

@@ -1,0 +1,169 @@
+//! Numbers as text, exactly as the standard library and `rust_decimal` write them, but without the machinery of formats in between: rows are mostly numbers.
+
+use std::io::Write;
+
+use rust_decimal::Decimal;
+
+/// The digits of hexadecimal numbers.
+pub(super) const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// The greatest number of 64 bits has so many digits.
+const DIGITS_MAX: usize = 20;
+
+/// `00` to `99`.
+const PAIRS: [u8; 200] = {
+    let mut pairs = [0; 200];
+    let mut number = 0;
+    while number < 100 {
+        pairs[2 * number] = b'0' + number as u8 / 10;
+        pairs[2 * number + 1] = b'0' + number as u8 % 10;
+        number += 1;
+    }
+    pairs
+};
+
+/// Appends a whole number.
+pub(super) fn int(value: i64, out: &mut Vec<u8>) {
+    if value < 0 {
+        out.push(b'-');
+    }
+    unsigned(value.unsigned_abs(), out);
+}
+
+/// Appends a whole number without a sign.
+pub(super) fn unsigned(value: u64, out: &mut Vec<u8>) {
+    let (digits, at) = digits(value);
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// Appends 16 hexadecimal digits.
+pub(super) fn hex(value: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 16];
+    for (byte, pair) in value.to_be_bytes().iter().zip(digits.chunks_exact_mut(2)) {
+        pair[0] = HEX[usize::from(byte >> 4)];
+        pair[1] = HEX[usize::from(byte & 15)];
+    }
+    out.extend_from_slice(&digits);
+}
+
+/// Appends a decimal with all its digits.
+pub(super) fn decimal(value: &Decimal, out: &mut Vec<u8>) {
+    let scale = value.scale() as usize;
+    let mantissa = u64::try_from(value.mantissa().unsigned_abs());
+    let (Ok(mantissa), true) = (mantissa, scale < DIGITS_MAX) else {
+        write!(out, "{value}").expect("memory takes what is written");
+        return;
+    };
+    if value.is_sign_negative() {
+        out.push(b'-');
+    }
+    let (digits, at) = digits(mantissa);
+    let point = DIGITS_MAX - scale;
+    // One digit at least stands before the point.
+    out.extend_from_slice(&digits[at.min(point - 1)..point]);
+    if scale > 0 {
+        out.push(b'.');
+        out.extend_from_slice(&digits[point..]);
+    }
+}
+
+/// Appends a finite double: the shortest text that reads back, as `Debug` writes it, with an exponent where that is shorter.
+pub(super) fn float(value: f64, out: &mut Vec<u8>) {
+    // Between these nobody writes an exponent.
+    if value == 0.0 || (1e-3..1e15).contains(&value.abs()) {
+        out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
+    } else {
+        write!(out, "{value:?}").expect("memory takes what is written");
+    }
+}
+
+/// The digits of a number, which end where the array does, and where they begin. Before them stand zeros.
+fn digits(mut value: u64) -> ([u8; DIGITS_MAX], usize) {
+    let mut digits = [b'0'; DIGITS_MAX];
+    let mut at = DIGITS_MAX;
+    while value >= 10 {
+        at -= 2;
+        let pair = (value % 100) as usize * 2;
+        digits[at..at + 2].copy_from_slice(&PAIRS[pair..pair + 2]);
+        value /= 100;
+    }
+    if value > 0 || at == DIGITS_MAX {
+        at -= 1;
+        digits[at] = b'0' + value as u8;
+    }
+    (digits, at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).expect("digits are UTF-8")
+    }
+
+    #[track_caller]
+    fn check_float(value: f64) {
+        if value.is_finite() {
+            assert_eq!(text(|out| float(value, out)), format!("{value:?}"));
+        }
+    }
+
+    #[track_caller]
+    fn check_decimal(value: Decimal) {
+        assert_eq!(text(|out| decimal(&value, out)), value.to_string());
+    }
+
+    #[test]
+    fn numbers_at_the_edges_are_written_as_elsewhere() {
+        for edge in [
+            0.0,
+            1e-5,
+            1e-3,
+            0.1,
+            1.0,
+            1e15,
+            1e16,
+            1e17,
+            f64::MAX,
+            f64::MIN_POSITIVE,
+        ] {
+            for near in [edge, edge.next_down(), edge.next_up()] {
+                check_float(near);
+                check_float(-near);
+            }
+        }
+        for scale in 0..=28 {
+            for number in [0, 1, 9, 10, 99, 100, i64::MAX] {
+                let decimal = Decimal::from_i128_with_scale(i128::from(number), scale);
+                check_decimal(decimal);
+                check_decimal(-decimal);
+            }
+            check_decimal(Decimal::from_i128_with_scale(
+                i128::from(u64::MAX) + 1,
+                scale,
+            ));
+        }
+        check_decimal(Decimal::MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_are_written_as_elsewhere(
+            bits: u64, cents in -1_000_000_000..1_000_000_000i64, number: i64, part: u32, scale in 0..=28u32, shift in 0..64u32,
+        ) {
+            check_float(f64::from_bits(bits));
+            check_float(cents as f64 / 100.0);
+            check_float(number as f64 / f64::from(part));
+            let number = number >> shift;
+            prop_assert_eq!(text(|out| int(number, out)), number.to_string());
+            prop_assert_eq!(text(|out| unsigned(bits >> shift, out)), (bits >> shift).to_string());
+            prop_assert_eq!(text(|out| hex(bits >> shift, out)), format!("{:016x}", bits >> shift));
+            check_decimal(Decimal::from_i128_with_scale(i128::from(number), scale));
+            check_decimal(Decimal::from_i128_with_scale(i128::from(number) * i128::from(part), scale));
+        }
+    }
+}
