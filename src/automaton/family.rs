@@ -85,8 +85,10 @@ impl Family {
         let conditions = match automata.len() {
             1 => {
                 let parts = |asked: &Vec<Option<Compiled>>| {
-                    let parts = conjuncts(asked[0].as_ref()).into_iter().cloned();
-                    parts.map(Part::Own).collect()
+                    let mut parts = conjuncts(asked[0].as_ref());
+                    // All must hold, in whichever order.
+                    parts.sort_by_key(|part| part.effort());
+                    parts.into_iter().cloned().map(Part::Own).collect()
                 };
                 Local::One(by_step.iter().map(parts).collect())
             }

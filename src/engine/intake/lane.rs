@@ -181,24 +181,19 @@ impl Lane {
         take: &mut Take<'_>,
         reject: &mut Reject<'_>,
     ) -> Fate {
-        let Arriving {
-            record,
-            stamp,
-            read,
-            event,
-        } = arriving;
+        let Arriving { record, stamp, .. } = arriving;
         self.counts.read += 1;
         self.counts.bytes += record.bytes.len() as u64;
         let at = self.place(record.partition);
-        let (time, event) = match read {
-            Ok(Read::Event) => (event.time, Some(event)),
-            Ok(Read::Filtered(Some(time))) => (time, None),
+        let (time, event) = match &arriving.read {
+            Ok(Read::Event) => (arriving.event.time, Some(arriving.event)),
+            Ok(Read::Filtered(Some(time))) => (*time, None),
             Ok(Read::Filtered(None)) => {
                 self.counts.filtered += 1;
                 return Fate::Filtered;
             }
             Err(malformed) => {
-                self.malformed(record, &malformed, reject);
+                self.malformed(record, malformed, reject);
                 return Fate::Malformed;
             }
         };

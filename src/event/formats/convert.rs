@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 
 use super::instant;
 use super::json::unescape;
-use super::number::{self, Misfit};
+use super::number::{self, Misfit, Short};
 use super::spare::TEXT_BYTES_MAX;
 use super::token::{Cut, Shown, Token};
 use super::{Flaw, Malformed, TIME_MAX, TIME_MIN};
@@ -36,20 +36,29 @@ pub(super) fn overwrite(
             return Ok(());
         }
         (FieldType::Decimal, Token::Number(cut)) => {
-            if let Ok(value) = number::decimal(text, cut) {
-                *old = Value::Decimal(value);
+            if let Some(short) = Short::read(text, cut) {
+                match old {
+                    Value::Decimal(old) => *old = short.decimal(),
+                    _ => *old = Value::Decimal(short.decimal()),
+                }
                 return Ok(());
             }
         }
         (FieldType::Float, Token::Number(cut)) => {
-            if let Ok(value) = number::float(text, cut) {
-                *old = Value::Float(value);
+            if let Some(float) = Short::read(text, cut).and_then(Short::float) {
+                match old {
+                    Value::Float(old) => *old = float,
+                    _ => *old = Value::Float(float),
+                }
                 return Ok(());
             }
         }
         (FieldType::Int, Token::Number(cut)) => {
-            if let Ok(value) = number::int(text, cut) {
-                *old = Value::Int(value);
+            if let Some(int) = Short::read(text, cut).and_then(Short::int) {
+                match old {
+                    Value::Int(old) => *old = int,
+                    _ => *old = Value::Int(int),
+                }
                 return Ok(());
             }
         }

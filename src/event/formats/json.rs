@@ -100,6 +100,7 @@ impl Scan<'_> {
     ) -> Scanned<()> {
         tree.enter(node);
         let mut first = true;
+        let mut unread = Token::Absent;
         loop {
             let found = match tree.guess(node, self.bytes, self.at) {
                 Some((found, bytes)) => {
@@ -132,10 +133,13 @@ impl Scan<'_> {
                         slots[slot as usize] = Token::Object;
                     }
                 }
-                _ => match slot {
-                    Some(slot) => self.value(depth, &mut slots[slot as usize])?,
-                    None => self.value(depth, &mut Token::Absent)?,
-                },
+                _ => {
+                    let into = match slot {
+                        Some(slot) => &mut slots[slot as usize],
+                        None => &mut unread,
+                    };
+                    self.value(depth, into)?;
+                }
             }
             self.space();
             match self.next() {
@@ -175,7 +179,7 @@ impl Scan<'_> {
     }
 
     /// Reads any value.
-    #[inline]
+    #[inline(always)]
     fn value(&mut self, depth: u32, into: &mut Token) -> Scanned<()> {
         match self.peek() {
             Some(b'"') => {
@@ -218,6 +222,12 @@ impl Scan<'_> {
         Ok(())
     }
 
+    /// Reads a value within one that is skipped, which does not begin with a bracket.
+    fn scalar(&mut self) -> Scanned<()> {
+        // No bracket, so it does not matter how deep it lies.
+        self.value(DEPTH_MAX, &mut Token::Absent)
+    }
+
     /// Skips an object or array, whatever is nested in it.
     fn skip(&mut self, depth: u32) -> Scanned<()> {
         // One bit per open bracket, innermost lowest: 1 for an object.
@@ -241,7 +251,7 @@ impl Scan<'_> {
                         continue;
                     }
                 }
-                _ => self.value(depth, &mut Token::Absent)?,
+                _ => self.scalar()?,
             }
             // A value, or an empty bracket's closing one, lies behind (or ahead): close what ends here.
             loop {
@@ -281,7 +291,7 @@ impl Scan<'_> {
     }
 
     /// Reads a string whose opening quote has been read, and its closing one; true if it has escapes.
-    #[inline]
+    #[inline(always)]
     fn string(&mut self) -> Scanned<bool> {
         let mut escaped = false;
         loop {

@@ -40,15 +40,17 @@ const EXPONENT_MAX: i64 = 10_000_000;
 const SCALE_MAX: i64 = 28;
 
 /// A number of few digits without an exponent: `digits / 10^scale`, which fits all types.
-struct Short {
+#[derive(Clone, Copy)]
+pub(super) struct Short {
     digits: i64,
     scale: u32,
+    negative: bool,
 }
 
 impl Short {
     /// At most sixteen bytes, `12`, `-12` or `-1.2`. Others are not looked into.
     #[inline]
-    fn read(text: &str, cut: Cut) -> Option<Short> {
+    pub(super) fn read(text: &str, cut: Cut) -> Option<Short> {
         let mut length = cut.end - cut.start;
         if length > chunk::BYTES as u32 {
             return None;
@@ -84,16 +86,40 @@ impl Short {
         (whole > 0 && whole + 1 != length).then_some(Short {
             digits: if negative { -digits } else { digits },
             scale,
+            negative,
         })
+    }
+
+    /// The number, if it is a whole one and written as such.
+    #[inline]
+    pub(super) fn int(self) -> Option<i64> {
+        (self.scale == 0).then_some(self.digits)
+    }
+
+    /// The number with exactly the digits written.
+    #[inline]
+    pub(super) fn decimal(self) -> Decimal {
+        Decimal::new(self.digits, self.scale)
+    }
+
+    /// The nearest double, if it is found at once: of two numbers that doubles hold exactly the quotient is rounded once (W. Clinger, "How to read floating point
+    /// numbers accurately", 1990).
+    #[inline]
+    pub(super) fn float(self) -> Option<f64> {
+        let size = self.digits.unsigned_abs();
+        let value = size as f64 / POWERS[self.scale as usize];
+        // A zero keeps its sign.
+        let value = if self.negative { -value } else { value };
+        (size < 1 << f64::MANTISSA_DIGITS).then_some(value)
     }
 }
 
 /// Reads a whole number. `5`, `5.0` and `5e0` are the same number.
 #[inline]
 pub(super) fn int(text: &str, cut: Cut) -> Result<i64, Misfit> {
-    match Short::read(text, cut) {
-        Some(Short { digits, scale: 0 }) => Ok(digits),
-        _ => int_long(cut.of(text)),
+    match Short::read(text, cut).and_then(Short::int) {
+        Some(int) => Ok(int),
+        None => int_long(cut.of(text)),
     }
 }
 
@@ -110,22 +136,10 @@ fn int_long(text: &str) -> Result<i64, Misfit> {
 /// Reads the nearest double; infinity is none.
 #[inline]
 pub(super) fn float(text: &str, cut: Cut) -> Result<f64, Misfit> {
-    // Both numbers are exact as doubles, so their quotient is rounded once (W. Clinger, "How to read floating point numbers accurately", 1990).
-    if let Some(Short { digits, scale }) = Short::read(text, cut)
-        && digits.unsigned_abs() < 1 << f64::MANTISSA_DIGITS
-    {
-        return Ok(sign_kept(digits as f64 / POWERS[scale as usize], text, cut));
+    match Short::read(text, cut).and_then(Short::float) {
+        Some(float) => Ok(float),
+        None => float_long(cut.of(text)),
     }
-    float_long(cut.of(text))
-}
-
-/// `-0.0` has no sign as a whole number.
-#[inline]
-fn sign_kept(value: f64, text: &str, cut: Cut) -> f64 {
-    if value == 0.0 && text.as_bytes()[cut.start as usize] == b'-' {
-        return -0.0;
-    }
-    value
 }
 
 /// Powers of ten that doubles hold exactly.
@@ -150,7 +164,7 @@ fn float_long(text: &str) -> Result<f64, Misfit> {
 #[inline]
 pub(super) fn decimal(text: &str, cut: Cut) -> Result<Decimal, Misfit> {
     match Short::read(text, cut) {
-        Some(Short { digits, scale }) => Ok(Decimal::new(digits, scale)),
+        Some(short) => Ok(short.decimal()),
         None => decimal_long(cut.of(text)),
     }
 }
