@@ -1,11 +1,11 @@
 //! One family with the state of all its keys.
 
-mod ahead;
 mod evict;
 mod stored;
 
 pub(crate) use evict::Offered;
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use super::cold::Cold;
@@ -27,6 +27,9 @@ pub(crate) enum Keyed {
     /// Several variants.
     Many(Keys<Blocks>),
 }
+
+/// So many keys that are due are looked at before the first of them has its turn.
+const LOOKED_AT: usize = 16;
 
 /// Which events of a batch a family is shown: place of each, and of the family among its concerns.
 pub(crate) type Places = Vec<(u32, u32)>;
@@ -179,12 +182,9 @@ impl<S: Holding> Keys<S> {
         mut emit: impl FnMut(Moment, Option<u64>, Row),
     ) {
         self.fetch_for(events, shown);
-        for group in shown.chunks(ahead::GROUP) {
-            self.look_at_events(events, group);
-            for (at, nth) in group {
-                let judged = &events[*at as usize];
-                self.show(judged, &judged.concerns[*nth as usize], &mut emit);
-            }
+        for (at, nth) in shown {
+            let judged = &events[*at as usize];
+            self.show(judged, &judged.concerns[*nth as usize], &mut emit);
         }
         self.pass_instants(watermark.0, &mut emit);
         let saving = &mut self.saving;
@@ -277,8 +277,10 @@ impl<S: Holding> Keys<S> {
             }
             let mut due = std::mem::take(&mut self.due);
             self.directory.take_due(instant, &mut due);
-            for group in due.groups(ahead::GROUP) {
-                self.look_at_slots(group.clone());
+            for group in due.groups(LOOKED_AT) {
+                // One after the other, states that are in no cache would be waited for one by one; a few read at once come together. Nothing follows from what is read.
+                let states = group.clone().filter_map(|at| self.directory.state(at));
+                black_box(states.fold(0, |seen, state| seen ^ state.glance()));
                 group.for_each(|at| self.pass_instant(at, instant, emit));
             }
             due.clear();
