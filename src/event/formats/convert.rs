@@ -26,14 +26,11 @@ pub(super) fn overwrite(
 ) -> Result<(), Malformed> {
     match (field.ty, token) {
         (FieldType::String, Token::Text(cut) | Token::Bare(cut)) if cut.start < cut.end => {
-            match old {
-                Value::Str(memory) if memory.capacity() <= TEXT_BYTES_MAX => {
-                    memory.clear();
-                    memory.push_str(cut.of(text));
-                }
-                _ => *old = Value::Str(cut.of(text).into()),
-            }
+            emptied(old).push_str(cut.of(text));
             return Ok(());
+        }
+        (FieldType::String, Token::Escaped(cut)) => {
+            return unescaped(field, cut, text, emptied(old));
         }
         (FieldType::Decimal, Token::Number(cut)) => {
             if let Some(short) = Short::read(text, cut) {
@@ -66,6 +63,19 @@ pub(super) fn overwrite(
     }
     *old = value(field, token, text)?;
     Ok(())
+}
+
+/// The memory of a text, to be written anew.
+#[inline]
+fn emptied(old: &mut Value) -> &mut CompactString {
+    match old {
+        Value::Str(memory) if memory.capacity() <= TEXT_BYTES_MAX => memory.clear(),
+        _ => *old = Value::Str(CompactString::default()),
+    }
+    match old {
+        Value::Str(memory) => memory,
+        _ => unreachable!("it is a text by now"),
+    }
 }
 
 /// Reads a field's value.
@@ -174,7 +184,21 @@ fn bare(field: &Field, cut: Cut, text: &str) -> Result<Value, Misfit> {
 /// Reads a string with escapes.
 fn escaped(field: &Field, cut: Cut, text: &str) -> Result<Value, Malformed> {
     let mut plain = CompactString::default();
-    unescape(cut.of(text), &mut plain).map_err(|_| {
+    unescaped(field, cut, text, &mut plain)?;
+    if field.ty == FieldType::String {
+        return Ok(Value::Str(plain));
+    }
+    value(field, Token::Text(Cut::all(&plain)), &plain)
+}
+
+/// Appends the meaning of a string with escapes.
+fn unescaped(
+    field: &Field,
+    cut: Cut,
+    text: &str,
+    out: &mut CompactString,
+) -> Result<(), Malformed> {
+    unescape(cut.of(text), out).map_err(|_| {
         let shown = Shown(Token::Escaped(cut), text);
         Malformed {
             flaw: Flaw::Field,
@@ -183,11 +207,7 @@ fn escaped(field: &Field, cut: Cut, text: &str) -> Result<Value, Malformed> {
                 field.name
             ),
         }
-    })?;
-    if field.ty == FieldType::String {
-        return Ok(Value::Str(plain));
-    }
-    value(field, Token::Text(Cut::all(&plain)), &plain)
+    })
 }
 
 #[cold]

@@ -1,6 +1,6 @@
 //! The memory of spent events, for events to come.
 //!
-//! An event's values are one allocation, and each of its long strings another. Both go round instead: what was matched, or what nobody wanted, is kept
+//! An event's values are one allocation, and each of its long strings another. Both go round instead: what was matched is kept
 //! here, and the next event of as many fields is written over it. So in the steady state decoding neither allocates nor frees.
 
 use crate::event::Value;
