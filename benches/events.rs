@@ -1,9 +1,11 @@
 //! Events in memory like those of the workloads, in order and ten milliseconds apart, over a tenth of the keys; and an engine that takes them.
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, Criterion, Throughput};
+use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput};
+use leitmotif::automaton::Tables;
 use leitmotif::engine::Shard;
 use leitmotif::event::{Event, EventTypeId, Position, Schema, Value};
 use leitmotif::lang::pattern::Program;
@@ -23,7 +25,7 @@ const STEP_MS: u64 = 10;
 pub const BATCH: usize = 1_024;
 
 /// The program of a text without mistakes.
-pub fn program(text: &str) -> Arc<Program> {
+fn program(text: &str) -> Arc<Program> {
     let mut files = SourceMap::default();
     files.add("bench.motif", text);
     let compiled = lang::compile(&files, &Params::default());
@@ -36,7 +38,7 @@ pub fn program(text: &str) -> Arc<Program> {
 }
 
 /// Events of the program's only declared type, with what `field(number of the event, name of the field)` gives.
-pub fn events(schema: &Schema, field: Field) -> Vec<Event> {
+fn events(schema: &Schema, field: Field) -> Vec<Event> {
     let ty = EventTypeId(0);
     let fields = &schema.get(ty).fields;
     (0..EVENTS)
@@ -117,6 +119,32 @@ pub fn reading(number: u64, name: &str) -> Value {
         }
         _ => text(format!("s{:02}", random.below(50))),
     }
+}
+
+/// Events of these fields for patterns, and what makes engines with those.
+pub fn workload(patterns: &str, field: Field) -> (Vec<Event>, impl Fn() -> Shard) {
+    let program = program(patterns);
+    let events = events(&program.schema, field);
+    let tables = Tables::empty(&program);
+    let engine =
+        move || Shard::alone(Arc::clone(&program), &tables).expect("small patterns have automata");
+    (events, engine)
+}
+
+/// Times new engines over all events.
+pub fn time(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    engine: impl Fn() -> Shard,
+    events: &[Event],
+) {
+    group.bench_function(name, |bencher| {
+        bencher.iter_batched(
+            &engine,
+            |engine| run(engine, black_box(events)),
+            BatchSize::LargeInput,
+        );
+    });
 }
 
 /// Runs all events through an engine; how many rows came out.

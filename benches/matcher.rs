@@ -2,17 +2,12 @@
 //!
 //! The patterns are those of the workloads; for windows see `windows.rs`. The reported throughput is events per second.
 
-use std::hint::black_box;
-use std::sync::Arc;
-
 use criterion::measurement::WallTime;
-use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group, criterion_main};
-use leitmotif::automaton::Tables;
-use leitmotif::engine::Shard;
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use leitmotif::event::Value;
 use leitmotif::source::generate::Random;
 
-use events::{Field, card, events, group, percent, program, reading, run, text};
+use events::{Field, card, group, percent, reading, run, text, time, workload};
 
 mod events;
 #[path = "workloads/variants.rs"]
@@ -36,20 +31,10 @@ fn measure(
     field: Field,
     matches: bool,
 ) {
-    let program = program(patterns);
-    let events = events(&program.schema, field);
-    let tables = Tables::empty(&program);
-    let engine =
-        || Shard::alone(Arc::clone(&program), &tables).expect("small patterns have automata");
+    let (events, engine) = workload(patterns, field);
     let found = run(engine(), &events);
     assert_eq!(found > 0, matches, "{name}: {found} matches");
-    group.bench_function(name, |bencher| {
-        bencher.iter_batched(
-            engine,
-            |engine| run(engine, black_box(&events)),
-            BatchSize::LargeInput,
-        );
-    });
+    time(group, name, engine, &events);
 }
 
 fn matcher(criterion: &mut Criterion) {

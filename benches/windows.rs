@@ -7,18 +7,17 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::hint::black_box;
-use std::sync::Arc;
 
 use compact_str::CompactString;
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group, criterion_main};
-use leitmotif::automaton::{Row, Tables};
+use leitmotif::automaton::Row;
 use leitmotif::engine::Shard;
 use leitmotif::event::{Event, Value};
 use leitmotif::time::Watermark;
 use rust_decimal::Decimal;
 
-use events::{BATCH, Field, card, events, group, program, reading, run};
+use events::{BATCH, Field, card, group, reading, time, workload};
 
 mod events;
 
@@ -249,7 +248,7 @@ impl<T: Totals> ByHand<T> {
 }
 
 /// The same for the same rows in any order.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Sum(u64);
 
 impl Sum {
@@ -284,23 +283,13 @@ fn compare<T: Totals>(
     pattern: &str,
     field: Field,
 ) {
-    let program = program(pattern);
-    let events = events(&program.schema, field);
-    let tables = Tables::empty(&program);
-    let engine =
-        || Shard::alone(Arc::clone(&program), &tables).expect("small patterns have automata");
+    let (events, engine) = workload(pattern, field);
     let (rows, sum) = sum_of_engine(engine(), &events);
     assert!(rows > 0, "{name}: no rows");
-    group.bench_function(format!("{name}/engine"), |bencher| {
-        bencher.iter_batched(
-            engine,
-            |engine| run(engine, black_box(&events)),
-            BatchSize::LargeInput,
-        );
-    });
+    time(group, &format!("{name}/engine"), engine, &events);
     for (order, suffix) in [(Order::Any, ""), (Order::ByKey, "/in_order")] {
         let by_hand = sum_by_hand::<T>(order, &events);
-        assert_eq!(by_hand, (rows, Sum(sum.0)), "{name}: rows differ");
+        assert_eq!(by_hand, (rows, sum), "{name}: rows differ");
         group.bench_function(format!("{name}/by_hand{suffix}"), |bencher| {
             bencher.iter_batched(
                 || ByHand::<T>::new(order),

@@ -105,7 +105,9 @@ impl Judge {
     /// Which patterns an event bears on; `None` when no pattern can use it.
     #[inline]
     pub(crate) fn judge(&mut self, event: &Event) -> Option<Concerns> {
-        if !self.bears(event) {
+        let looking = &mut self.judgements.looking;
+        self.plan.judge(event, looking, &mut self.concerns);
+        if self.concerns.is_empty() {
             return None;
         }
         let next = self.judgements.list();
@@ -114,18 +116,8 @@ impl Judge {
 
     /// True if some pattern can use the event.
     pub(crate) fn wants(&mut self, event: &Event) -> bool {
-        let wanted = self.bears(event);
-        for concern in self.concerns.drain(..) {
-            self.judgements.looking.give(concern.fits);
-        }
-        wanted
-    }
-
-    /// Fills the list with what the event bears on; false if that is nothing.
-    fn bears(&mut self, event: &Event) -> bool {
-        let looking = &mut self.judgements.looking;
-        self.plan.judge(event, looking, &mut self.concerns);
-        !self.concerns.is_empty()
+        let concerns = self.judge(event);
+        concerns.map(|spent| self.judgements.give(spent)).is_some()
     }
 
     /// Another event like this one, that concerns nobody yet.

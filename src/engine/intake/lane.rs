@@ -285,10 +285,22 @@ impl Lane {
         Fate::Processed
     }
 
+    /// Accepts an event that leapt ahead.
+    fn believe(
+        &mut self,
+        at: usize,
+        mut leap: Leap,
+        arrived: u64,
+        judge: &mut Judge,
+        take: &mut Take<'_>,
+    ) {
+        self.accept(at, leap.time, leap.event.as_mut(), arrived, judge, take);
+    }
+
     /// Believes in a leap, or not, now that the time of the next record is known.
     fn settle(
         &mut self,
-        mut leap: Leap,
+        leap: Leap,
         next: Timestamp,
         at: usize,
         judge: &mut Judge,
@@ -297,14 +309,8 @@ impl Lane {
     ) {
         let time = self.partitions[at].time;
         if time.confirms(leap.time, next) {
-            self.accept(
-                at,
-                leap.time,
-                leap.event.as_mut(),
-                leap.arrived,
-                judge,
-                take,
-            );
+            let arrived = leap.arrived;
+            self.believe(at, leap, arrived, judge, take);
             return;
         }
         let record = Record {
@@ -379,8 +385,8 @@ impl Lane {
             let partition = &mut self.partitions[at];
             let time = partition.time;
             let near = |leap: &mut Box<Leap>| time.confirms(leap.time, promise.0);
-            if let Some(mut leap) = partition.leap.take_if(near) {
-                self.accept(at, leap.time, leap.event.as_mut(), now.micros, judge, take);
+            if let Some(leap) = partition.leap.take_if(near) {
+                self.believe(at, *leap, now.micros, judge, take);
             }
             self.partitions[at].time.raise(promise);
         }
@@ -389,8 +395,8 @@ impl Lane {
     /// Nothing follows: a leap that waits does no harm any more.
     pub(crate) fn end(&mut self, judge: &mut Judge, now: Now, take: &mut Take<'_>) {
         for at in 0..self.partitions.len() {
-            if let Some(mut leap) = self.partitions[at].leap.take() {
-                self.accept(at, leap.time, leap.event.as_mut(), now.micros, judge, take);
+            if let Some(leap) = self.partitions[at].leap.take() {
+                self.believe(at, *leap, now.micros, judge, take);
             }
             self.partitions[at].time.end();
             self.partitions[at].activity = Activity::Ended;
@@ -510,15 +516,9 @@ impl Lane {
             return;
         }
         // Nothing came to confirm it, nor to contradict it.
-        if let Some(mut leap) = partition.leap.take() {
-            self.accept(
-                at,
-                leap.time,
-                leap.event.as_mut(),
-                leap.arrived,
-                judge,
-                take,
-            );
+        if let Some(leap) = partition.leap.take() {
+            let arrived = leap.arrived;
+            self.believe(at, *leap, arrived, judge, take);
         }
         let partition = &mut self.partitions[at];
         if partition.activity == Activity::Active {

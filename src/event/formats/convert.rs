@@ -15,7 +15,7 @@ use crate::time::{Span, Timestamp};
 
 /// Reads a field's value into the place of an old one. A long string is written into the memory of the one before.
 ///
-/// The common forms are written where they stay, each part once: a value that is made elsewhere and then copied stalls the processor, which has not yet stored its
+/// What is of the kind of the one before is written where it stays, each part once: a value that is made elsewhere and then copied stalls the processor, which has not yet stored its
 /// parts when the copy wants the whole.
 #[inline]
 pub(super) fn overwrite(
@@ -24,44 +24,30 @@ pub(super) fn overwrite(
     token: Token,
     text: &str,
 ) -> Result<(), Malformed> {
-    match (field.ty, token) {
-        (FieldType::String, Token::Text(cut) | Token::Bare(cut)) if cut.start < cut.end => {
+    match (field.ty, token, &mut *old) {
+        (FieldType::String, Token::Text(cut) | Token::Bare(cut), _) if cut.start < cut.end => {
             emptied(old).push_str(cut.of(text));
-            return Ok(());
         }
-        (FieldType::String, Token::Escaped(cut)) => {
-            return unescaped(field, cut, text, emptied(old));
+        (FieldType::String, Token::Escaped(cut), _) => {
+            unescaped(field, cut, text, emptied(old))?;
         }
-        (FieldType::Decimal, Token::Number(cut)) => {
-            if let Some(short) = Short::read(text, cut) {
-                match old {
-                    Value::Decimal(old) => *old = short.decimal(),
-                    _ => *old = Value::Decimal(short.decimal()),
-                }
-                return Ok(());
-            }
+        (FieldType::Decimal, Token::Number(cut), Value::Decimal(old))
+            if let Some(short) = Short::read(text, cut) =>
+        {
+            *old = short.decimal();
         }
-        (FieldType::Float, Token::Number(cut)) => {
-            if let Some(float) = Short::read(text, cut).and_then(Short::float) {
-                match old {
-                    Value::Float(old) => *old = float,
-                    _ => *old = Value::Float(float),
-                }
-                return Ok(());
-            }
+        (FieldType::Float, Token::Number(cut), Value::Float(old))
+            if let Some(float) = Short::read(text, cut).and_then(Short::float) =>
+        {
+            *old = float;
         }
-        (FieldType::Int, Token::Number(cut)) => {
-            if let Some(int) = Short::read(text, cut).and_then(Short::int) {
-                match old {
-                    Value::Int(old) => *old = int,
-                    _ => *old = Value::Int(int),
-                }
-                return Ok(());
-            }
+        (FieldType::Int, Token::Number(cut), Value::Int(old))
+            if let Some(int) = Short::read(text, cut).and_then(Short::int) =>
+        {
+            *old = int;
         }
-        _ => {}
+        _ => *old = value(field, token, text)?,
     }
-    *old = value(field, token, text)?;
     Ok(())
 }
 
