@@ -28,6 +28,8 @@ pub struct Family {
     conditions: Local,
     /// By input: what every event that is of use must satisfy.
     guards: Vec<Option<Guard>>,
+    /// How an event bears on it that satisfies no step, as most do.
+    unfit: Interest,
 }
 
 /// What steps ask of an event by itself, by step.
@@ -109,6 +111,7 @@ impl Family {
         });
         Family {
             guards: guards.collect(),
+            unfit: nfa.interest(StepMask::default()),
             nfa,
             variants,
             conditions,
@@ -145,7 +148,11 @@ impl Family {
                         fits.add(step);
                     }
                 }
-                (Fits::One(fits), self.nfa.interest(fits))
+                let interest = match fits.is_empty() {
+                    true => self.unfit,
+                    false => self.nfa.interest(fits),
+                };
+                (Fits::One(fits), interest)
             }
             Local::Many(conditions) => {
                 let mut fittings = memo.looking.fittings();
@@ -165,7 +172,7 @@ impl Family {
                     }
                 }
                 let nothing = StepMask::default();
-                if self.nfa.interest(nothing) != Interest::None {
+                if self.unfit != Interest::None {
                     holding.fill(self.variants.len());
                     for fitting in fittings.iter() {
                         holding.remove(&fitting.variants);

@@ -19,11 +19,9 @@ use crate::lang::pattern::{Aggregate, AggregateFunction, BinaryOp, Expr, Pattern
 use crate::lang::scalar;
 use crate::time::Span;
 
-/// The registers of a partial match, in the order of their plan.
-pub(crate) type Registers = SmallVec<[Accumulator; 2]>;
-
-/// The registers of a window or pane. A key has few of those, and looks at them with every event: more find room beside the rest.
-pub(crate) type PaneRegisters = SmallVec<[Accumulator; 3]>;
+/// The registers of a partial match, a window or a pane, in the order of their plan. Nearly all patterns have so few that they lie where the rest does, which is looked at with every event: elsewhere
+/// they would be waited for once more.
+pub(crate) type Registers = SmallVec<[Accumulator; 3]>;
 
 /// The plan of a pattern's registers.
 #[derive(Clone, Debug, Default)]

@@ -13,7 +13,7 @@ use super::choice::{Admitted, Outcome, write_match, write_timeout};
 use super::expression::{Bounds, Scope};
 use super::matcher::Incoming;
 use super::nfa::Nfa;
-use super::register::{Accumulator, PaneRegisters};
+use super::register::{Accumulator, Registers};
 use super::run::{mix, place};
 use crate::event::{Event, Value};
 use crate::lang::pattern::StepId;
@@ -42,7 +42,7 @@ pub(super) struct Pane {
     pub first_time: Timestamp,
     pub last_time: Timestamp,
     pub path: u64,
-    pub registers: PaneRegisters,
+    pub registers: Registers,
 }
 
 impl Windows {
@@ -389,7 +389,7 @@ impl View<'_> {
         let Some(correlated) = &self.nfa.steps[usize::from(step.0)].correlated else {
             return true;
         };
-        let empty: PaneRegisters;
+        let empty: Registers;
         let registers = match pane {
             Some(pane) => &pane.registers,
             None => {

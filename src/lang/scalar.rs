@@ -98,7 +98,14 @@ pub fn relates(op: BinaryOp, left: &Value, right: &Value) -> bool {
         (
             BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge,
             ..,
-        ) => compare(left, right),
+        ) => match (left, right) {
+            // What is asked most, without a call.
+            (Value::Int(a), Value::Int(b)) => Some(a.cmp(b)),
+            (Value::Float(a), Value::Int(b)) => a.partial_cmp(&(*b as f64)),
+            (Value::Float(a), Value::Float(b)) => a.partial_cmp(b),
+            (Value::Decimal(a), Value::Int(b)) => Some(decimal_int_order(*a, *b)),
+            _ => compare(left, right),
+        },
         _ => return holds(&binary(op, left, right)),
     };
     order.is_some_and(|order| match op {
@@ -139,8 +146,8 @@ pub fn compare(left: &Value, right: &Value) -> Option<Ordering> {
         (Value::Decimal(a), Value::Decimal(b)) => Some(decimal_order(*a, *b)),
         (Value::Int(a), Value::Float(b)) => (*a as f64).partial_cmp(b),
         (Value::Float(a), Value::Int(b)) => a.partial_cmp(&(*b as f64)),
-        (Value::Int(a), Value::Decimal(b)) => Some(decimal_order(Decimal::from(*a), *b)),
-        (Value::Decimal(a), Value::Int(b)) => Some(decimal_order(*a, Decimal::from(*b))),
+        (Value::Int(a), Value::Decimal(b)) => Some(decimal_int_order(*b, *a).reverse()),
+        (Value::Decimal(a), Value::Int(b)) => Some(decimal_int_order(*a, *b)),
         (Value::Str(a), Value::Str(b)) => Some(a.cmp(b)),
         (Value::Timestamp(a), Value::Timestamp(b)) => Some(a.cmp(b)),
         (Value::Duration(a), Value::Duration(b)) => Some(a.cmp(b)),
@@ -171,18 +178,33 @@ fn decimal_order(a: Decimal, b: Decimal) -> Ordering {
     order.unwrap_or_else(|| a.cmp(&b))
 }
 
+/// The same for a whole number.
+#[inline]
+fn decimal_int_order(a: Decimal, b: i64) -> Ordering {
+    let power = POWERS.get(a.scale() as usize);
+    match (
+        i64::try_from(a.mantissa()),
+        power.and_then(|power| b.checked_mul(*power)),
+    ) {
+        (Ok(a_units), Some(b_units)) => a_units.cmp(&b_units),
+        _ => a.cmp(&Decimal::from(b)),
+    }
+}
+
+/// Powers of ten, as many as there are.
+const POWERS: [i64; 19] = {
+    let mut powers = [1; 19];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
+
 /// The number times so many tens, if neither is large.
 #[inline]
 fn tens(units: i128, power: u32) -> Option<i128> {
-    const POWERS: [i64; 19] = {
-        let mut powers = [1; 19];
-        let mut at = 1;
-        while at < powers.len() {
-            powers[at] = powers[at - 1] * 10;
-            at += 1;
-        }
-        powers
-    };
     let units = i64::try_from(units).ok()?;
     let power = *POWERS.get(power as usize)?;
     Some(i128::from(units) * i128::from(power))

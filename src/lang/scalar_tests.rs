@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use rust_decimal::prelude::ToPrimitive;
 
 use super::*;
 
@@ -94,7 +95,7 @@ fn numbers_compare_by_value_across_types() {
 
 proptest! {
     #[test]
-    fn decimals_have_the_order_of_the_library(a in -(1_i128 << 90)..1 << 90, b in -(1_i128 << 90)..1 << 90, a_digits in 0_u32..90, b_digits in 0_u32..90, a_scale in 0_u32..=28, b_scale in 0_u32..=28, near: bool) {
+    fn decimals_have_the_order_of_the_library(a in -(1_i128 << 90)..1 << 90, b in -(1_i128 << 90)..1 << 90, a_digits in 0_u32..90, b_digits in 0_u32..90, a_scale in 0_u32..=28, b_scale in 0_u32..=28, number: i64, near: bool) {
         let a = Decimal::from_i128_with_scale(a >> a_digits, a_scale);
         let b = match near {
             true => a.normalize(),
@@ -102,6 +103,13 @@ proptest! {
         };
         let value = |decimal| Value::Decimal(decimal);
         prop_assert_eq!(compare(&value(a), &value(b)), Some(a.cmp(&b)));
+        let whole = match near {
+            true => a.to_i64().unwrap_or(number),
+            false => number >> (a_digits % 64),
+        };
+        let order = a.cmp(&Decimal::from(whole));
+        prop_assert_eq!(compare(&value(a), &Value::Int(whole)), Some(order));
+        prop_assert_eq!(compare(&Value::Int(whole), &value(a)), Some(order.reverse()));
         for op in [BinaryOp::Eq, BinaryOp::Ne, BinaryOp::Lt, BinaryOp::Le, BinaryOp::Gt, BinaryOp::Ge] {
             prop_assert_eq!(relates(op, &value(a), &value(b)), holds(&binary(op, &value(a), &value(b))));
         }

@@ -7,9 +7,6 @@ use rust_decimal::Decimal;
 /// The digits of hexadecimal numbers.
 pub(super) const HEX: &[u8; 16] = b"0123456789abcdef";
 
-/// The greatest number of 64 bits has so many digits.
-const DIGITS_MAX: usize = 20;
-
 /// `00` to `99`.
 const PAIRS: [u8; 200] = {
     let mut pairs = [0; 200];
@@ -32,38 +29,34 @@ pub(super) fn int(value: i64, out: &mut Vec<u8>) {
 
 /// Appends a whole number without a sign.
 pub(super) fn unsigned(value: u64, out: &mut Vec<u8>) {
-    let (digits, at) = digits(value);
-    out.extend_from_slice(&digits[at..]);
+    fill(value, append(count(value), out));
 }
 
 /// Appends 16 hexadecimal digits.
 pub(super) fn hex(value: u64, out: &mut Vec<u8>) {
-    let mut digits = [0; 16];
+    let digits = append(16, out);
     for (byte, pair) in value.to_be_bytes().iter().zip(digits.chunks_exact_mut(2)) {
         pair[0] = HEX[usize::from(byte >> 4)];
         pair[1] = HEX[usize::from(byte & 15)];
     }
-    out.extend_from_slice(&digits);
 }
 
 /// Appends a decimal with all its digits.
 pub(super) fn decimal(value: &Decimal, out: &mut Vec<u8>) {
     let scale = value.scale() as usize;
     let mantissa = u64::try_from(value.mantissa().unsigned_abs());
-    let (Ok(mantissa), true) = (mantissa, scale < DIGITS_MAX) else {
+    let (Ok(mantissa), Some(power)) = (mantissa, 10_u64.checked_pow(value.scale())) else {
         write!(out, "{value}").expect("memory takes what is written");
         return;
     };
     if value.is_sign_negative() {
         out.push(b'-');
     }
-    let (digits, at) = digits(mantissa);
-    let point = DIGITS_MAX - scale;
     // One digit at least stands before the point.
-    out.extend_from_slice(&digits[at.min(point - 1)..point]);
+    unsigned(mantissa / power, out);
     if scale > 0 {
         out.push(b'.');
-        out.extend_from_slice(&digits[point..]);
+        fill(mantissa % power, append(scale, out));
     }
 }
 
@@ -79,21 +72,30 @@ pub(super) fn float(value: f64, out: &mut Vec<u8>) {
     }
 }
 
-/// The digits of a number, which end where the array does, and where they begin. Before them stand zeros.
-fn digits(mut value: u64) -> ([u8; DIGITS_MAX], usize) {
-    let mut digits = [b'0'; DIGITS_MAX];
-    let mut at = DIGITS_MAX;
+/// Appends zeros, to be written over. What is put together elsewhere and then copied stalls the processor, which has not yet stored its parts when the copy wants the whole.
+fn append(digits: usize, out: &mut Vec<u8>) -> &mut [u8] {
+    let at = out.len();
+    out.resize(at + digits, b'0');
+    &mut out[at..]
+}
+
+/// How many digits a number has.
+fn count(value: u64) -> usize {
+    value.checked_ilog10().map_or(1, |power| power as usize + 1)
+}
+
+/// Writes a number over zeros, to the right. It has no more digits than there are zeros.
+fn fill(mut value: u64, digits: &mut [u8]) {
+    let mut end = digits.len();
     while value >= 10 {
-        at -= 2;
+        end -= 2;
         let pair = (value % 100) as usize * 2;
-        digits[at..at + 2].copy_from_slice(&PAIRS[pair..pair + 2]);
+        digits[end..end + 2].copy_from_slice(&PAIRS[pair..pair + 2]);
         value /= 100;
     }
-    if value > 0 || at == DIGITS_MAX {
-        at -= 1;
-        digits[at] = b'0' + value as u8;
+    if value > 0 {
+        digits[end - 1] = b'0' + value as u8;
     }
-    (digits, at)
 }
 
 #[cfg(test)]
@@ -143,7 +145,7 @@ mod tests {
                 check_float(-near);
             }
         }
-        check_float(-165_284_998_709_297.125);
+        check_float(-165_284_998_709_297.0 - 0.125);
         for scale in 0..=28 {
             for number in [0, 1, 9, 10, 99, 100, i64::MAX] {
                 let decimal = Decimal::from_i128_with_scale(i128::from(number), scale);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::chain::Chain;
 use super::super::linear::LinearStep;
 use super::super::nfa::Nfa;
-use super::super::register::{Accumulator, Ordered, PaneRegisters, RegisterKind};
+use super::super::register::{Accumulator, Ordered, RegisterKind, Registers};
 use super::super::structure::Kept;
 use super::{number, put_time, time};
 use crate::event::codec::{position, put_position, put_value, value};
@@ -37,7 +37,7 @@ pub(super) fn registers<R: FromIterator<Accumulator>>(
     reader: &mut Reader<'_>,
 ) -> Result<R, Damaged> {
     let order = &nfa.layout.registers;
-    let mut registers = PaneRegisters::with_capacity(order.len());
+    let mut registers = Registers::with_capacity(order.len());
     for &at in order {
         let at = usize::from(at);
         let neighbour = neighbour.map(|neighbour| &neighbour[at]);

@@ -34,6 +34,56 @@ fn last(bytes: &[u8], left: usize) -> u128 {
     }
 }
 
+/// A text that is expected to stand somewhere.
+#[derive(Clone, Debug)]
+pub(super) struct Expected {
+    text: Vec<u8>,
+    /// The first bytes as one number, of which those below are compared.
+    head: u128,
+    mask: u128,
+}
+
+impl Expected {
+    /// Expects what stands nowhere.
+    pub(super) fn nothing() -> Expected {
+        Expected {
+            text: Vec::new(),
+            head: 1,
+            mask: 0,
+        }
+    }
+
+    /// Expects a text that is not empty.
+    pub(super) fn text(text: &[u8]) -> Expected {
+        let mut expected = Expected::nothing();
+        expected.set(text);
+        expected
+    }
+
+    /// Expects another text, which is not empty.
+    pub(super) fn set(&mut self, text: &[u8]) {
+        debug_assert!(!text.is_empty());
+        self.text.clear();
+        self.text.extend_from_slice(text);
+        let absent = 8 * BYTES.saturating_sub(text.len()) as u32;
+        self.head = chunk(text, 0);
+        self.mask = u128::MAX.checked_shr(absent).unwrap_or(0);
+    }
+
+    /// How long it is, in bytes.
+    #[inline]
+    pub(super) fn length(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Whether it stands there.
+    #[inline(always)]
+    pub(super) fn stands(&self, bytes: &[u8], at: usize) -> bool {
+        chunk(bytes, at) & self.mask == self.head
+            && (self.text.len() <= BYTES || bytes[at..].starts_with(&self.text))
+    }
+}
+
 /// Where from `at` on the first byte stands that a string can't hold as it is: a quote, a backslash, a control character. The end, if none does.
 #[inline(always)]
 pub(crate) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
@@ -72,11 +122,14 @@ fn lanes(chunk: u128) -> u8x16 {
 #[inline(always)]
 pub(super) fn number(chunk: u128, count: u32) -> u64 {
     // Zeros go in front, as bytes of value zero.
-    let shifted = match count {
+    match count {
         0 => 0,
-        _ => chunk << (8 * (BYTES as u32 - count)),
-    };
-    eight_digits(shifted as u64) * 100_000_000 + eight_digits((shifted >> 64) as u64)
+        1..=8 => eight_digits((chunk as u64) << (64 - 8 * count)),
+        _ => {
+            let shifted = chunk << (8 * (BYTES as u32 - count));
+            eight_digits(shifted as u64) * 100_000_000 + eight_digits((shifted >> 64) as u64)
+        }
+    }
 }
 
 /// The number of eight digits, the first of which is the lowest byte (D. Lemire, "Quickly parsing eight digits", 2018). Bytes of zero are digits of zero.

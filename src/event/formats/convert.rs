@@ -24,31 +24,39 @@ pub(super) fn overwrite(
     token: Token,
     text: &str,
 ) -> Result<(), Malformed> {
-    match (field.ty, token, &mut *old) {
-        (FieldType::String, Token::Text(cut) | Token::Bare(cut), _) if cut.start < cut.end => {
+    match (field.ty, token) {
+        (FieldType::String, Token::Text(cut) | Token::Bare(cut)) if cut.start < cut.end => {
             emptied(old).push_str(cut.of(text));
         }
-        (FieldType::String, Token::Escaped(cut), _) => {
+        (FieldType::String, Token::Escaped(cut)) => {
             unescaped(field, cut, text, emptied(old))?;
         }
-        (FieldType::Decimal, Token::Number(cut), Value::Decimal(old))
-            if let Some(short) = Short::read(text, cut) =>
-        {
-            *old = short.decimal();
-        }
-        (FieldType::Float, Token::Number(cut), Value::Float(old))
-            if let Some(float) = Short::read(text, cut).and_then(Short::float) =>
-        {
-            *old = float;
-        }
-        (FieldType::Int, Token::Number(cut), Value::Int(old))
-            if let Some(int) = Short::read(text, cut).and_then(Short::int) =>
-        {
-            *old = int;
-        }
+        (FieldType::Decimal | FieldType::Float | FieldType::Int, Token::Number(cut))
+            if let Some(short) = Short::read(text, cut)
+                && overwrite_short(old, field.ty, short) => {}
         _ => *old = value(field, token, text)?,
     }
     Ok(())
+}
+
+/// Writes a short number over an old value, unless a field of this type takes more than it says.
+#[inline]
+pub(super) fn overwrite_short(old: &mut Value, ty: FieldType, short: Short) -> bool {
+    match (ty, &mut *old) {
+        (FieldType::Decimal, Value::Decimal(old)) => *old = short.decimal(),
+        (FieldType::Decimal, _) => *old = Value::Decimal(short.decimal()),
+        (FieldType::Float, Value::Float(old)) if let Some(float) = short.float() => *old = float,
+        (FieldType::Float, _) if let Some(float) = short.float() => *old = Value::Float(float),
+        (FieldType::Int, Value::Int(old)) if let Some(int) = short.int() => *old = int,
+        (FieldType::Int, _) if let Some(int) = short.int() => *old = Value::Int(int),
+        (FieldType::Timestamp(unit), old) => {
+            let time = short.int().map(|int| instant::epoch_whole(int, unit));
+            let Some(Ok(time)) = time else { return false };
+            *old = Value::Timestamp(time);
+        }
+        _ => return false,
+    }
+    true
 }
 
 /// The memory of a text, to be written anew.

@@ -2,20 +2,16 @@
 
 use std::fmt;
 
-use compact_str::CompactString;
-use hashbrown::HashMap;
-
 #[cfg(feature = "avro")]
 use super::avro;
+use super::layout::{Layout, Layouts};
 use super::paths::PathTree;
 #[cfg(feature = "protobuf")]
 use super::protobuf;
-use super::token::{Shown, Token};
-use super::{
-    Encoding, Flaw, Format, Malformed, Projection, RECORD_BYTES_MAX, Spare, convert, csv, json,
-};
-use crate::event::schema::Field;
-use crate::event::{Event, EventTypeId, FieldId, Position, Schema, Value};
+use super::shape::{Shape, Told};
+use super::token::Token;
+use super::{Encoding, Flaw, Format, Malformed, Projection, RECORD_BYTES_MAX, Spare, csv, json};
+use crate::event::{Event, EventTypeId, FieldId, Position, Schema};
 use crate::time::Timestamp;
 
 /// What event types a source carries.
@@ -78,35 +74,12 @@ pub struct Decoder {
 /// The scanner of the format.
 #[derive(Clone, Debug)]
 enum Form {
-    Json(PathTree),
+    Json(PathTree, Layouts),
     Csv(Box<csv::Columns>),
     #[cfg(feature = "avro")]
     Avro(Box<avro::Reader>),
     #[cfg(feature = "protobuf")]
     Protobuf(Box<protobuf::Reader>),
-}
-
-/// How a record tells its type.
-#[derive(Clone, Debug)]
-struct Told {
-    name: String,
-    slot: u32,
-    by_name: HashMap<Box<str>, usize>,
-    /// The shape of the record before: a guess.
-    last: usize,
-}
-
-/// How to build the values of one type.
-#[derive(Clone, Debug)]
-struct Shape {
-    ty: EventTypeId,
-    name: String,
-    wanted: bool,
-    time: FieldId,
-    time_slot: u32,
-    fields: Vec<Field>,
-    /// By field: its slot, when it is read.
-    slots: Vec<Option<u32>>,
 }
 
 impl Decoder {
@@ -172,20 +145,14 @@ impl Decoder {
         }
         let told = match kinds {
             Kinds::One(_) => None,
-            Kinds::Told(name) => Some(Told {
-                name: name.clone(),
-                slot: places_left.next().expect("the type's path came last"),
-                by_name: shapes
-                    .iter()
-                    .enumerate()
-                    .map(|(at, shape)| (shape.name.as_str().into(), at))
-                    .collect(),
-                last: 0,
-            }),
+            Kinds::Told(name) => {
+                let slot = places_left.next().expect("the type's path came last");
+                Some(Told::new(name, slot, &shapes))
+            }
         };
         let slots = vec![Token::Absent; tree.slots()];
         let form = match encoding.into() {
-            Encoding::Plain(Format::Json) => Form::Json(tree),
+            Encoding::Plain(Format::Json) => Form::Json(tree, Layouts::default()),
             #[cfg(feature = "avro")]
             Encoding::Avro(schemas, beside) => {
                 Form::Avro(Box::new(avro::Reader::new(&schemas, &beside, tree)))
@@ -337,18 +304,31 @@ impl Decoder {
             });
         }
         let (text, name) = match &mut self.form {
-            Form::Json(tree) => (json::read(record, tree, &mut self.slots)?, None),
+            Form::Json(tree, layouts) => {
+                let text = json::text(record)?;
+                let read = |layout: &Layout| {
+                    let shape = &self.shapes[layout.shape];
+                    make_room(&mut self.event, &mut self.spare, shape);
+                    let stated = layout.read(text, shape, &mut self.event.values)?;
+                    Some((shape, stamp.unwrap_or(stated)))
+                };
+                if let Some((shape, time)) = layouts.find(read) {
+                    return Ok(shape.head(&mut self.event, time, position));
+                }
+                json::read(text, tree, &mut self.slots)?;
+                (text, None)
+            }
             Form::Csv(columns) => (columns.scan(record, &mut self.slots)?, None),
             #[cfg(feature = "avro")]
             Form::Avro(reader) => reader.read(record, &mut self.slots)?,
             #[cfg(feature = "protobuf")]
             Form::Protobuf(reader) => reader.read(record, &mut self.slots)?,
         };
-        let shape = match &mut self.told {
-            None => self.shapes.first(),
+        let at = match &mut self.told {
+            None => Some(0),
             Some(told) => told.shape(&self.slots, text, name, &self.shapes)?,
         };
-        let Some(shape) = shape else {
+        let Some((at, shape)) = at.and_then(|at| Some((at, self.shapes.get(at)?))) else {
             return Ok(Read::Filtered(None));
         };
         let slots = &self.slots;
@@ -356,118 +336,26 @@ impl Decoder {
             Some(stamp) if slots[shape.time_slot as usize] == Token::Absent => stamp,
             _ => shape.time(slots, text)?,
         };
-        let time = stamp.unwrap_or(stated);
-        if !shape.wanted {
-            return Ok(Read::Filtered(Some(time)));
+        if shape.wanted {
+            make_room(&mut self.event, &mut self.spare, shape);
+            shape.fill(&mut self.event.values, slots, text, stated)?;
         }
-        let event = &mut self.event;
-        if event.values.len() != shape.fields.len() {
-            let fresh = self.spare.take(shape.fields.len());
-            let before = std::mem::replace(&mut event.values, fresh);
-            if !before.is_empty() {
-                self.spare.give(before);
-            }
+        if let Form::Json(_, layouts) = &mut self.form {
+            let told = self.told.as_ref().map(|told| told.slot);
+            layouts.learn(|| Layout::of(json::text(record).ok()?, at, shape, slots, told));
         }
-        event.ty = shape.ty;
-        event.time = time;
-        event.position = position;
-        shape.fill(&mut event.values, slots, text, stated)?;
-        Ok(Read::Event)
+        Ok(shape.head(&mut self.event, stamp.unwrap_or(stated), position))
     }
 }
 
-impl Told {
-    /// The shape of the type that the record names, or whose name the record has itself; `None` when it is not declared.
-    fn shape<'a>(
-        &mut self,
-        slots: &[Token],
-        text: &str,
-        called: Option<&str>,
-        shapes: &'a [Shape],
-    ) -> Result<Option<&'a Shape>, Malformed> {
-        let flawed = |reason| Malformed {
-            flaw: Flaw::Field,
-            reason,
-        };
-        let plain;
-        let name = match slots[self.slot as usize] {
-            Token::Text(cut) | Token::Bare(cut) => cut.of(text),
-            Token::Escaped(cut) => {
-                let mut unescaped = CompactString::default();
-                json::unescape(cut.of(text), &mut unescaped).map_err(|_| {
-                    flawed(format!("field \"{}\": half of a surrogate pair", self.name))
-                })?;
-                plain = unescaped;
-                &plain
-            }
-            Token::Absent => {
-                if let Some(shape) = called.and_then(|name| self.declared(name, shapes)) {
-                    return Ok(Some(shape));
-                }
-                if shapes.len() == 1 {
-                    return Ok(shapes.first());
-                }
-                let reason = format!(
-                    "field \"{}\", which tells the event's type, is missing; name the source's type (Type=path) or the field (--type-field)",
-                    self.name
-                );
-                return Err(flawed(reason));
-            }
-            other => {
-                let found = Shown(other, text);
-                return Err(flawed(format!(
-                    "field \"{}\": wanted the name of an event type, found {found}",
-                    self.name
-                )));
-            }
-        };
-        Ok(self.declared(name, shapes))
-    }
-
-    /// The shape of the type of this name.
-    fn declared<'a>(&mut self, name: &str, shapes: &'a [Shape]) -> Option<&'a Shape> {
-        if let Some(shape) = shapes.get(self.last).filter(|shape| shape.name == name) {
-            return Some(shape);
+/// An event has as many values as its type has fields.
+#[inline]
+fn make_room(event: &mut Event, spare: &mut Spare, shape: &Shape) {
+    if event.values.len() != shape.fields.len() {
+        let fresh = spare.take(shape.fields.len());
+        let before = std::mem::replace(&mut event.values, fresh);
+        if !before.is_empty() {
+            spare.give(before);
         }
-        let at = self.by_name.get(name).copied()?;
-        self.last = at;
-        Some(&shapes[at])
-    }
-}
-
-impl Shape {
-    /// The time that the record states.
-    #[inline]
-    fn time(&self, slots: &[Token], text: &str) -> Result<Timestamp, Malformed> {
-        let field = &self.fields[usize::from(self.time.0)];
-        let token = slots[self.time_slot as usize];
-        let Some(time) = convert::time(field, token, text)? else {
-            return Err(Malformed {
-                flaw: Flaw::Field,
-                reason: format!("field \"{}\": an event without a time", field.name),
-            });
-        };
-        convert::plausible(field, time, token, text)?;
-        Ok(time)
-    }
-
-    /// Writes what the record says over whatever the values were.
-    #[inline]
-    fn fill(
-        &self,
-        values: &mut [Value],
-        slots: &[Token],
-        text: &str,
-        stated: Timestamp,
-    ) -> Result<(), Malformed> {
-        let fields = self.fields.iter().zip(&self.slots);
-        for (at, (value, (field, slot))) in values.iter_mut().zip(fields).enumerate() {
-            match slot {
-                None => *value = Value::Null,
-                Some(_) if at == usize::from(self.time.0) => *value = Value::Timestamp(stated),
-                Some(slot) => convert::overwrite(value, field, slots[*slot as usize], text)?,
-            }
-        }
-        Ok(())
     }
 }

@@ -7,6 +7,7 @@ use compact_str::CompactString;
 
 use super::Malformed;
 use super::chunk;
+use super::number::Short;
 use super::paths::{Found, PathTree, ROOT, UNREAD};
 use super::token::{Cut, Token};
 
@@ -38,22 +39,21 @@ struct Stopped;
 
 type Scanned<T> = Result<T, Stopped>;
 
-/// Finds the wanted values of a record; gives its text.
+/// The text of a record.
 #[inline]
-pub(super) fn read<'a>(
-    record: &'a [u8],
-    tree: &mut PathTree,
-    slots: &mut [Token],
-) -> Result<&'a str, Malformed> {
-    let text = std::str::from_utf8(record)
-        .map_err(|error| Malformed::syntax(format!("not UTF-8 at byte {}", error.valid_up_to())))?;
+pub(super) fn text(record: &[u8]) -> Result<&str, Malformed> {
+    std::str::from_utf8(record)
+        .map_err(|error| Malformed::syntax(format!("not UTF-8 at byte {}", error.valid_up_to())))
+}
+
+/// Finds the wanted values of a record.
+pub(super) fn read(text: &str, tree: &mut PathTree, slots: &mut [Token]) -> Result<(), Malformed> {
     scan(text, tree, slots).map_err(|fault| {
         Malformed::syntax(format!(
             "not a JSON object: {} at byte {}",
             fault.what, fault.at
         ))
-    })?;
-    Ok(text)
+    })
 }
 
 /// Puts the wanted values of the object in `text` into `slots`, which has one entry per slot of the tree.
@@ -105,6 +105,8 @@ impl Scan<'_> {
             let found = match tree.guess(node, self.bytes, self.at) {
                 Some((found, bytes)) => {
                     self.at += bytes;
+                    // More of it than last time.
+                    self.space();
                     found
                 }
                 None => {
@@ -186,7 +188,7 @@ impl Scan<'_> {
                 self.at += 1;
                 let start = self.at;
                 let escaped = self.string()?;
-                let cut = cut(start, self.at - 1);
+                let cut = Cut::new(start, self.at - 1);
                 *into = match escaped {
                     true => Token::Escaped(cut),
                     false => Token::Text(cut),
@@ -195,7 +197,7 @@ impl Scan<'_> {
             Some(b'-' | b'0'..=b'9') => {
                 let start = self.at;
                 self.number()?;
-                *into = Token::Number(cut(start, self.at));
+                *into = Token::Number(Cut::new(start, self.at));
             }
             Some(b'{') => {
                 self.skip(depth)?;
@@ -331,8 +333,8 @@ impl Scan<'_> {
     /// Reads a number by the grammar of JSON.
     #[inline]
     fn number(&mut self) -> Scanned<()> {
-        match short_number(chunk::chunk(self.bytes, self.at)) {
-            Some(bytes) => {
+        match Short::lead(chunk::chunk(self.bytes, self.at)) {
+            Some((_, bytes)) => {
                 self.at += bytes;
                 Ok(())
             }
@@ -433,41 +435,6 @@ impl Scan<'_> {
     fn fault_before<T>(&mut self, what: &'static str) -> Scanned<T> {
         self.at -= 1;
         self.fault(what)
-    }
-}
-
-/// How many bytes the number takes that a chunk begins with, if it ends there and has no exponent.
-#[inline]
-fn short_number(chunk: u128) -> Option<usize> {
-    let sign = u32::from(chunk as u8 == b'-');
-    let chunk = chunk >> (8 * sign);
-    let digits = chunk::digits(chunk);
-    let whole = digits.trailing_ones();
-    let leads_with_zero = chunk as u8 == b'0' && whole > 1;
-    if whole == 0 || whole >= chunk::BYTES as u32 - 1 || leads_with_zero {
-        return None;
-    }
-    let behind = (chunk >> (8 * whole)) as u8;
-    let (count, behind) = match behind {
-        b'.' => {
-            let fraction = (digits >> (whole + 1)).trailing_ones();
-            let count = whole + 1 + fraction;
-            if fraction == 0 || count >= chunk::BYTES as u32 {
-                return None;
-            }
-            (count, (chunk >> (8 * count)) as u8)
-        }
-        _ => (whole, behind),
-    };
-    let ends = !matches!(behind, b'e' | b'E') && sign + count < chunk::BYTES as u32;
-    ends.then_some((sign + count) as usize)
-}
-
-/// Records are at most a few megabytes long.
-fn cut(start: usize, end: usize) -> Cut {
-    Cut {
-        start: start as u32,
-        end: end as u32,
     }
 }
 

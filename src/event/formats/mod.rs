@@ -23,11 +23,13 @@ mod encoding;
 pub(crate) mod framing;
 mod instant;
 mod json;
+mod layout;
 mod number;
 mod paths;
 mod projection;
 #[cfg(feature = "protobuf")]
 pub mod protobuf;
+mod shape;
 mod spare;
 pub mod split;
 pub mod table;

@@ -48,46 +48,50 @@ pub(super) struct Short {
 }
 
 impl Short {
-    /// At most sixteen bytes, `12`, `-12` or `-1.2`. Others are not looked into.
+    /// Fewer than sixteen bytes, `12`, `-12` or `-1.2`. Others are not looked into.
     #[inline]
     pub(super) fn read(text: &str, cut: Cut) -> Option<Short> {
-        let mut length = cut.end - cut.start;
-        if length > chunk::BYTES as u32 {
+        let length = cut.end - cut.start;
+        if length >= chunk::BYTES as u32 {
             return None;
         }
-        let mut bytes = chunk(text.as_bytes(), cut.start as usize);
-        let negative = bytes as u8 == b'-';
-        if negative {
-            bytes >>= 8;
-            length -= 1;
-        }
-        let whole = chunk::digits(bytes).trailing_ones();
-        if whole > length {
+        let bytes = chunk(text.as_bytes(), cut.start as usize);
+        let (short, bytes) = Short::lead(bytes & ((1 << (8 * length)) - 1))?;
+        (bytes == length as usize).then_some(short)
+    }
+
+    /// The number that a chunk begins with, and how many bytes it takes, if it ends there and has no exponent.
+    #[inline(always)]
+    pub(super) fn lead(chunk: u128) -> Option<(Short, usize)> {
+        let negative = chunk as u8 == b'-';
+        let sign = u32::from(negative);
+        let chunk = if negative { chunk >> 8 } else { chunk };
+        let digits = chunk::digits(chunk);
+        let whole = digits.trailing_ones();
+        let leads_with_zero = chunk as u8 == b'0' && whole > 1;
+        if whole == 0 || sign + whole >= chunk::BYTES as u32 || leads_with_zero {
             return None;
         }
-        let (digits, scale) = if whole == length {
-            (chunk::number(bytes, whole), 0)
-        } else {
-            let point = 8 * whole;
-            let (before, behind) = (bytes & ((1 << point) - 1), bytes >> point);
-            if behind as u8 != b'.' {
-                return None;
+        let behind = chunk >> (8 * whole);
+        let (joined, scale, point) = match behind as u8 {
+            b'.' => {
+                let scale = (digits >> (whole + 1)).trailing_ones();
+                (without_byte(chunk, whole, scale), scale, 1)
             }
-            // The point is left out.
-            let joined = before | behind >> 8 << point;
-            let scale = length - whole - 1;
-            if chunk::digits(joined).trailing_ones() < whole + scale {
-                return None;
-            }
-            (chunk::number(joined, whole + scale), scale)
+            _ => (chunk, 0, 0),
         };
-        // A digit before the point, and one behind it.
-        let digits = digits.cast_signed();
-        (whole > 0 && whole + 1 != length).then_some(Short {
+        let bytes = sign + whole + point + scale;
+        if point > scale || bytes >= chunk::BYTES as u32 {
+            return None;
+        }
+        let behind = (chunk >> (8 * (bytes - sign))) as u8;
+        let digits = chunk::number(joined, whole + scale).cast_signed();
+        let short = Short {
             digits: if negative { -digits } else { digits },
             scale,
             negative,
-        })
+        };
+        (!matches!(behind, b'e' | b'E')).then_some((short, bytes as usize))
     }
 
     /// The number, if it is a whole one and written as such.
@@ -112,6 +116,19 @@ impl Short {
         let value = if self.negative { -value } else { value };
         (size < 1 << f64::MANTISSA_DIGITS).then_some(value)
     }
+}
+
+/// A chunk without the byte at `at`. At least `behind` bytes behind it keep their meaning.
+#[inline(always)]
+fn without_byte(chunk: u128, at: u32, behind: u32) -> u128 {
+    if at + behind < 8 {
+        // Short numbers are the most.
+        let chunk = chunk as u64;
+        let before = chunk & ((1 << (8 * at)) - 1);
+        return u128::from(before | chunk >> 8 >> (8 * at) << (8 * at));
+    }
+    let before = chunk & ((1 << (8 * at)) - 1);
+    before | chunk >> 8 >> (8 * at) << (8 * at)
 }
 
 /// Reads a whole number. `5`, `5.0` and `5e0` are the same number.

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use hashbrown::HashMap;
 
-use super::chunk;
+use super::chunk::Expected;
 
 /// From this many members on a name that was not guessed is looked up by hash.
 const HASHED_FROM: usize = 9;
@@ -48,10 +48,7 @@ struct Node {
 struct Member {
     name: Box<[u8]>,
     /// As it was written last, from the comma or brace before it up to its value: `"name":`, perhaps with spaces. Empty if it was never read.
-    written: Vec<u8>,
-    /// The first bytes of that as one number, of which those below are compared.
-    head: u128,
-    mask: u128,
+    written: Expected,
     found: Found,
 }
 
@@ -130,11 +127,11 @@ impl PathTree {
         let node = &mut self.nodes[node];
         let next = node.after[node.last] as usize;
         let member = node.members.get(next)?;
-        if !member.stands(bytes, at) {
+        if !member.written.stands(bytes, at) {
             return None;
         }
         node.last = next + 1;
-        Some((&member.found, member.written.len()))
+        Some((&member.found, member.written.length()))
     }
 
     /// What the member of this name is, which is written like this.
@@ -257,32 +254,16 @@ impl Member {
     fn new(name: &[u8]) -> Member {
         Member {
             name: name.into(),
-            written: Vec::new(),
-            head: 0,
-            mask: 0,
+            written: Expected::nothing(),
             found: Found::default(),
         }
     }
 
     /// Keeps how it is written.
     fn write(&mut self, written: &[u8]) {
-        if written.len() > WRITTEN_BYTES_MAX {
-            return;
+        if (1..=WRITTEN_BYTES_MAX).contains(&written.len()) {
+            self.written.set(written);
         }
-        self.written.clear();
-        self.written.extend_from_slice(written);
-        let absent = 8 * chunk::BYTES.saturating_sub(written.len()) as u32;
-        self.head = chunk::chunk(written, 0);
-        self.mask = u128::MAX.checked_shr(absent).unwrap_or(0);
-    }
-
-    /// Whether it stands here as it was written last.
-    #[inline]
-    fn stands(&self, bytes: &[u8], at: usize) -> bool {
-        let length = self.written.len();
-        chunk::chunk(bytes, at) & self.mask == self.head
-            && length > 0
-            && (length <= chunk::BYTES || bytes[at..].starts_with(&self.written))
     }
 }
 

@@ -231,7 +231,9 @@ impl RowReader<'_> {
                 .scan(record, &mut self.slots)
                 .map_err(|malformed| malformed.reason)?,
             Form::Json(tree) => {
-                json::read(record, tree, &mut self.slots).map_err(|malformed| malformed.reason)?
+                let text = json::text(record).map_err(|malformed| malformed.reason)?;
+                json::read(text, tree, &mut self.slots).map_err(|malformed| malformed.reason)?;
+                text
             }
         };
         let fields = self.fields.iter().zip(&self.at);

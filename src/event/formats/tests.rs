@@ -14,7 +14,7 @@ fn field(name: &str, ty: FieldType, optional: bool, path: &str) -> Field {
 }
 
 /// `Txn`, `Beat`, and a stream that a pattern emits.
-fn schema() -> Schema {
+pub(super) fn schema() -> Schema {
     use FieldType::{Bool, Decimal, Duration, Float, Int, String, Timestamp};
     let ty = |name: &str, fields, time| EventType {
         name: name.to_owned(),
@@ -44,15 +44,15 @@ fn schema() -> Schema {
     }
 }
 
-const TXN: Kinds = Kinds::One(EventTypeId(0));
+pub(super) const TXN: Kinds = Kinds::One(EventTypeId(0));
 const BEAT: Kinds = Kinds::One(EventTypeId(1));
-const AT: Position = Position {
+pub(super) const AT: Position = Position {
     source: 1,
     partition: 2,
     offset: 3,
 };
 
-fn told() -> Kinds {
+pub(super) fn told() -> Kinds {
     Kinds::Told("type".to_owned())
 }
 
@@ -114,6 +114,18 @@ fn every_type_is_read_from_json() {
         (event.ty, event.time.0, event.position),
         (EventTypeId(0), 1_700_000_000_000, AT)
     );
+}
+
+#[test]
+fn spaces_may_come_and_go_from_record_to_record() {
+    let written = r#"{"ts":1700000000000,"card":"c1","amount":5}"#;
+    let spaced = written.replace(':', " : ").replace(',', " ,\t");
+    let some = written.replace(':', ": ");
+    let mut decoder = json(&TXN);
+    let first = event(&mut decoder, written);
+    for record in [&spaced, written, &some, &spaced, &some, written] {
+        assert_eq!(event(&mut decoder, record), first, "{record}");
+    }
 }
 
 #[test]

@@ -80,6 +80,14 @@ impl Foreign {
 }
 
 impl Cut {
+    /// Records are at most a few megabytes long.
+    pub(super) fn new(start: usize, end: usize) -> Cut {
+        Cut {
+            start: start as u32,
+            end: end as u32,
+        }
+    }
+
     /// The stretch itself.
     pub(super) fn of(self, text: &str) -> &str {
         &text[self.start as usize..self.end as usize]

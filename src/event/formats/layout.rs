@@ -1,0 +1,479 @@
+//! How the records of a source are laid out: what stands between their values, and what each value is.
+//!
+//! Who writes records writes them all alike, with the same names in the same order. So how a record was laid out, once it was read by the scanner, is kept, and the next record is compared
+//! with what stood between the values; what it has there instead goes straight into the fields. No record is believed to be like another one: whatever differs, or is not plain (escapes, exponents,
+//! long numbers, values that a field can't have), is left to the scanner, which alone knows what a record means and what is wrong with it. What is read here is what the
+//! scanner would have read.
+
+use super::chunk::{self, Expected};
+use super::convert;
+use super::number::Short;
+use super::shape::Shape;
+use super::token::{Cut, Token};
+use super::{TIME_MAX, TIME_MIN};
+use crate::event::Value;
+use crate::event::schema::FieldType;
+use crate::time::Timestamp;
+
+/// So many layouts of a source are known at once.
+const KNOWN_MAX: usize = 4;
+
+/// Once all are known, one in so many records that are laid out differently takes the place of one.
+const MISSES_PER_LEARNING: u32 = 64;
+
+/// After so many records in a row that were laid out differently none is looked at for a while.
+const STREAK_MAX: u32 = 32;
+
+/// How many records that is.
+const RESTING: u32 = 4_096;
+
+/// No longer records are learned.
+const LEARNED_BYTES_MAX: usize = 16 << 10;
+
+/// The layouts of a source's records, those that came last first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Layouts {
+    known: Vec<Layout>,
+    /// Records that were laid out differently, all of them and those in a row.
+    misses: u32,
+    streak: u32,
+    /// So many records are not looked at.
+    resting: u32,
+}
+
+impl Layouts {
+    /// What `read` says of the first layout of which it says something.
+    #[inline]
+    pub(super) fn find<T>(&mut self, mut read: impl FnMut(&Layout) -> Option<T>) -> Option<T> {
+        if self.resting > 0 {
+            return None;
+        }
+        for at in 0..self.known.len() {
+            if let Some(found) = read(&self.known[at]) {
+                if at > 0 {
+                    self.known[..=at].rotate_right(1);
+                }
+                self.streak = 0;
+                return Some(found);
+            }
+        }
+        None
+    }
+
+    /// A record was read that no layout was found for.
+    pub(super) fn learn(&mut self, layout: impl FnOnce() -> Option<Layout>) {
+        if self.resting > 0 {
+            self.resting -= 1;
+            return;
+        }
+        self.misses = self.misses.wrapping_add(1);
+        self.streak += 1;
+        if self.streak > STREAK_MAX {
+            self.known.clear();
+            (self.streak, self.resting) = (0, RESTING);
+        } else if (self.known.len() < KNOWN_MAX || self.misses.is_multiple_of(MISSES_PER_LEARNING))
+            && let Some(layout) = layout()
+        {
+            self.known.truncate(KNOWN_MAX - 1);
+            self.known.insert(0, layout);
+        }
+    }
+}
+
+/// One way in which records are laid out.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    /// The number of the shape that such records have.
+    pub(super) shape: usize,
+    values: Vec<Place>,
+    /// What stands behind the last value.
+    end: Expected,
+    /// Fields whose values stand nowhere, by number: what is true or false, or else null.
+    fixed: Vec<(usize, Option<bool>)>,
+}
+
+/// Where a value stands.
+#[derive(Clone, Debug)]
+struct Place {
+    /// What stands between it and the value before.
+    before: Expected,
+    form: Form,
+    /// The number of the field whose value it is.
+    field: Option<usize>,
+}
+
+/// How a value is written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Form {
+    /// A string, behind its first quote.
+    Text,
+    Number,
+}
+
+impl Layout {
+    /// How a record is laid out in which the scanner found these tokens, if others can be read like it. `told`: the slot of the name of its type.
+    pub(super) fn of(
+        text: &str,
+        shape_at: usize,
+        shape: &Shape,
+        slots: &[Token],
+        told: Option<u32>,
+    ) -> Option<Layout> {
+        let reads = |field: &usize| shape.wanted || *field == usize::from(shape.time.0);
+        let mut sought: Vec<(Cut, usize)> = Vec::new();
+        let mut fixed = Vec::new();
+        for (field, slot) in shape
+            .slots
+            .iter()
+            .enumerate()
+            .filter(|(field, _)| reads(field))
+        {
+            let token = slot.map_or(Token::Null, |slot| slots[slot as usize]);
+            match (token, shape.fields[field].ty) {
+                (Token::Text(cut) | Token::Number(cut), _) => sought.push((cut, field)),
+                (Token::Bool(value), FieldType::Bool) => fixed.push((field, Some(value))),
+                (Token::Null | Token::Absent, _) => fixed.push((field, None)),
+                _ => return None,
+            }
+        }
+        if text.len() > LEARNED_BYTES_MAX
+            || !sought
+                .iter()
+                .any(|(_, field)| *field == usize::from(shape.time.0))
+        {
+            return None;
+        }
+        let name = told.map(|slot| slots[slot as usize]);
+        let mut layout = Layout {
+            shape: shape_at,
+            values: Vec::new(),
+            end: Expected::nothing(),
+            fixed,
+        };
+        let mut from = 0;
+        for (form, cut) in values(text.as_bytes()) {
+            let place = sought.iter().position(|(sought, _)| *sought == cut);
+            let field = place.map(|place| sought.swap_remove(place).1);
+            // Records of other types are laid out differently.
+            if field.is_none() && name == Some(Token::Text(cut)) {
+                continue;
+            }
+            layout.values.push(Place {
+                before: Expected::text(&text.as_bytes()[from..cut.start as usize]),
+                form,
+                field,
+            });
+            from = cut.end as usize + usize::from(form == Form::Text);
+        }
+        layout.end.set(&text.as_bytes()[from..]);
+        // Two fields may be read from one value.
+        sought.is_empty().then_some(layout)
+    }
+
+    /// Writes a record's values over whatever the values were, and gives its time, if it is laid out like this.
+    #[inline]
+    pub(super) fn read(
+        &self,
+        text: &str,
+        shape: &Shape,
+        values: &mut [Value],
+    ) -> Option<Timestamp> {
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        for place in &self.values {
+            if !place.before.stands(bytes, at) {
+                return None;
+            }
+            at += place.before.length();
+            let start = at;
+            match place.form {
+                Form::Text => {
+                    at = chunk::plain_end(bytes, at);
+                    if bytes.get(at) != Some(&b'"') {
+                        return None;
+                    }
+                    if let Some(field) = place.field {
+                        let token = Token::Text(Cut::new(start, at));
+                        convert::overwrite(&mut values[field], &shape.fields[field], token, text)
+                            .ok()?;
+                    }
+                    at += 1;
+                }
+                Form::Number => {
+                    let (short, length) = Short::lead(chunk::chunk(bytes, at))?;
+                    at += length;
+                    if let Some(field) = place.field {
+                        let (value, field) = (&mut values[field], &shape.fields[field]);
+                        if !convert::overwrite_short(value, field.ty, short) {
+                            convert::overwrite(
+                                value,
+                                field,
+                                Token::Number(Cut::new(start, at)),
+                                text,
+                            )
+                            .ok()?;
+                        }
+                    }
+                }
+            }
+        }
+        if !self.end.stands(bytes, at) || at + self.end.length() != bytes.len() {
+            return None;
+        }
+        for (field, value) in &self.fixed {
+            let old = &mut values[*field];
+            match value {
+                Some(value) => *old = Value::Bool(*value),
+                None if old.is_null() => {}
+                None => *old = Value::Null,
+            }
+        }
+        match values[usize::from(shape.time.0)] {
+            Value::Timestamp(time) if (TIME_MIN..TIME_MAX).contains(&time) => Some(time),
+            _ => None,
+        }
+    }
+}
+
+/// The strings and numbers of a record that are values, not names.
+fn values(record: &[u8]) -> impl Iterator<Item = (Form, Cut)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let start = at;
+            match record.get(at)? {
+                b'"' => {
+                    at = end_of_string(record, at + 1);
+                    let mut behind = record[at..].iter();
+                    let name = behind.find(|byte| !byte.is_ascii_whitespace()) == Some(&b':');
+                    if !name {
+                        return Some((Form::Text, Cut::new(start + 1, at - 1)));
+                    }
+                }
+                b'-' | b'0'..=b'9' => {
+                    let part = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+                    let length = record[at..].iter().take_while(|byte| part(byte));
+                    at += length.count();
+                    return Some((Form::Number, Cut::new(start, at)));
+                }
+                _ => at += 1,
+            }
+        }
+    })
+}
+
+/// Where the string ends, its last quote included, that begins there.
+fn end_of_string(record: &[u8], mut at: usize) -> usize {
+    loop {
+        at = chunk::plain_end(record, at);
+        match record.get(at) {
+            // A byte is escaped.
+            Some(b'\\') => at += 2,
+            _ => return at + 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::json;
+    use super::super::paths::PathTree;
+    use super::super::tests::{AT, TXN, schema, told};
+    use super::super::{Decoder, Format, Kinds, Projection};
+    use super::*;
+    use crate::event::schema::{Field, TimeUnit};
+    use crate::event::{EventTypeId, FieldId};
+    use proptest::prelude::*;
+
+    /// `ts`, `card`, `meta.amount` and `count?`.
+    fn shape(tree: &PathTree, at: &[u32]) -> Shape {
+        let field = |name: &str, ty, optional| Field {
+            name: name.to_owned(),
+            ty,
+            optional,
+            path: Vec::new(),
+        };
+        assert!(tree.slots() >= at.len());
+        Shape {
+            ty: EventTypeId(0),
+            name: "Txn".to_owned(),
+            wanted: true,
+            time: FieldId(0),
+            time_slot: at[0],
+            fields: vec![
+                field("ts", FieldType::Timestamp(TimeUnit::Millis), false),
+                field("card", FieldType::String, false),
+                field("amount", FieldType::Decimal, false),
+                field("count", FieldType::Int, true),
+            ],
+            slots: at.iter().map(|slot| Some(*slot)).collect(),
+        }
+    }
+
+    /// The layout of a record, and what other records are in its eyes.
+    fn read(like: &str, records: &[&str]) -> Option<Vec<Option<String>>> {
+        let paths = ["ts", "card", "meta.amount", "count"];
+        let paths = paths.map(|path| path.split('.').map(str::to_owned).collect::<Vec<_>>());
+        let (mut tree, at) = PathTree::new(paths.iter().map(Vec::as_slice));
+        let mut slots = vec![Token::Absent; tree.slots()];
+        json::read(like, &mut tree, &mut slots).expect("an object");
+        let shape = shape(&tree, &at);
+        let layout = Layout::of(like, 0, &shape, &slots, None)?;
+        let read = |record: &&str| {
+            let mut values = vec![Value::Null; 4];
+            let time = layout.read(record, &shape, &mut values)?;
+            Some(format!(
+                "{} {} {} {}",
+                time.0, values[1], values[2], values[3]
+            ))
+        };
+        Some(records.iter().map(read).collect())
+    }
+
+    const LIKE: &str = r#"{"ts":1700000000000,"x":["y",{"z":true}], "card":"c1","meta":{"amount":1.50,"n":5},"card":"c2" } "#;
+
+    #[test]
+    fn records_of_a_layout_are_read_by_it() {
+        let other = r#"{"ts":1700000000007,"x":["",{"z":true}], "card":"","meta":{"amount":-900,"n":-0.25},"card":"a long name, which is of some other card" } "#;
+        let amount_in_quotes = LIKE.replace("1.50", "\"1.50\"");
+        let read_all = |like: &str| read(like, &[like, other]);
+        assert_eq!(
+            read_all(LIKE).expect("a layout"),
+            [
+                Some("1700000000000 c2 1.50 null".to_owned()),
+                Some("1700000000007 a long name, which is of some other card -900 null".to_owned())
+            ]
+        );
+        assert_eq!(
+            read_all(&amount_in_quotes).expect("a layout"),
+            [Some("1700000000000 c2 1.50 null".to_owned()), None]
+        );
+    }
+
+    #[test]
+    fn whatever_differs_is_left_to_the_scanner() {
+        let changes = [
+            ("ts", "tS"),
+            (":17", ": 17"),
+            ("true", "false"),
+            ("\"y\"", "5"),
+            ("\"y\"", "\"\\u0079\""),
+            ("\"c2\"", "\"c\\n\""),
+            ("\"c2\"", "\"c\n\""),
+            ("c2\"", "c2"),
+            ("1.50", "1.5e3"),
+            ("1.50", "01.50"),
+            ("1.50", "1."),
+            ("1.50", "1.234567890123456"),
+            ("1.50", "null"),
+            ("5}", "5E1}"),
+            ("5}", "}"),
+            ("1700000000000", "1700000000000000"),
+            ("1700000000000", "17000000000"),
+            ("1700000000000", "-1700000000000"),
+            ("} ", "}"),
+            ("} ", "} x"),
+            ("} ", "}  "),
+            ("} ", ",\"count\":5} "),
+        ];
+        let changed = changes.map(|(from, to)| LIKE.replacen(from, to, 1));
+        for (changed, change) in changed.iter().zip(changes) {
+            assert_ne!(changed, LIKE, "{change:?}");
+            assert_eq!(read(LIKE, &[changed]), Some(vec![None]), "{change:?}");
+        }
+        for cut in 0..LIKE.len() {
+            assert_eq!(read(LIKE, &[&LIKE[..cut]]), Some(vec![None]), "{cut}");
+        }
+    }
+
+    #[test]
+    fn records_that_say_little_of_others_are_not_learned() {
+        let far = format!(
+            "{{\"x\":[{}5],{}",
+            "5,".repeat(LEARNED_BYTES_MAX),
+            &LIKE[1..]
+        );
+        for like in [&LIKE.replace("c2", "\\n"), &far] {
+            assert_eq!(read(like, &[]), None);
+        }
+    }
+
+    /// How records may be written, with places for values.
+    const WRITTEN: [&str; 8] = [
+        r#"{"ts":T,"card":S,"amount":N}"#,
+        r#"{"ts": T, "card": S, "amount": N, "meta": {"geo": {"country": S}}}"#,
+        r#"{"type":"Txn","ts":T,"card":S,"amount":N,"ok":W,"count":N}"#,
+        r#"{"type":"Beat","device":S,"time":N}"#,
+        r#"{"type":S,"device":S,"time":1700000000,"noise":[N,{"a":W}]}"#,
+        r#"{"ts":T,"ts":T,"card":S,"amount":S,"ratio":N,"waited":S} "#,
+        r#"{"card":S,"amount":N,"x":"y","ts":T,"x":W}"#,
+        r#"{"ts":T,"card":S,"meta":{"geo":{"country":S}},"meta":W,"amount":N"#,
+    ];
+
+    /// A record of one of them.
+    fn record() -> impl Strategy<Value = String> {
+        let text = prop_oneof![4 => "[a-z]{0,3}", 1 => "é{1,9}|[A-Z]{14,40}", 1 => r#"\\n|\\u0041|\\x|"|5"#];
+        let number = prop_oneof![4 => "-?[0-9]{1,3}(\\.[0-9]{1,2})?", 1 => "[0-9]{14,20}|1e2|01|1\\.|-|\\.5"];
+        let time = prop_oneof![6 => "1[67][0-9]{11}", 1 => "\"2026-01-01T00:00:00Z\"|17|1700000000000\\.5|x"];
+        let word = prop::sample::select(vec!["true", "false", "null", "5", "\"x\""]);
+        let values = (time, text.clone(), text, number.clone(), number, word);
+        (0..WRITTEN.len(), values).prop_map(
+            |(written, (time, text, other, number, second, word))| {
+                let mut out = String::new();
+                let (mut texts, mut numbers) = (
+                    [text, other].into_iter().cycle(),
+                    [number, second].into_iter().cycle(),
+                );
+                for char in WRITTEN[written].chars() {
+                    match char {
+                        'T' if !out.ends_with('"') => out += &time,
+                        'S' => out += &format!("\"{}\"", texts.next().expect("it goes round")),
+                        'N' => out += &numbers.next().expect("it goes round"),
+                        'W' => out += word,
+                        other => out.push(other),
+                    }
+                }
+                out
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn a_record_means_the_same_whatever_came_before(records in prop::collection::vec(record(), 1..120), told_by_record: bool, all: bool) {
+            let schema = schema();
+            let mut projection = Projection::all(&schema);
+            if !all {
+                projection = Projection::none(&schema);
+                projection.read(&schema, EventTypeId(0), FieldId(2));
+            }
+            let kinds: Kinds = if told_by_record { told() } else { TXN };
+            let fresh = Decoder::new(&schema, &projection, Format::Json, &kinds);
+            let mut decoder = fresh.clone();
+            // Most records of a source are alike.
+            for record in records.iter().flat_map(|record| [record, &records[0], record]) {
+                let alone = fresh.clone().decode(record.as_bytes(), AT);
+                prop_assert_eq!(decoder.decode(record.as_bytes(), AT), alone, "{}", record);
+            }
+        }
+
+        #[test]
+        fn layouts_are_learned_again_after_a_rest(changes in prop::collection::vec(0..3_u32, 3)) {
+            let mut layouts = Layouts::default();
+            let layout = |shape: u32| Layout { shape: shape as usize, values: Vec::new(), end: Expected::nothing(), fixed: Vec::new() };
+            for change in changes {
+                let mut found = false;
+                for record in 0..3 * RESTING {
+                    // At first all are different.
+                    let like = if record < RESTING { 10 + record } else { change };
+                    found = layouts.find(|layout| (layout.shape == like as usize).then_some(())).is_some();
+                    if !found {
+                        layouts.learn(|| Some(layout(like)));
+                    }
+                    prop_assert!(layouts.known.len() <= KNOWN_MAX);
+                }
+                prop_assert!(found);
+            }
+        }
+    }
+}
