@@ -18,7 +18,7 @@ use leitmotif::event::{Event, Value};
 use leitmotif::source::generate::{Kind, Lines};
 use leitmotif::time::{Timestamp, Watermark};
 
-use events::{BATCH, Field, card, group, reading, run, text, time, workload};
+use events::{BATCH, EVENTS, Field, card, group, reading, run, text, time, workload};
 
 mod events;
 
@@ -75,37 +75,42 @@ fn keys(criterion: &mut Criterion) {
         "{TXN} pattern p {{ key card match a: Txn where kind == \"first\" then b: Txn where amount > a.amount within 1000d emit hits {{ card }} }}"
     );
     for count in [10_000_u64, 100_000, 1_000_000] {
-        let (mut events, engine) = workload(&patterns, card);
+        let (events, engine) = workload(&patterns, card);
         let mut engine = engine();
+        let begin = events[events.len() - 1].time;
+        let event = |key: u64, kind: &str| {
+            let mut event = events[0].clone();
+            event.time = begin;
+            event.values[1] = text(format!("c{key:07}"));
+            event.values[2] = text(kind);
+            event.values[3] = Value::Decimal(1.into());
+            event
+        };
         let mut rows = Vec::new();
-        let mut number = 0;
-        let mut show = |events: &mut [Event], kind: &str| {
+        // Events of one time; of the next call's each is a millisecond later.
+        let mut show = |events: &mut [Event], time: Timestamp| {
             for batch in events.chunks_mut(BATCH) {
-                for event in batch.iter_mut() {
-                    number += 1;
-                    event.time.0 += 1;
-                    // Neither in the order in which they came first, nor in any other.
-                    let card = match kind {
-                        "first" => number % count,
-                        _ => number.wrapping_mul(0x9e37_79b9_7f4a_7c15) % count,
-                    };
-                    event.values[1] = text(format!("c{card:07}"));
-                    event.values[2] = text(kind);
-                    event.values[3] = Value::Decimal(1.into());
-                }
-                let end = batch.last().map_or(0, |last| last.time.0 + 1);
-                engine.advance(batch, Watermark(Timestamp(end)), &mut rows);
+                batch.iter_mut().for_each(|event| event.time = time);
+                engine.advance(batch, Watermark(Timestamp(time.0 + 1)), &mut rows);
             }
             assert!(rows.is_empty());
         };
-        // All at one time, and from now on each a millisecond later than the one before.
-        let begin = events[events.len() - 1].time;
-        events.iter_mut().for_each(|event| event.time = begin);
-        for _ in 0..count.div_ceil(events.len() as u64) {
-            show(&mut events, "first");
-        }
+        let mut first: Vec<Event> = (0..count).map(|key| event(key, "first")).collect();
+        show(&mut first, begin);
+        drop(first);
+        // Neither in the order in which keys came first, nor in any other.
+        let mixed = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) % count;
+        let mut seconds: Vec<Event> = (0..count.max(EVENTS))
+            .map(|number| event(mixed(number), "second"))
+            .collect();
+        let mut time = begin;
+        let mut at = 0;
         group.bench_function(format!("{count}"), |bencher| {
-            bencher.iter(|| show(black_box(&mut events), "second"));
+            bencher.iter(|| {
+                time.0 += 1;
+                at = (at + EVENTS as usize) % seconds.len();
+                show(black_box(&mut seconds[at..at + EVENTS as usize]), time);
+            });
         });
     }
     group.finish();
