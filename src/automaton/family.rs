@@ -26,8 +26,8 @@ pub struct Family {
     /// In order of their numbers; never empty.
     pub(crate) variants: Vec<Variant>,
     conditions: Local,
-    /// By input: what every event that is of use must satisfy.
-    guards: Vec<Option<Guard>>,
+    /// By input, by step: what every event must satisfy that is of use to the step. `None` if any may be of use.
+    guards: Vec<Option<Vec<Guard>>>,
     /// How an event bears on it that satisfies no step, as most do.
     unfit: Interest,
 }
@@ -103,11 +103,11 @@ impl Family {
             if heeds_all {
                 return None;
             }
-            let steps = input.steps.steps();
-            Guard::of(steps.flat_map(|step| {
+            let steps = input.steps.steps().map(|step| {
                 let conditions = &by_step[usize::from(step.0)];
-                conditions.iter().map(|local| conjuncts(local.as_ref()))
-            }))
+                Guard::of(conditions.iter().map(|local| conjuncts(local.as_ref())))
+            });
+            steps.collect()
         });
         Family {
             guards: guards.collect(),
@@ -119,10 +119,15 @@ impl Family {
     }
 
     /// What every event of this type that is of use must satisfy; `None` if any may be of use.
-    pub(crate) fn guard(&self, ty: EventTypeId) -> Option<&Guard> {
+    pub(crate) fn guard(&self, ty: EventTypeId) -> Option<Guard> {
+        Guard::one_of(self.guards(ty)?.iter().cloned().map(Some))
+    }
+
+    /// The same by step: an event that is of use satisfies one of these.
+    pub(crate) fn guards(&self, ty: EventTypeId) -> Option<&[Guard]> {
         let inputs = self.nfa.inputs.iter().zip(&self.guards);
         let mut of_type = inputs.filter(|(input, _)| input.ty == ty);
-        of_type.next().and_then(|(_, guard)| guard.as_ref())
+        of_type.next().and_then(|(_, guards)| guards.as_deref())
     }
 
     /// What is asked here of every event, in lists of which all parts must hold.

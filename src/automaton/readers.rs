@@ -7,6 +7,7 @@ use std::mem::discriminant;
 
 use super::expression::Compiled;
 use super::lookup::{Ask, Bounds, ByValue};
+use crate::event::formats::{self, Asked};
 use crate::event::{Event, FieldId, Value};
 use crate::lang::pattern::BinaryOp;
 
@@ -22,20 +23,37 @@ pub(crate) struct Guard {
 impl Guard {
     /// What one of these conditions asks at least; each is a list of parts that must all hold. `None` if nothing is asked.
     pub(crate) fn of<'a>(conditions: impl Iterator<Item = Vec<&'a Compiled>>) -> Option<Guard> {
-        let mut guard: Option<Guard> = None;
-        for parts in conditions {
-            let asks = parts.into_iter().filter_map(Ask::of);
-            let next = Guard::all(asks);
-            let joined = match guard {
-                Some(guard) => guard.or(next),
-                None => next,
-            };
-            if joined.one_of.is_empty() && joined.beyond.is_empty() {
-                return None;
-            }
-            guard = Some(joined);
-        }
-        guard
+        let asked = |parts: Vec<&'a Compiled>| {
+            let guard = Guard::all(parts.into_iter().filter_map(Ask::of));
+            guard.asks().then_some(guard)
+        };
+        Guard::one_of(conditions.map(asked))
+    }
+
+    /// What holds if one of these does, each of which asks for something. `None` if nothing is asked.
+    pub(crate) fn one_of(guards: impl Iterator<Item = Option<Guard>>) -> Option<Guard> {
+        let joined = guards.reduce(|guard, next| Some(guard?.or(next?)).filter(Guard::asks));
+        joined.flatten()
+    }
+
+    fn asks(&self) -> bool {
+        !self.one_of.is_empty() || !self.beyond.is_empty()
+    }
+
+    /// The same, as a decoder asks it beforehand.
+    pub(crate) fn beforehand(&self) -> Vec<formats::Ask> {
+        let one_of = self.one_of.iter().map(|(field, values)| formats::Ask {
+            field: *field,
+            asked: Asked::OneOf(values.clone()),
+        });
+        let beyond = self.beyond.iter().map(|(field, op, value)| formats::Ask {
+            field: *field,
+            asked: match op {
+                BinaryOp::Lt | BinaryOp::Le => Asked::AtMost(value.clone()),
+                _ => Asked::AtLeast(value.clone()),
+            },
+        });
+        one_of.chain(beyond).collect()
     }
 
     fn all<'a>(asks: impl Iterator<Item = Ask<'a>>) -> Guard {
@@ -109,7 +127,7 @@ const TABLE_FROM: usize = 5;
 
 impl Readers {
     /// The readers with what they ask; rising numbers.
-    pub(crate) fn new(readers: &[(u32, Option<&Guard>)]) -> Readers {
+    pub(crate) fn new(readers: &[(u32, Option<Guard>)]) -> Readers {
         let mut made = Readers {
             all: u32::try_from(readers.len()).expect("fewer than 2^32 patterns fit into memory"),
             ..Readers::default()
@@ -117,7 +135,7 @@ impl Readers {
         let mut bounds: Vec<(FieldId, BinaryOp, Vec<Bounded>)> = Vec::new();
         let tell_apart = variety(readers);
         for (reader, guard) in readers {
-            let guard = guard.filter(|_| readers.len() >= TABLE_FROM);
+            let guard = guard.as_ref().filter(|_| readers.len() >= TABLE_FROM);
             let Some(guard) = guard else {
                 made.always.push(*reader);
                 continue;
@@ -192,9 +210,9 @@ impl Readers {
 }
 
 /// How many different values readers ask of each field.
-fn variety(readers: &[(u32, Option<&Guard>)]) -> Vec<(FieldId, usize)> {
+fn variety(readers: &[(u32, Option<Guard>)]) -> Vec<(FieldId, usize)> {
     let mut tables: Vec<(FieldId, ByValue<()>)> = Vec::new();
-    let asked = readers.iter().filter_map(|(_, guard)| *guard);
+    let asked = readers.iter().filter_map(|(_, guard)| guard.as_ref());
     for (field, values) in asked.flat_map(|guard| &guard.one_of) {
         let at = tables.iter().position(|(other, _)| other == field);
         let at = at.unwrap_or_else(|| {

@@ -160,9 +160,10 @@ impl Intake {
             entry,
         );
         // A copy of its own: it writes to small buffers for each record, and whoever made it may have made others beside it.
+        let decoder = decoder.clone().prefiltered(|ty| self.judge.prefilter(ty));
         let decoder = match timing.time {
-            TimeBasis::Event => decoder.clone(),
-            TimeBasis::Ingestion | TimeBasis::Processing => decoder.clone().stamped(),
+            TimeBasis::Event => decoder,
+            TimeBasis::Ingestion | TimeBasis::Processing => decoder.stamped(),
         };
         self.inputs.push(Input {
             reader,

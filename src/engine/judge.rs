@@ -9,8 +9,8 @@ use smallvec::SmallVec;
 
 use super::plan::Plan;
 use crate::automaton::{Fits, Interest, Looking};
-use crate::event::formats::Spare;
-use crate::event::{Event, Value};
+use crate::event::formats::{Prefilter, Spare};
+use crate::event::{Event, EventTypeId, Value};
 
 /// A member that an event bears on, and what its local conditions say.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -112,6 +112,11 @@ impl Judge {
         }
         let next = self.judgements.list();
         Some(std::mem::replace(&mut self.concerns, next))
+    }
+
+    /// What may be asked of events of a type before they are judged.
+    pub(crate) fn prefilter(&self, ty: EventTypeId) -> Option<Prefilter> {
+        self.plan.prefilter(ty)
     }
 
     /// True if some pattern can use the event.

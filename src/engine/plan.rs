@@ -13,6 +13,7 @@ use super::Error;
 use super::directory::{hash_key, hash_parts};
 use super::judge::{Concern, Concerns, Judge, Judged};
 use crate::automaton::{Family, Interest, Looking, Nfa, Readers, SharedConditions, Tables};
+use crate::event::formats::{self, Prefilter};
 use crate::event::{Event, EventTypeId, FieldId, Value};
 use crate::key::{KeyGroup, ShardId, Shards};
 use crate::lang::pattern::{PatternId, Program};
@@ -39,6 +40,9 @@ pub(crate) struct Member {
     /// 0 when it reads sources alone, else one more than the highest level whose streams it reads.
     pub level: usize,
 }
+
+/// So many ways of being of use are asked for at most before an event's values are read.
+const WAYS_MAX: usize = 16;
 
 impl Plan {
     /// Builds the automata of a program.
@@ -152,6 +156,24 @@ impl Plan {
     /// How many times rows become events of other patterns, and one more.
     pub(crate) fn levels(&self) -> usize {
         self.levels
+    }
+
+    /// What an event of this type must satisfy for any pattern to use it; `None` if any may be of use, or it would take long to ask.
+    pub(crate) fn prefilter(&self, ty: EventTypeId) -> Option<Prefilter> {
+        let mut ways: Vec<Vec<formats::Ask>> = Vec::new();
+        for member in &self.members {
+            let family = &member.family;
+            if family.nfa.key_fields(ty).is_none() {
+                continue;
+            }
+            for guard in family.guards(ty)? {
+                let asks = guard.beforehand();
+                if !ways.contains(&asks) {
+                    ways.push(asks);
+                }
+            }
+        }
+        (ways.len() <= WAYS_MAX).then_some(Prefilter(ways))
     }
 
     /// True if some pattern reads events of this type.

@@ -163,13 +163,40 @@ impl Lane {
             offset: record.offset,
         };
         let stamp = self.stamp(record, now);
+        let read = decoder.read(record.bytes, position, stamp);
+        // Most records are of no use, and need not be handed on to see that.
+        if let Ok(Read::Filtered(Some(time))) = read
+            && self.pass_by(record, time, now)
+        {
+            return;
+        }
         let arriving = Arriving {
             record,
             stamp,
-            read: decoder.read(record.bytes, position, stamp),
+            read,
             event: decoder.event(),
         };
         self.put(arriving, now, judge, take, reject);
+    }
+
+    /// Lets time pass with a record that nobody has a use for; false if there is more to it.
+    #[inline]
+    fn pass_by(&mut self, record: Record<'_>, time: Timestamp, now: Now) -> bool {
+        let at = self.place(record.partition);
+        let partition = &mut self.partitions[at];
+        if partition.leap.is_some() || partition.activity != Activity::Active {
+            return false;
+        }
+        match partition.time.arrival(time) {
+            Arrival::Leap => return false,
+            Arrival::Timely => partition.time.advance(time),
+            Arrival::Late => {}
+        }
+        partition.heard = now.micros;
+        self.counts.read += 1;
+        self.counts.bytes += record.bytes.len() as u64;
+        self.counts.filtered += 1;
+        true
     }
 
     /// Puts a decoded record where it belongs.

@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 
 use super::*;
 use crate::automaton::{Fits, StepMask};
+use crate::event::formats::{Decoded, Decoder, Format, Kinds, Projection};
 use crate::event::{Position, Value};
 use crate::lang::span::SourceMap;
 use crate::lang::{self, Params};
@@ -158,6 +159,115 @@ proptest! {
             prop_assert_eq!(by_pattern(&plan, &mut judge, event), alone, "{:?}", event.values);
         }
     }
+}
+
+/// Records of events, and some that are none.
+fn records() -> impl Strategy<Value = Vec<String>> {
+    let of = |texts: &[&'static str]| select(texts.to_vec());
+    let fields = (
+        of(&[
+            "1700000000000",
+            "1700000000007",
+            "17",
+            "\"2026-01-01T00:00:00Z\"",
+            "\"x\"",
+        ]),
+        of(&[
+            "\"a\"", "\"b\"", "\"c\"", "\"d\"", "\"\"", "\"é\"", "\"a\\n\"", "null",
+        ]),
+        of(&["0", "1", "2", "3", "-1", "1.0", "1.5", "9007199254740993"]),
+        of(&[
+            "",
+            ",\"o\":0",
+            ",\"o\":1",
+            ",\"o\":2",
+            ",\"o\":null",
+            ",\"o\":1.5",
+        ]),
+        of(&[
+            "0",
+            "0.5",
+            "1",
+            "1.00",
+            "\"1.0\"",
+            "-0.01",
+            "0.49999999",
+            "12345678.125",
+        ]),
+        of(&["0", "0.5", "-0.0", "1.0", "0.50000001", "1e2", "x"]),
+    );
+    let record = fields.prop_map(|(t, k, a, o, d, f)| {
+        format!(r#"{{"t":{t},"k":{k},"a":{a}{o},"d":{d},"f":{f},"x":"y"}}"#)
+    });
+    prop::collection::vec(record, 1..60)
+}
+
+fn decoder(plan: &Plan) -> Decoder {
+    let schema = &plan.program().schema;
+    let kinds = Kinds::One(EventTypeId(0));
+    Decoder::new(schema, &Projection::all(schema), Format::Json, &kinds)
+}
+
+proptest! {
+    #[test]
+    fn what_is_filtered_beforehand_is_an_event_that_no_pattern_can_use(
+        patterns in prop::collection::vec((0..4usize, conditions(), conditions()), 1..4),
+        records in records(),
+    ) {
+        let mut text = DECLARED.to_owned();
+        for (number, of_it) in patterns.iter().enumerate() {
+            text.push_str(&pattern(number, of_it));
+        }
+        let plan = Arc::new(plan(&program(&text)));
+        let mut judge = Judge::new(Arc::clone(&plan));
+        let mut filtering = decoder(&plan).prefiltered(|ty| plan.prefilter(ty));
+        for record in records.iter().flat_map(|record| [record, &records[0], record]) {
+            let read = decoder(&plan).decode(record.as_bytes(), Position::default());
+            match (filtering.decode(record.as_bytes(), Position::default()), read) {
+                (Ok(Decoded::Filtered(time)), Ok(Decoded::Event(event))) => {
+                    prop_assert_eq!(time, Some(event.time));
+                    prop_assert_eq!(judge.judge(&event), None, "{}", record);
+                }
+                (filtered, read) => prop_assert_eq!(filtered, read, "{}", record),
+            }
+        }
+    }
+}
+
+#[test]
+fn an_event_of_no_use_is_filtered_before_its_values_are_read() {
+    let body = "x: E where k == \"a\" and d < 1 then y: E where k == \"a\" and f > 0.5 within 1m";
+    let text = format!("{DECLARED}pattern p {{ key a match {body} emit m {{ v: x.a }} }}\n");
+    let plan = plan(&program(&text));
+    let mut decoder = decoder(&plan).prefiltered(|ty| plan.prefilter(ty));
+    let mut is_filtered = |t: &str, k: &str, a: &str, d: &str, f: &str| {
+        let record = format!(r#"{{"t":{t},"k":"{k}","a":{a},"d":{d},"f":{f}}}"#);
+        let decoded = decoder.decode(record.as_bytes(), Position::default());
+        decoded.map(|decoded| matches!(decoded, Decoded::Filtered(_)))
+    };
+    let t = "1700000000000";
+    // By the first record it is learned how they are laid out.
+    assert_eq!(is_filtered(t, "b", "1", "0.5", "1"), Ok(false));
+    for (k, d, f, filtered) in [
+        ("b", "0.5", "1", true),
+        ("a", "0.5", "0", false),
+        ("a", "1.01", "0.5001", false),
+        ("a", "1.01", "0.4999", true),
+        ("ä", "0.5", "1", false),
+    ] {
+        assert_eq!(is_filtered(t, k, "1", d, f), Ok(filtered), "{k} {d} {f}");
+    }
+    // What is no event is none, whoever would use it.
+    for (t, a) in [("17", "1"), (t, "1.5")] {
+        assert!(is_filtered(t, "b", a, "0.5", "1").is_err(), "{t} {a}");
+    }
+    let any = format!(
+        "{DECLARED}pattern p {{ key a match x: E where f > 0.5 next y: E within 1m emit m {{ v: x.a }} }}\n"
+    );
+    assert_eq!(
+        super::tests::plan(&program(&any)).prefilter(EventTypeId(0)),
+        None
+    );
 }
 
 fn members(patterns: &[&str]) -> usize {

@@ -10,37 +10,48 @@ pub(super) type Mask = u32;
 /// How many bytes a chunk has.
 pub(super) const BYTES: usize = 16;
 
+/// Each of them.
+const ALL: Mask = 0xffff;
+
 /// The bytes from `at` on; zeros stand where there are none left.
 #[inline(always)]
-pub(super) fn chunk(bytes: &[u8], at: usize) -> u128 {
-    let rest = bytes.get(at..).unwrap_or_default();
-    match rest.first_chunk::<BYTES>() {
-        Some(chunk) => u128::from_le_bytes(*chunk),
-        None => last(bytes, rest.len()),
+pub(super) fn chunk(bytes: &[u8], at: usize) -> u8x16 {
+    match first(bytes, at) {
+        Some(chunk) => u8x16::new(*chunk),
+        None => u8x16::new(last(bytes, at)),
     }
 }
 
-/// The last `left` bytes, fewer than a chunk.
-#[inline]
-fn last(bytes: &[u8], left: usize) -> u128 {
-    match bytes.last_chunk::<BYTES>() {
-        Some(_) if left == 0 => 0,
-        Some(chunk) => u128::from_le_bytes(*chunk) >> (8 * (BYTES - left)),
-        None => {
-            let mut chunk = [0; BYTES];
-            chunk[..left].copy_from_slice(&bytes[bytes.len() - left..]);
-            u128::from_le_bytes(chunk)
-        }
-    }
+/// Eight bytes from `at` on, the first of which is the lowest; zeros stand where there are none left.
+#[inline(always)]
+fn word(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(match first(bytes, at) {
+        Some(word) => *word,
+        None => last(bytes, at),
+    })
+}
+
+#[inline(always)]
+fn first<const N: usize>(bytes: &[u8], at: usize) -> Option<&[u8; N]> {
+    bytes.get(at..)?.first_chunk()
+}
+
+/// The last bytes, fewer than `N`.
+#[inline(never)]
+fn last<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let mut chunk = [0; N];
+    chunk[..rest.len()].copy_from_slice(rest);
+    chunk
 }
 
 /// A text that is expected to stand somewhere.
 #[derive(Clone, Debug)]
 pub(super) struct Expected {
     text: Vec<u8>,
-    /// The first bytes as one number, of which those below are compared.
-    head: u128,
-    mask: u128,
+    /// The first bytes, of which those are compared that the mask has.
+    head: u8x16,
+    mask: u8x16,
 }
 
 impl Expected {
@@ -48,8 +59,8 @@ impl Expected {
     pub(super) fn nothing() -> Expected {
         Expected {
             text: Vec::new(),
-            head: 1,
-            mask: 0,
+            head: u8x16::splat(1),
+            mask: u8x16::splat(0),
         }
     }
 
@@ -65,9 +76,8 @@ impl Expected {
         debug_assert!(!text.is_empty());
         self.text.clear();
         self.text.extend_from_slice(text);
-        let absent = 8 * BYTES.saturating_sub(text.len()) as u32;
         self.head = chunk(text, 0);
-        self.mask = u128::MAX.checked_shr(absent).unwrap_or(0);
+        self.mask = chunk(&[0xff; BYTES][..text.len().min(BYTES)], 0);
     }
 
     /// How long it is, in bytes.
@@ -76,19 +86,46 @@ impl Expected {
         self.text.len()
     }
 
+    /// Whether it is all that stands there.
+    #[inline]
+    pub(super) fn ends(&self, bytes: &[u8], at: usize) -> bool {
+        bytes.get(at..) == Some(&self.text)
+    }
+
     /// Whether it stands there.
     #[inline(always)]
     pub(super) fn stands(&self, bytes: &[u8], at: usize) -> bool {
-        chunk(bytes, at) & self.mask == self.head
+        let Some(chunk) = first(bytes, at) else {
+            return self.stands_near(bytes, at);
+        };
+        let head = u8x16::new(*chunk) & self.mask;
+        head.simd_eq(self.head).to_bitmask() == ALL
             && (self.text.len() <= BYTES || bytes[at..].starts_with(&self.text))
+    }
+
+    /// The same with fewer bytes left than a chunk has. What stands nowhere has no text.
+    fn stands_near(&self, bytes: &[u8], at: usize) -> bool {
+        let rest = bytes.get(at..).unwrap_or_default();
+        !self.text.is_empty() && rest.starts_with(&self.text)
     }
 }
 
 /// Where from `at` on the first byte stands that a string can't hold as it is: a quote, a backslash, a control character. The end, if none does.
 #[inline(always)]
-pub(crate) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
+pub(crate) fn plain_end(bytes: &[u8], at: usize) -> usize {
+    plain_end_seeing(bytes, at, &mut Seen::default())
+}
+
+/// The same. What is looked at on the way is seen, and perhaps some bytes behind it.
+#[inline(always)]
+pub(super) fn plain_end_seeing(bytes: &[u8], mut at: usize, seen: &mut Seen) -> usize {
     loop {
-        let special = special(chunk(bytes, at));
+        let Some(chunk) = first(bytes, at) else {
+            return plain_end_near(bytes, at, seen);
+        };
+        let chunk = u8x16::new(*chunk);
+        seen.0 |= chunk;
+        let special = special(chunk);
         if special != 0 {
             return at + special.trailing_zeros() as usize;
         }
@@ -96,40 +133,69 @@ pub(crate) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
     }
 }
 
+/// The same with fewer bytes left than a chunk has. The last chunk is looked at: bytes that were put together and then read at once stall the processor.
+#[inline(always)]
+fn plain_end_near(bytes: &[u8], at: usize, seen: &mut Seen) -> usize {
+    let (chunk, from) = match bytes.last_chunk() {
+        Some(chunk) => (u8x16::new(*chunk), bytes.len() - BYTES),
+        None => (u8x16::new(last(bytes, 0)), 0),
+    };
+    seen.0 |= chunk;
+    match special(chunk).checked_shr((at - from) as u32) {
+        None | Some(0) => bytes.len(),
+        Some(special) => bytes.len().min(at + special.trailing_zeros() as usize),
+    }
+}
+
+/// The bits of all bytes that were looked at.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen(u8x16);
+
+impl Seen {
+    /// True if all bytes are ASCII.
+    #[inline]
+    pub(super) fn is_ascii(self) -> bool {
+        self.0.max(u8x16::splat(0x80)).simd_eq(self.0).to_bitmask() == 0
+    }
+}
+
 /// The digits of a chunk.
 #[inline(always)]
-pub(super) fn digits(chunk: u128) -> Mask {
-    let values = lanes(chunk) - u8x16::splat(b'0');
+pub(super) fn digits(chunk: u8x16) -> Mask {
+    let values = chunk - u8x16::splat(b'0');
     values.min(u8x16::splat(9)).simd_eq(values).to_bitmask()
 }
 
 /// The quotes, backslashes and control characters of a chunk.
 #[inline(always)]
-fn special(chunk: u128) -> Mask {
-    let bytes = lanes(chunk);
-    let quotes = bytes.simd_eq(u8x16::splat(b'"'));
-    let backslashes = bytes.simd_eq(u8x16::splat(b'\\'));
-    let controls = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
+fn special(chunk: u8x16) -> Mask {
+    let quotes = chunk.simd_eq(u8x16::splat(b'"'));
+    let backslashes = chunk.simd_eq(u8x16::splat(b'\\'));
+    let controls = chunk.min(u8x16::splat(0x1f)).simd_eq(chunk);
     (quotes | backslashes | controls).to_bitmask()
 }
 
+/// The number that `count` digits from `at` on are, fewer than seventeen.
 #[inline(always)]
-fn lanes(chunk: u128) -> u8x16 {
-    u8x16::new(chunk.to_le_bytes())
-}
-
-/// The number that the first `count` bytes of a chunk are, which are digits.
-#[inline(always)]
-pub(super) fn number(chunk: u128, count: u32) -> u64 {
+pub(super) fn number(bytes: &[u8], at: usize, count: usize) -> u64 {
     // Zeros go in front, as bytes of value zero.
     match count {
         0 => 0,
-        1..=8 => eight_digits((chunk as u64) << (64 - 8 * count)),
+        1..=8 => eight_digits(word(bytes, at) << (64 - 8 * count)),
         _ => {
-            let shifted = chunk << (8 * (BYTES as u32 - count));
-            eight_digits(shifted as u64) * 100_000_000 + eight_digits((shifted >> 64) as u64)
+            let first = word(bytes, at) << (128 - 8 * count);
+            eight_digits(first) * 100_000_000 + eight_digits(word(bytes, at + count - 8))
         }
     }
+}
+
+/// The number that at most seven digits are that stand around a point, `whole` of them before it.
+#[inline(always)]
+pub(super) fn number_with_point(bytes: &[u8], at: usize, whole: usize, scale: usize) -> u64 {
+    let word = word(bytes, at);
+    let before = word & ((1 << (8 * whole)) - 1);
+    let joined = before | word >> 8 >> (8 * whole) << (8 * whole);
+    eight_digits(joined << (64 - 8 * (whole + scale)))
 }
 
 /// The number of eight digits, the first of which is the lowest byte (D. Lemire, "Quickly parsing eight digits", 2018). Bytes of zero are digits of zero.
@@ -179,15 +245,29 @@ mod tests {
         fn zeros_stand_behind_the_end(bytes in prop::collection::vec(1_u8.., 0..40), at in 0_usize..50) {
             let mut rest: Vec<u8> = bytes.get(at..).unwrap_or_default().to_vec();
             rest.resize(BYTES.max(rest.len()), 0);
-            prop_assert_eq!(&chunk(&bytes, at).to_le_bytes()[..], &rest[..BYTES]);
+            prop_assert_eq!(&chunk(&bytes, at).to_array()[..], &rest[..BYTES]);
+            prop_assert_eq!(&word(&bytes, at).to_le_bytes()[..], &rest[..8]);
         }
 
         #[test]
-        fn digits_are_their_number(value in 0_u64..10_000_000_000_000_000, behind in "[,}. ]{0,16}") {
+        fn digits_are_their_number(value in 0_u64..10_000_000_000_000_000, point in 0_usize..16, before in "[,}. ]{0,16}", behind in "[,}. ]{0,16}") {
             let text = value.to_string();
-            let count = text.len() as u32;
-            prop_assert_eq!(number(chunk((text + &behind).as_bytes(), 0), count), value);
-            prop_assert_eq!(number(chunk(behind.as_bytes(), 0), 0), 0);
+            let (at, count) = (before.len(), text.len());
+            let written = format!("{before}{text}{behind}");
+            prop_assert_eq!(number(written.as_bytes(), at, count), value);
+            prop_assert_eq!(number(written.as_bytes(), at, 0), 0);
+            if count < 8 && point < count {
+                let written = format!("{before}{}.{}{behind}", &text[..point], &text[point..]);
+                prop_assert_eq!(number_with_point(written.as_bytes(), at, point, count - point), value);
+            }
+        }
+
+        #[test]
+        fn what_is_not_ascii_is_seen(text in "[a-z]{0,40}", special in prop::option::of("[é-ü🦀]"), behind in "[a-z]{0,20}") {
+            let text = text + special.as_deref().unwrap_or_default() + &behind;
+            let mut seen = Seen::default();
+            prop_assert_eq!(plain_end_seeing(text.as_bytes(), 0, &mut seen), text.len());
+            prop_assert_eq!(seen.is_ascii(), special.is_none());
         }
     }
 }

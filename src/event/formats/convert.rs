@@ -39,24 +39,30 @@ pub(super) fn overwrite(
     Ok(())
 }
 
-/// Writes a short number over an old value, unless a field of this type takes more than it says.
+/// Writes a short number over an old value of the field's kind, unless the field takes more than it says.
 #[inline]
 pub(super) fn overwrite_short(old: &mut Value, ty: FieldType, short: Short) -> bool {
-    match (ty, &mut *old) {
+    match (ty, old) {
         (FieldType::Decimal, Value::Decimal(old)) => *old = short.decimal(),
-        (FieldType::Decimal, _) => *old = Value::Decimal(short.decimal()),
         (FieldType::Float, Value::Float(old)) if let Some(float) = short.float() => *old = float,
-        (FieldType::Float, _) if let Some(float) = short.float() => *old = Value::Float(float),
         (FieldType::Int, Value::Int(old)) if let Some(int) = short.int() => *old = int,
-        (FieldType::Int, _) if let Some(int) = short.int() => *old = Value::Int(int),
-        (FieldType::Timestamp(unit), old) => {
-            let time = short.int().map(|int| instant::epoch_whole(int, unit));
-            let Some(Ok(time)) = time else { return false };
-            *old = Value::Timestamp(time);
+        (FieldType::Timestamp(_), Value::Timestamp(old))
+            if let Some(time) = short_time(ty, short) =>
+        {
+            *old = time;
         }
         _ => return false,
     }
     true
+}
+
+/// The time that a short number is in a field of this type.
+#[inline]
+pub(super) fn short_time(ty: FieldType, short: Short) -> Option<Timestamp> {
+    match ty {
+        FieldType::Timestamp(unit) => instant::epoch_whole(short.int()?, unit).ok(),
+        _ => None,
+    }
 }
 
 /// The memory of a text, to be written anew.
@@ -98,6 +104,15 @@ pub(super) fn time(
         Value::Timestamp(time) => Some(time),
         _ => None,
     })
+}
+
+/// The time that a text is in a field of this type.
+pub(super) fn time_of_text(ty: FieldType, cut: Cut, bytes: &[u8]) -> Option<Timestamp> {
+    let text = bytes.get(cut.start as usize..cut.end as usize)?;
+    match ty {
+        FieldType::Timestamp(_) => instant::rfc3339(std::str::from_utf8(text).ok()?),
+        _ => None,
+    }
 }
 
 fn plain(field: &Field, token: Token, text: &str) -> Result<Value, Misfit> {

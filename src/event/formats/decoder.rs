@@ -10,7 +10,9 @@ use super::paths::PathTree;
 use super::protobuf;
 use super::shape::{Shape, Told};
 use super::token::Token;
-use super::{Encoding, Flaw, Format, Malformed, Projection, RECORD_BYTES_MAX, Spare, csv, json};
+use super::{
+    Encoding, Flaw, Format, Malformed, Prefilter, Projection, RECORD_BYTES_MAX, Spare, csv, json,
+};
 use crate::event::{Event, EventTypeId, FieldId, Position, Schema};
 use crate::time::Timestamp;
 
@@ -124,6 +126,7 @@ impl Decoder {
                 time_slot: 0,
                 slots: slots.collect(),
                 fields: declared.fields.clone(),
+                prefilter: (!wanted).then(|| Prefilter(Vec::new())),
             });
         }
         let told_path: Vec<String> = match kinds {
@@ -251,6 +254,22 @@ impl Decoder {
         }
     }
 
+    /// For patterns that use an event of a type only if it satisfies this; where nothing is said any may be of use. What doesn't satisfy it may be
+    /// [filtered](Read::Filtered) before its values are read, or not.
+    #[must_use]
+    pub(crate) fn prefiltered(
+        mut self,
+        wanted: impl Fn(EventTypeId) -> Option<Prefilter>,
+    ) -> Decoder {
+        for shape in self.shapes.iter_mut().filter(|shape| shape.wanted) {
+            shape.prefilter = wanted(shape.ty);
+        }
+        if let Form::Json(_, layouts) = &mut self.form {
+            *layouts = Layouts::default();
+        }
+        self
+    }
+
     /// Reads a record.
     ///
     /// # Errors
@@ -305,16 +324,22 @@ impl Decoder {
         }
         let (text, name) = match &mut self.form {
             Form::Json(tree, layouts) => {
-                let text = json::text(record)?;
-                let read = |layout: &Layout| {
+                let read = |layout: &mut Layout| {
                     let shape = &self.shapes[layout.shape];
+                    let is_ascii = layout.find(record)?;
+                    if is_ascii && let Some(stated) = layout.filtered(record, shape) {
+                        return Some(Read::Filtered(Some(stamp.unwrap_or(stated))));
+                    }
+                    let text = std::str::from_utf8(record).ok()?;
                     make_room(&mut self.event, &mut self.spare, shape);
-                    let stated = layout.read(text, shape, &mut self.event.values)?;
-                    Some((shape, stamp.unwrap_or(stated)))
+                    let stated = layout.fill(text, shape, &mut self.event.values)?;
+                    let time = stamp.unwrap_or(stated);
+                    Some(shape.head(&mut self.event, time, position))
                 };
-                if let Some((shape, time)) = layouts.find(read) {
-                    return Ok(shape.head(&mut self.event, time, position));
+                if let Some(read) = layouts.find(read) {
+                    return Ok(read);
                 }
+                let text = json::text(record)?;
                 json::read(text, tree, &mut self.slots)?;
                 (text, None)
             }

@@ -7,7 +7,7 @@ use compact_str::CompactString;
 
 use super::Malformed;
 use super::chunk;
-use super::number::Short;
+use super::number::Written;
 use super::paths::{Found, PathTree, ROOT, UNREAD};
 use super::token::{Cut, Token};
 
@@ -333,9 +333,9 @@ impl Scan<'_> {
     /// Reads a number by the grammar of JSON.
     #[inline]
     fn number(&mut self) -> Scanned<()> {
-        match Short::lead(chunk::chunk(self.bytes, self.at)) {
-            Some((_, bytes)) => {
-                self.at += bytes;
+        match Written::at(self.bytes, self.at) {
+            Some(written) => {
+                self.at = written.cut().end as usize;
                 Ok(())
             }
             None => self.long_number(),

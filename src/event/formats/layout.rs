@@ -5,9 +5,10 @@
 //! long numbers, values that a field can't have), is left to the scanner, which alone knows what a record means and what is wrong with it. What is read here is what the
 //! scanner would have read.
 
-use super::chunk::{self, Expected};
+use super::chunk::{self, Expected, Seen};
 use super::convert;
-use super::number::Short;
+use super::number::Written;
+use super::prefilter::{Checks, Prefilter, Standing};
 use super::shape::Shape;
 use super::token::{Cut, Token};
 use super::{TIME_MAX, TIME_MIN};
@@ -44,12 +45,12 @@ pub(super) struct Layouts {
 impl Layouts {
     /// What `read` says of the first layout of which it says something.
     #[inline]
-    pub(super) fn find<T>(&mut self, mut read: impl FnMut(&Layout) -> Option<T>) -> Option<T> {
+    pub(super) fn find<T>(&mut self, mut read: impl FnMut(&mut Layout) -> Option<T>) -> Option<T> {
         if self.resting > 0 {
             return None;
         }
         for at in 0..self.known.len() {
-            if let Some(found) = read(&self.known[at]) {
+            if let Some(found) = read(&mut self.known[at]) {
                 if at > 0 {
                     self.known[..=at].rotate_right(1);
                 }
@@ -90,16 +91,34 @@ pub(super) struct Layout {
     end: Expected,
     /// Fields whose values stand nowhere, by number: what is true or false, or else null.
     fixed: Vec<(usize, Option<bool>)>,
+    /// True if what stands between the values is ASCII.
+    is_ascii: bool,
+    /// What tells records of no use, if that can be told.
+    sieve: Option<Sieve>,
+}
+
+/// What tells that a record is of no use before its values are read.
+#[derive(Clone, Debug)]
+struct Sieve {
+    /// The place of the event's time.
+    time: usize,
+    /// Places of numbers that must be whole, or the record is no event.
+    whole: Vec<usize>,
+    checks: Checks,
 }
 
 /// Where a value stands.
 #[derive(Clone, Debug)]
 struct Place {
-    /// What stands between it and the value before.
+    /// What stands between it and the value before, with the quote that ends that one.
     before: Expected,
     form: Form,
     /// The number of the field whose value it is.
     field: Option<usize>,
+    /// What stands there in the record that was looked at last: a text,
+    text: Cut,
+    /// or else a number.
+    number: Written,
 }
 
 /// How a value is written.
@@ -149,6 +168,8 @@ impl Layout {
             values: Vec::new(),
             end: Expected::nothing(),
             fixed,
+            is_ascii: true,
+            sieve: None,
         };
         let mut from = 0;
         for (form, cut) in values(text.as_bytes()) {
@@ -158,67 +179,132 @@ impl Layout {
             if field.is_none() && name == Some(Token::Text(cut)) {
                 continue;
             }
+            let before = &text.as_bytes()[from..cut.start as usize];
+            layout.is_ascii &= before.is_ascii();
             layout.values.push(Place {
-                before: Expected::text(&text.as_bytes()[from..cut.start as usize]),
+                before: Expected::text(before),
                 form,
                 field,
+                text: Cut::default(),
+                number: Written::default(),
             });
-            from = cut.end as usize + usize::from(form == Form::Text);
+            from = cut.end as usize;
         }
         layout.end.set(&text.as_bytes()[from..]);
+        layout.is_ascii &= text.as_bytes()[from..].is_ascii();
+        layout.sieve = shape
+            .prefilter
+            .as_ref()
+            .and_then(|prefilter| layout.sieve(prefilter, shape));
         // Two fields may be read from one value.
         sought.is_empty().then_some(layout)
     }
 
-    /// Writes a record's values over whatever the values were, and gives its time, if it is laid out like this.
+    /// How to tell records that the prefilter wants to have nothing to do with, if any: all their values must be sure to be what their fields can have.
+    fn sieve(&self, prefilter: &Prefilter, shape: &Shape) -> Option<Sieve> {
+        let time = usize::from(shape.time.0);
+        let mut whole = Vec::new();
+        for (at, place) in self.values.iter().enumerate() {
+            let Some(field) = place.field else { continue };
+            match (place.form, shape.fields[field].ty) {
+                _ if field == time => {}
+                (Form::Text, FieldType::String) => {}
+                (Form::Number, FieldType::Decimal | FieldType::Float) => {}
+                (Form::Number, FieldType::Int) => whole.push(at),
+                _ => return None,
+            }
+        }
+        let place = |field| {
+            self.values
+                .iter()
+                .position(|place| place.field == Some(field))
+        };
+        let checks = Checks::of(
+            prefilter,
+            |field| {
+                let field = usize::from(field.0);
+                Some((place(field)?, shape.fields[field].ty))
+            },
+            |field| self.fixed.contains(&(usize::from(field.0), None)),
+        );
+        Some(Sieve {
+            time: place(time)?,
+            whole,
+            checks: checks?,
+        })
+    }
+
+    /// Finds the values of a record that is laid out like this; tells whether all bytes are ASCII.
+    // By itself: it has use for all registers.
+    #[inline(never)]
+    pub(super) fn find(&mut self, bytes: &[u8]) -> Option<bool> {
+        let mut at = 0;
+        let mut seen = Seen::default();
+        for place in &mut self.values {
+            if !place.before.stands(bytes, at) {
+                return None;
+            }
+            at += place.before.length();
+            match place.form {
+                Form::Text => {
+                    let end = chunk::plain_end_seeing(bytes, at, &mut seen);
+                    place.text = Cut::new(at, end);
+                    at = end;
+                }
+                Form::Number => {
+                    at = place.number.find(bytes, at)?;
+                }
+            }
+        }
+        let ends = self.end.ends(bytes, at);
+        ends.then(|| seen.is_ascii() && self.is_ascii)
+    }
+
+    /// The time of the record that was found, if it is sure to be an event, and of no use.
     #[inline]
-    pub(super) fn read(
+    pub(super) fn filtered(&self, bytes: &[u8], shape: &Shape) -> Option<Timestamp> {
+        let sieve = self.sieve.as_ref()?;
+        let standing = |place: usize| {
+            let place = &self.values[place];
+            match place.form {
+                Form::Text => Standing::Text(place.text),
+                Form::Number => Standing::Number(place.number),
+            }
+        };
+        let is_whole = |place: &usize| self.values[*place].number.is_whole();
+        if sieve.checks.hold(bytes, standing) || !sieve.whole.iter().all(is_whole) {
+            return None;
+        }
+        let time = &shape.fields[usize::from(shape.time.0)];
+        let time = match standing(sieve.time) {
+            Standing::Number(written) => convert::short_time(time.ty, written.number(bytes)),
+            Standing::Text(cut) => convert::time_of_text(time.ty, cut, bytes),
+        };
+        time.filter(is_meant)
+    }
+
+    /// Writes the values of the record that was found over whatever they were, and gives its time.
+    #[inline]
+    pub(super) fn fill(
         &self,
         text: &str,
         shape: &Shape,
         values: &mut [Value],
     ) -> Option<Timestamp> {
-        let bytes = text.as_bytes();
-        let mut at = 0;
         for place in &self.values {
-            if !place.before.stands(bytes, at) {
-                return None;
-            }
-            at += place.before.length();
-            let start = at;
-            match place.form {
-                Form::Text => {
-                    at = chunk::plain_end(bytes, at);
-                    if bytes.get(at) != Some(&b'"') {
-                        return None;
-                    }
-                    if let Some(field) = place.field {
-                        let token = Token::Text(Cut::new(start, at));
-                        convert::overwrite(&mut values[field], &shape.fields[field], token, text)
-                            .ok()?;
-                    }
-                    at += 1;
-                }
+            let Some(at) = place.field else { continue };
+            let (value, field) = (&mut values[at], &shape.fields[at]);
+            let token = match place.form {
+                Form::Text => Token::Text(place.text),
                 Form::Number => {
-                    let (short, length) = Short::lead(chunk::chunk(bytes, at))?;
-                    at += length;
-                    if let Some(field) = place.field {
-                        let (value, field) = (&mut values[field], &shape.fields[field]);
-                        if !convert::overwrite_short(value, field.ty, short) {
-                            convert::overwrite(
-                                value,
-                                field,
-                                Token::Number(Cut::new(start, at)),
-                                text,
-                            )
-                            .ok()?;
-                        }
+                    let number = place.number.number(text.as_bytes());
+                    if convert::overwrite_short(value, field.ty, number) {
+                        continue;
                     }
+                    Token::Number(place.number.cut())
                 }
-            }
-        }
-        if !self.end.stands(bytes, at) || at + self.end.length() != bytes.len() {
-            return None;
+            };
+            convert::overwrite(value, field, token, text).ok()?;
         }
         for (field, value) in &self.fixed {
             let old = &mut values[*field];
@@ -229,10 +315,15 @@ impl Layout {
             }
         }
         match values[usize::from(shape.time.0)] {
-            Value::Timestamp(time) if (TIME_MIN..TIME_MAX).contains(&time) => Some(time),
+            Value::Timestamp(time) => Some(time).filter(is_meant),
             _ => None,
         }
     }
+}
+
+/// True if a time can be meant.
+fn is_meant(time: &Timestamp) -> bool {
+    (TIME_MIN..TIME_MAX).contains(time)
 }
 
 /// The strings and numbers of a record that are values, not names.
@@ -307,6 +398,7 @@ mod tests {
                 field("count", FieldType::Int, true),
             ],
             slots: at.iter().map(|slot| Some(*slot)).collect(),
+            prefilter: None,
         }
     }
 
@@ -318,10 +410,11 @@ mod tests {
         let mut slots = vec![Token::Absent; tree.slots()];
         json::read(like, &mut tree, &mut slots).expect("an object");
         let shape = shape(&tree, &at);
-        let layout = Layout::of(like, 0, &shape, &slots, None)?;
+        let mut layout = Layout::of(like, 0, &shape, &slots, None)?;
         let read = |record: &&str| {
             let mut values = vec![Value::Null; 4];
-            let time = layout.read(record, &shape, &mut values)?;
+            layout.find(record.as_bytes())?;
+            let time = layout.fill(record, &shape, &mut values)?;
             Some(format!(
                 "{} {} {} {}",
                 time.0, values[1], values[2], values[3]
@@ -460,7 +553,7 @@ mod tests {
         #[test]
         fn layouts_are_learned_again_after_a_rest(changes in prop::collection::vec(0..3_u32, 3)) {
             let mut layouts = Layouts::default();
-            let layout = |shape: u32| Layout { shape: shape as usize, values: Vec::new(), end: Expected::nothing(), fixed: Vec::new() };
+            let layout = |shape: u32| Layout { shape: shape as usize, values: Vec::new(), end: Expected::nothing(), fixed: Vec::new(), is_ascii: true, sieve: None };
             for change in changes {
                 let mut found = false;
                 for record in 0..3 * RESTING {

@@ -26,6 +26,7 @@ mod json;
 mod layout;
 mod number;
 mod paths;
+mod prefilter;
 mod projection;
 #[cfg(feature = "protobuf")]
 pub mod protobuf;
@@ -46,6 +47,7 @@ pub(crate) use decoder::Read;
 pub use decoder::{Decoded, Decoder, HeaderError, Kinds};
 pub use encoding::Encoding;
 pub(crate) use instant::shown;
+pub(crate) use prefilter::{Ask, Asked, Prefilter};
 pub use projection::Projection;
 pub(crate) use spare::Spare;
 

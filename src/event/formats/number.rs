@@ -40,58 +40,114 @@ const EXPONENT_MAX: i64 = 10_000_000;
 const SCALE_MAX: i64 = 28;
 
 /// A number of few digits without an exponent: `digits / 10^scale`, which fits all types.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Short {
-    digits: i64,
-    scale: u32,
+    pub(super) digits: i64,
+    pub(super) scale: u32,
     negative: bool,
+}
+
+/// Where such a number stands: fewer than sixteen bytes, `12`, `-12` or `-1.2`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Written {
+    /// Where its digits begin, and where it ends.
+    at: u32,
+    end: u32,
+    negative: bool,
+    /// Digits before the point, and behind it.
+    whole: u8,
+    scale: u8,
+}
+
+impl Written {
+    /// Looks for the number that begins there; gives where it ends, unless it is written in another way. Others are not looked into.
+    #[inline(always)]
+    pub(super) fn find(&mut self, bytes: &[u8], start: usize) -> Option<usize> {
+        let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
+        let negative = byte(start) == b'-';
+        let at = start + usize::from(negative);
+        let digits = chunk::digits(chunk(bytes, at));
+        let whole = digits.trailing_ones();
+        let mut end = at + whole as usize;
+        let mut scale = 0;
+        let mut behind = byte(end);
+        if behind == b'.' {
+            scale = (digits >> (whole + 1)).trailing_ones();
+            end += 1 + scale as usize;
+            behind = byte(end);
+            if scale == 0 {
+                return None;
+            }
+        }
+        let leads_with_zero = whole > 1 && byte(at) == b'0';
+        let is_long = end - start >= chunk::BYTES;
+        if whole == 0 || leads_with_zero || is_long || matches!(behind, b'e' | b'E') {
+            return None;
+        }
+        *self = Written {
+            at: at as u32,
+            end: end as u32,
+            negative,
+            whole: whole as u8,
+            scale: scale as u8,
+        };
+        Some(end)
+    }
+
+    /// The number that begins there.
+    #[inline]
+    pub(super) fn at(bytes: &[u8], start: usize) -> Option<Written> {
+        let mut written = Written::default();
+        written.find(bytes, start).map(|_| written)
+    }
+
+    /// Where it stands.
+    #[inline]
+    pub(super) fn cut(self) -> Cut {
+        Cut {
+            start: self.at - u32::from(self.negative),
+            end: self.end,
+        }
+    }
+
+    /// True if no digits stand behind a point.
+    #[inline]
+    pub(super) fn is_whole(self) -> bool {
+        self.scale == 0
+    }
+
+    /// The number that it is.
+    #[inline]
+    pub(super) fn number(self, bytes: &[u8]) -> Short {
+        let at = self.at as usize;
+        let (whole, scale) = (usize::from(self.whole), usize::from(self.scale));
+        let digits = match scale {
+            0 => chunk::number(bytes, at, whole),
+            _ if whole + scale < 8 => chunk::number_with_point(bytes, at, whole, scale),
+            _ => around_point(bytes, at, whole, scale),
+        };
+        let digits = digits.cast_signed();
+        Short {
+            digits: if self.negative { -digits } else { digits },
+            scale: scale as u32,
+            negative: self.negative,
+        }
+    }
+}
+
+/// The number that many digits around a point are.
+#[inline(never)]
+fn around_point(bytes: &[u8], at: usize, whole: usize, scale: usize) -> u64 {
+    let fraction = chunk::number(bytes, at + whole + 1, scale);
+    chunk::number(bytes, at, whole) * 10_u64.pow(scale as u32) + fraction
 }
 
 impl Short {
     /// Fewer than sixteen bytes, `12`, `-12` or `-1.2`. Others are not looked into.
     #[inline]
     pub(super) fn read(text: &str, cut: Cut) -> Option<Short> {
-        let length = cut.end - cut.start;
-        if length >= chunk::BYTES as u32 {
-            return None;
-        }
-        let bytes = chunk(text.as_bytes(), cut.start as usize);
-        let (short, bytes) = Short::lead(bytes & ((1 << (8 * length)) - 1))?;
-        (bytes == length as usize).then_some(short)
-    }
-
-    /// The number that a chunk begins with, and how many bytes it takes, if it ends there and has no exponent.
-    #[inline(always)]
-    pub(super) fn lead(chunk: u128) -> Option<(Short, usize)> {
-        let negative = chunk as u8 == b'-';
-        let sign = u32::from(negative);
-        let chunk = if negative { chunk >> 8 } else { chunk };
-        let digits = chunk::digits(chunk);
-        let whole = digits.trailing_ones();
-        let leads_with_zero = chunk as u8 == b'0' && whole > 1;
-        if whole == 0 || sign + whole >= chunk::BYTES as u32 || leads_with_zero {
-            return None;
-        }
-        let behind = chunk >> (8 * whole);
-        let (joined, scale, point) = match behind as u8 {
-            b'.' => {
-                let scale = (digits >> (whole + 1)).trailing_ones();
-                (without_byte(chunk, whole, scale), scale, 1)
-            }
-            _ => (chunk, 0, 0),
-        };
-        let bytes = sign + whole + point + scale;
-        if point > scale || bytes >= chunk::BYTES as u32 {
-            return None;
-        }
-        let behind = (chunk >> (8 * (bytes - sign))) as u8;
-        let digits = chunk::number(joined, whole + scale).cast_signed();
-        let short = Short {
-            digits: if negative { -digits } else { digits },
-            scale,
-            negative,
-        };
-        (!matches!(behind, b'e' | b'E')).then_some((short, bytes as usize))
+        let written = Written::at(text.as_bytes(), cut.start as usize)?;
+        (written.cut() == cut).then(|| written.number(text.as_bytes()))
     }
 
     /// The number, if it is a whole one and written as such.
@@ -118,19 +174,6 @@ impl Short {
     }
 }
 
-/// A chunk without the byte at `at`. At least `behind` bytes behind it keep their meaning.
-#[inline(always)]
-fn without_byte(chunk: u128, at: u32, behind: u32) -> u128 {
-    if at + behind < 8 {
-        // Short numbers are the most.
-        let chunk = chunk as u64;
-        let before = chunk & ((1 << (8 * at)) - 1);
-        return u128::from(before | chunk >> 8 >> (8 * at) << (8 * at));
-    }
-    let before = chunk & ((1 << (8 * at)) - 1);
-    before | chunk >> 8 >> (8 * at) << (8 * at)
-}
-
 /// Reads a whole number. `5`, `5.0` and `5e0` are the same number.
 #[inline]
 pub(super) fn int(text: &str, cut: Cut) -> Result<i64, Misfit> {
@@ -141,7 +184,7 @@ pub(super) fn int(text: &str, cut: Cut) -> Result<i64, Misfit> {
 }
 
 fn int_long(text: &str) -> Result<i64, Misfit> {
-    let parts = parts(text)?;
+    let parts = taken_apart(text)?;
     if parts.scale > 0 {
         return Err(Misfit::Fraction);
     }
@@ -187,7 +230,7 @@ pub(super) fn decimal(text: &str, cut: Cut) -> Result<Decimal, Misfit> {
 }
 
 fn decimal_long(text: &str) -> Result<Decimal, Misfit> {
-    let parts = parts(text)?;
+    let parts = taken_apart(text)?;
     let (mut mantissa, mut scale) = if parts.scale < 0 {
         (scaled(&parts)?, 0)
     } else {
@@ -221,7 +264,7 @@ fn decimal_long(text: &str) -> Result<Decimal, Misfit> {
 }
 
 /// Takes a number apart.
-fn parts(text: &str) -> Result<Parts, Misfit> {
+fn taken_apart(text: &str) -> Result<Parts, Misfit> {
     if !numeric(text) {
         return Err(Misfit::Form);
     }

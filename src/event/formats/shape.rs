@@ -4,7 +4,7 @@ use compact_str::CompactString;
 use hashbrown::HashMap;
 
 use super::token::{Shown, Token};
-use super::{Flaw, Malformed, Read, convert, json};
+use super::{Flaw, Malformed, Prefilter, Read, convert, json};
 use crate::event::schema::Field;
 use crate::event::{Event, EventTypeId, FieldId, Position, Value};
 use crate::time::Timestamp;
@@ -30,6 +30,8 @@ pub(super) struct Shape {
     pub(super) fields: Vec<Field>,
     /// By field: its slot, when it is read.
     pub(super) slots: Vec<Option<u32>>,
+    /// What an event of use must satisfy; `None` if any may be of use.
+    pub(super) prefilter: Option<Prefilter>,
 }
 
 impl Told {

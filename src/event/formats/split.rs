@@ -8,6 +8,7 @@ use super::Format;
 ///
 /// In CSV a line break inside quotes is part of the record. A quote opens a field only at its start: elsewhere it is text.
 #[must_use]
+#[inline]
 pub fn record_end(format: Format, bytes: &[u8]) -> Option<usize> {
     match format {
         Format::Json => memchr(b'\n', bytes),
@@ -44,6 +45,7 @@ fn quoted_len(bytes: &[u8]) -> Option<usize> {
 
 /// The record without the carriage return before its line break.
 #[must_use]
+#[inline]
 pub fn trim_end(record: &[u8]) -> &[u8] {
     record.strip_suffix(b"\r").unwrap_or(record)
 }

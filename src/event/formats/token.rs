@@ -6,7 +6,7 @@ use super::instant;
 use crate::time::{Span, Timestamp};
 
 /// A stretch of a record, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(super) struct Cut {
     pub(super) start: u32,
     pub(super) end: u32,

@@ -1,0 +1,305 @@
+//! What a record must say to be of use to anybody, asked before its values are read.
+//!
+//! Most records are of no use: no pattern waits for what they say. Where that shows in a few short texts and numbers, it is seen where they stand in the record, and the rest of the
+//! record is never made into values. What is asked here is necessary, not sufficient: whoever wants the event judges it still.
+
+use std::cmp::Ordering;
+
+use super::chunk::Expected;
+use super::number::{Short, Written};
+use super::token::Cut;
+use crate::event::schema::FieldType;
+use crate::event::{FieldId, Value};
+
+/// What events of one type must satisfy: all parts of one of these ways.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Prefilter(pub(crate) Vec<Vec<Ask>>);
+
+/// What one field must satisfy. Null satisfies nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Ask {
+    pub(crate) field: FieldId,
+    pub(crate) asked: Asked,
+}
+
+/// What a value must be.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Asked {
+    /// Equal to one of these.
+    OneOf(Vec<Value>),
+    /// Not greater than this.
+    AtMost(Value),
+    /// Not less than this.
+    AtLeast(Value),
+}
+
+/// The same of all fields of a record, asked of what stands in it, each thing once.
+#[derive(Clone, Debug)]
+pub(super) struct Checks {
+    /// Texts before numbers, and what is asked of one place in a row.
+    checks: Vec<PlaceCheck>,
+    /// All ways.
+    ways: Ways,
+}
+
+/// What is asked of what stands in one place.
+#[derive(Clone, Debug)]
+struct PlaceCheck {
+    /// The number of the place in the record.
+    place: usize,
+    check: Check,
+    /// Those that are none if it doesn't hold.
+    ways: Ways,
+}
+
+/// Ways of being of use, one bit each.
+type Ways = u32;
+
+/// What is asked of a value.
+#[derive(Clone, Debug)]
+enum Check {
+    Text(Vec<Expected>),
+    /// The order that is not wanted: that of the number and the bound.
+    Exact(Ordering, Units),
+    Float(Ordering, f64),
+}
+
+/// `units / 10^scale`, exactly.
+#[derive(Clone, Copy, Debug)]
+struct Units {
+    units: i64,
+    scale: u32,
+}
+
+/// Powers of ten: as many digits as both sides of a comparison have behind the point.
+const POWERS: [i64; 19] = {
+    let mut powers = [1; 19];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
+
+/// What stands in a place, as far as it is asked.
+pub(super) enum Standing {
+    Text(Cut),
+    Number(Written),
+}
+
+impl Checks {
+    /// What can be asked of records in which the values of fields stand in these places. `None` if any may be of use.
+    ///
+    /// `place` gives the place of a field and its type; nothing for a field whose value stands nowhere, of which `is_null` tells whether that is null.
+    pub(super) fn of(
+        prefilter: &Prefilter,
+        place: impl Fn(FieldId) -> Option<(usize, FieldType)>,
+        is_null: impl Fn(FieldId) -> bool,
+    ) -> Option<Checks> {
+        let mut asked: Vec<(&Ask, Ways)> = Vec::new();
+        let possible = prefilter
+            .0
+            .iter()
+            .filter(|asks| !asks.iter().any(|ask| is_null(ask.field)));
+        let mut ways = 0;
+        for (number, asks) in possible.enumerate() {
+            let way = Ways::try_from(1_u64 << number.min(63)).ok()?;
+            let mut any = false;
+            for ask in asks.iter().filter(|ask| {
+                place(ask.field).is_some_and(|(_, ty)| Check::of(&ask.asked, ty).is_some())
+            }) {
+                any = true;
+                match asked.iter_mut().find(|(other, _)| *other == ask) {
+                    Some((_, ways)) => *ways |= way,
+                    None => asked.push((ask, way)),
+                }
+            }
+            if !any {
+                return None;
+            }
+            ways |= way;
+        }
+        let checks = asked.into_iter().filter_map(|(ask, ways)| {
+            let (place, ty) = place(ask.field)?;
+            let check = Check::of(&ask.asked, ty)?;
+            Some(PlaceCheck { place, check, ways })
+        });
+        let mut checks: Vec<PlaceCheck> = checks.collect();
+        // A text is compared as it stands, a number has to be read.
+        checks.sort_by_key(|asked| (!matches!(asked.check, Check::Text(_)), asked.place));
+        Some(Checks { checks, ways })
+    }
+
+    /// True if all holds of one way. `standing` tells what stands in a place.
+    #[inline]
+    pub(super) fn hold(&self, bytes: &[u8], standing: impl Fn(usize) -> Standing) -> bool {
+        let mut left = self.ways;
+        let mut read = (usize::MAX, Short::default());
+        for PlaceCheck { place, check, ways } in &self.checks {
+            let holds = match standing(*place) {
+                Standing::Text(cut) => check.text(bytes, cut),
+                Standing::Number(written) => {
+                    if read.0 != *place {
+                        read = (*place, written.number(bytes));
+                    }
+                    check.number(read.1)
+                }
+            };
+            if !holds {
+                left &= !ways;
+                if left == 0 {
+                    return false;
+                }
+            }
+        }
+        left != 0
+    }
+}
+
+impl Check {
+    /// What is asked of a field of this type, if that can be told from how its values are written.
+    fn of(asked: &Asked, ty: FieldType) -> Option<Check> {
+        let (unwanted, bound) = match asked {
+            Asked::OneOf(values) => {
+                let text = |value: &Value| match (ty, value) {
+                    (FieldType::String, Value::Str(text)) if !text.is_empty() => {
+                        Some(Expected::text(text.as_bytes()))
+                    }
+                    _ => None,
+                };
+                let texts: Option<Vec<Expected>> = values.iter().map(text).collect();
+                return texts.map(Check::Text);
+            }
+            Asked::AtMost(bound) => (Ordering::Greater, bound),
+            Asked::AtLeast(bound) => (Ordering::Less, bound),
+        };
+        match (ty, bound) {
+            (FieldType::Int | FieldType::Decimal, bound) => {
+                Some(Check::Exact(unwanted, Units::of(bound)?))
+            }
+            (FieldType::Float, Value::Float(bound)) => Some(Check::Float(unwanted, *bound)),
+            (FieldType::Float, Value::Int(bound)) => Some(Check::Float(unwanted, *bound as f64)),
+            _ => None,
+        }
+    }
+
+    /// True if a string that stands there is one of those.
+    #[inline]
+    fn text(&self, bytes: &[u8], cut: Cut) -> bool {
+        let (start, end) = (cut.start as usize, cut.end as usize);
+        let is = |text: &Expected| text.length() == end - start && text.stands(bytes, start);
+        matches!(self, Check::Text(texts) if texts.iter().any(is))
+    }
+
+    /// True if a number is within the bound.
+    #[inline]
+    fn number(&self, number: Short) -> bool {
+        match self {
+            Check::Exact(unwanted, bound) => bound.order(number) != *unwanted,
+            // A number that is no double has no place here; the scanner reads it.
+            Check::Float(unwanted, bound) => number
+                .float()
+                .is_none_or(|number| number.partial_cmp(bound) != Some(*unwanted)),
+            Check::Text(_) => false,
+        }
+    }
+}
+
+impl Units {
+    fn of(bound: &Value) -> Option<Units> {
+        match bound {
+            Value::Int(units) => Some(Units {
+                units: *units,
+                scale: 0,
+            }),
+            Value::Decimal(bound) if (bound.scale() as usize) < POWERS.len() => Some(Units {
+                units: i64::try_from(bound.mantissa()).ok()?,
+                scale: bound.scale(),
+            }),
+            _ => None,
+        }
+    }
+
+    /// The order of a number and this one. Neither product has more than 36 digits.
+    #[inline]
+    fn order(self, number: Short) -> Ordering {
+        let shifted =
+            |units: i64, scale: u32| i128::from(units) * i128::from(POWERS[scale as usize]);
+        shifted(number.digits, self.scale).cmp(&shifted(self.units, number.scale))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+    use rust_decimal::Decimal;
+
+    use super::*;
+    use crate::lang::scalar;
+
+    /// The constants of conditions, those that records have among them.
+    fn bounds() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            (-20..20_i64).prop_map(Value::Int),
+            select(vec![i64::MIN, i64::MAX, 1 << 53]).prop_map(Value::Int),
+            (-2000..2000_i64, 0..4_u32)
+                .prop_map(|(n, scale)| Value::Decimal(Decimal::new(n, scale))),
+            (any::<i64>(), 0..29_u32).prop_map(|(n, scale)| Value::Decimal(Decimal::new(n, scale))),
+            Just(Value::Decimal(Decimal::MAX)),
+            (-2000..2000_i64).prop_map(|n| Value::Float(n as f64 / 100.0)),
+            select(vec![f64::NAN, f64::INFINITY, 0.1, -0.0]).prop_map(Value::Float),
+            Just(Value::Str("5".into())),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_number_is_within_a_bound_if_comparing_the_values_says_so(
+            text in "-?(0|[1-9][0-9]{0,2}|[1-9][0-9]{12})(\\.[0-9]{1,4})?",
+            bound in bounds(),
+        ) {
+            let Some(written) = Written::at(text.as_bytes(), 0) else { return Ok(()) };
+            let number = written.number(text.as_bytes());
+            let fields = [
+                (FieldType::Int, number.int().map(Value::Int)),
+                (FieldType::Decimal, Some(Value::Decimal(number.decimal()))),
+                (FieldType::Float, number.float().map(Value::Float)),
+            ];
+            for (ty, value) in fields {
+                let Some(value) = value else { continue };
+                let order = scalar::compare(&value, &bound);
+                let at_most = order.is_some_and(Ordering::is_le);
+                let at_least = order.is_some_and(Ordering::is_ge);
+                for (asked, holds) in [(Asked::AtMost(bound.clone()), at_most), (Asked::AtLeast(bound.clone()), at_least)] {
+                    // What is let through is judged still.
+                    if let Some(check) = Check::of(&asked, ty) {
+                        prop_assert!(check.number(number) || !holds, "{:?} {:?} {:?}", ty, text, asked);
+                        prop_assert!(!check.number(number) || holds || order.is_none(), "{:?} {:?} {:?}", ty, text, asked);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_can_be_asked_of_a_text_and_a_number_is_asked() {
+        let asked = |asked: Asked, ty| Check::of(&asked, ty).is_some();
+        let text = || Value::Str("a text of more than sixteen bytes".into());
+        assert!(asked(Asked::OneOf(vec![text()]), FieldType::String));
+        assert!(asked(Asked::OneOf(Vec::new()), FieldType::Int));
+        assert!(asked(Asked::AtMost(Value::Int(5)), FieldType::Decimal));
+        assert!(asked(Asked::AtLeast(Value::Int(5)), FieldType::Float));
+        assert!(!asked(Asked::OneOf(vec![Value::Int(5)]), FieldType::Int));
+        assert!(!asked(Asked::AtLeast(text()), FieldType::String));
+        let check = Check::of(
+            &Asked::OneOf(vec![Value::Str("b".into()), text()]),
+            FieldType::String,
+        );
+        let check = check.expect("it can be asked");
+        let holds = |record: &str| check.text(record.as_bytes(), Cut::new(0, record.len()));
+        assert!(holds("b") && holds("a text of more than sixteen bytes"));
+        assert!(!holds("") && !holds("bb") && !holds("a text of more than sixteen bytez"));
+    }
+}
