@@ -5,6 +5,9 @@
 //! and for each later step the events that were bound to it, each with the newest start that bound it. An event costs a search for each
 //! step, however many partial matches there are, and each of these no more than its first event.
 //!
+//! The first of two steps may be a loop, whose every event then is a start and one more event of all starts before it: how many a start has bound are those from
+//! it on. Once the oldest completes `skip past match` removes all.
+//!
 //! Rows are the same as those of a list of runs, and so is what gives way to `bound`.
 
 mod walk;
@@ -252,9 +255,18 @@ impl Cohorts {
             if reached == farther {
                 continue;
             }
-            let way = &nfa.positions[depth + 1].ways[0];
-            if satisfies(nfa, plan.steps[depth + 1].step, incoming, key) {
-                if depth + 1 == last {
+            let way = nfa.positions[depth + 1].ways.last();
+            let way = way.expect("each position but the last leads to the next");
+            let repeats = plan.repeats.map(|repeats| repeats.least as usize);
+            if repeats.is_some() && satisfies(nfa, plan.steps[depth].step, incoming, key) {
+                // All of them take it, and with it one more begins.
+                farther = reached;
+            } else if satisfies(nfa, plan.steps[depth + 1].step, incoming, key) {
+                if let Some(least) = repeats {
+                    let count = (reached + 1).saturating_sub(least);
+                    self.complete(nfa, plan, count, incoming, key, choice, out);
+                    farther = reached;
+                } else if depth + 1 == last {
                     self.complete(nfa, plan, reached, incoming, key, choice, out);
                     self.starts.drain(..reached);
                 } else {

@@ -25,7 +25,8 @@ pub enum RuntimeClass {
     Boundary(String),
     /// Events by step: partial matches are all the ways to choose among them, and never made.
     Stacks,
-    /// First events of partial matches, and of each later step those that were bound: what waits for the same step goes on together.
+    /// First events of partial matches, and of each later step those that were bound: what waits for the same step goes on together. Of a loop at the beginning every event is a
+    /// first one.
     Cohorts,
     /// Each partial match by itself.
     Runs,

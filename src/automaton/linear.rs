@@ -1,13 +1,14 @@
-//! Patterns that are one step after the other, each bound once: what their partial matches have in common need not be kept for each of them.
+//! Patterns that are one step after the other, each bound once: what their partial matches have in common need not be kept for each of them. The first of two may be
+//! a loop.
 
 use super::choice::Candidate;
 use super::expression::{Bounds, Compiled, Scope, StepMask};
 use super::matcher::Incoming;
-use super::nfa::{Completion, Nfa, Position, Skip, Target, Way, Which};
+use super::nfa::{Completion, Counting, Nfa, Position, Skip, Target, Wanted, Way, Which};
 use super::register::{Accumulator, RegisterSet};
 use super::run::{PATH_START, Run, mix};
 use crate::event::Value;
-use crate::lang::pattern::{Contiguity, StepId};
+use crate::lang::pattern::{Contiguity, Evict, StepId};
 use crate::time::{Span, Timestamp};
 
 /// How a pattern is matched without telling its partial matches apart, or could be.
@@ -16,6 +17,8 @@ pub(crate) struct LinearPlan {
     pub sharing: Sharing,
     /// In their order; at least two.
     pub steps: Vec<LinearStep>,
+    /// The first of two is a loop that takes all it can.
+    pub repeats: Option<Repeats>,
     /// Whether keys without state begin so. Where they do not, what another version of the pattern left can still be read.
     pub chosen: Chosen,
 }
@@ -37,6 +40,15 @@ pub(crate) enum Chosen {
     No,
 }
 
+/// How often a loop repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Repeats {
+    /// So many events, or more.
+    pub least: u32,
+    /// The number of the counter that counts them, up to as many.
+    counter: Option<u8>,
+}
+
 /// A step of such a pattern.
 #[derive(Clone, Debug)]
 pub(crate) struct LinearStep {
@@ -46,7 +58,7 @@ pub(crate) struct LinearStep {
 }
 
 impl LinearPlan {
-    /// `None` if the pattern is not one step after the other, all by `then any` or none, or if two steps fill one register. That much follows from the structure of its
+    /// `None` if the pattern is not one step after the other, all by `then any` or none, or a loop and a step behind it, or if two steps fill one register. That much follows from the structure of its
     /// states ([`Nfa::structure`]), so all patterns of one structure can read what the others left.
     pub(crate) fn of(nfa: &Nfa) -> Option<LinearPlan> {
         if nfa.window.is_some() || !nfa.leading.is_empty() {
@@ -57,16 +69,21 @@ impl LinearPlan {
             .len()
             .checked_sub(1)
             .filter(|last| *last >= 2)?;
+        let repeats = Repeats::of(nfa);
         let mut steps = Vec::with_capacity(last);
         for (at, position) in nfa.positions.iter().enumerate() {
-            let [way] = &position.ways[..] else {
-                return None;
+            let way = match &position.ways[..] {
+                [way] => way,
+                [_again, way] if at == 1 && repeats.is_some() => way,
+                _ => return None,
             };
             let target = match at == last {
                 true => Target::End(Completion::AtOnce),
                 false => Target::Position(at as u16 + 1),
             };
-            if way.target != target || !rules_nothing_else(way) {
+            // What counts repeats was looked at.
+            let counts = repeats.is_some() && at < 2 || counts_nothing(way);
+            if way.target != target || !counts || !rules_nothing_else(way) {
                 return None;
             }
             steps.extend(position.step);
@@ -87,7 +104,8 @@ impl LinearPlan {
         let filled = |step: &StepId| nfa.registers.filled_by(usize::from(step.0));
         apart(&nfa.registers, &steps).then(|| LinearPlan {
             sharing,
-            chosen: choose(nfa, sharing, &steps),
+            repeats,
+            chosen: choose(nfa, sharing, repeats, &steps),
             steps: steps
                 .iter()
                 .map(|step| LinearStep {
@@ -120,7 +138,9 @@ impl LinearPlan {
 /// bound of time is `within`, measured from the first event, so that partial matches expire with their start.
 ///
 /// Stacks ask the last step's condition of each match.
-fn choose(nfa: &Nfa, sharing: Sharing, steps: &[StepId]) -> Chosen {
+///
+/// Of a loop whose every event begins a partial match all of them go once the oldest completes, so that an event of the loop is kept once, as the start that it is.
+fn choose(nfa: &Nfa, sharing: Sharing, repeats: Option<Repeats>, steps: &[StepId]) -> Chosen {
     let bounded_at_once = |position: &Position| {
         let mut ways = position.ways.iter();
         ways.all(|way| way.after.is_none() && way.gap.is_none())
@@ -133,7 +153,10 @@ fn choose(nfa: &Nfa, sharing: Sharing, steps: &[StepId]) -> Chosen {
     let decided_alone = conditions.all(|(step, plan)| {
         Some(step) == asked_of_each || plan.correlated.as_ref().is_none_or(Compiled::is_local)
     });
-    match nfa.within.is_some() && nfa.positions.iter().all(bounded_at_once) && decided_alone {
+    let all_go =
+        || nfa.skip == Skip::PastMatch && nfa.having.is_none() && nfa.bound.evict == Evict::Oldest;
+    let is_bounded = nfa.within.is_some() && nfa.positions.iter().all(bounded_at_once);
+    match is_bounded && decided_alone && repeats.is_none_or(|_| all_go()) {
         true => Chosen::Yes,
         false => Chosen::No,
     }
@@ -151,7 +174,53 @@ fn apart(registers: &RegisterSet, steps: &[StepId]) -> bool {
     filled.len() == count
 }
 
-/// True if a way on waits for its target and nothing else, bounds of time and negations between aside.
+impl Repeats {
+    /// The loop of a pattern that is one of no end, which leaves nothing out that fits it, and a step behind it.
+    fn of(nfa: &Nfa) -> Option<Repeats> {
+        let [start, looping, _] = &nfa.positions[..] else {
+            return None;
+        };
+        let ([enter], [again, leave]) = (&start.ways[..], &looping.ways[..]) else {
+            return None;
+        };
+        let entered = |counter: u8| enter.counting == [(counter, Counting::One)];
+        let (counter, least) = match (&again.guards[..], &again.counting[..], &leave.guards[..]) {
+            ([], [], []) if enter.counting.is_empty() => (None, 1),
+            (
+                &[(counter, 0, u32::MAX)],
+                &[(counted, Counting::More(held))],
+                &[(guarded, least, u32::MAX)],
+            ) if counted == counter && guarded == counter && held == least && entered(counter) => {
+                (Some(counter), least)
+            }
+            _ => return None,
+        };
+        let greedy = Wanted {
+            steps: StepMask::of(looping.step?),
+            until: None,
+            full: None,
+        };
+        let skips =
+            |way: &Way| way.contiguity == Contiguity::SkipTillNext && way.between.is_empty();
+        let plain = rules_nothing_else(again)
+            && again.target == Target::Position(1)
+            && again.wanted.is_empty()
+            && again.after.is_none()
+            && again.gap.is_none();
+        let takes_all = leave.wanted == [greedy]
+            && leave.counting.is_empty()
+            && enter.guards.is_empty()
+            && enter.wanted.is_empty();
+        (plain && takes_all && skips(again) && skips(leave)).then_some(Repeats { least, counter })
+    }
+}
+
+/// True if a way on counts nothing, and leaves out what it likes.
+fn counts_nothing(way: &Way) -> bool {
+    way.wanted.is_empty() && way.guards.is_empty() && way.counting.is_empty()
+}
+
+/// True if a way on waits for its target and nothing else, bounds of time, negations between and what is counted aside.
 fn rules_nothing_else(way: &Way) -> bool {
     // Named one by one, so that a new field has to be thought of here.
     let Way {
@@ -162,9 +231,9 @@ fn rules_nothing_else(way: &Way) -> bool {
         between: _,
         adjacent,
         holds,
-        wanted,
-        guards,
-        counting,
+        wanted: _,
+        guards: _,
+        counting: _,
         unless,
         until,
         closes,
@@ -173,9 +242,6 @@ fn rules_nothing_else(way: &Way) -> bool {
     } = way;
     adjacent.is_empty()
         && holds.is_empty()
-        && wanted.is_empty()
-        && guards.is_empty()
-        && counting.is_empty()
         && unless.is_none()
         && until.is_none()
         && closes.is_none()
@@ -283,20 +349,37 @@ impl Path {
         }
     }
 
-    /// As a run that has bound so many steps.
-    pub(super) fn run(self, nfa: &Nfa, steps: usize, registers: &[Accumulator]) -> Run {
+    /// As a run that has come so many steps, of which the first is bound to so many events.
+    pub(super) fn run(
+        self,
+        nfa: &Nfa,
+        plan: &LinearPlan,
+        (steps, repeats): (usize, usize),
+        registers: &[Accumulator],
+    ) -> Run {
         let mut run = Run {
             last: self.last,
             last_time: self.bounds.1,
             position: steps as u16,
             fresh: false,
-            bound: steps as u64,
-            alive: 1,
+            bound: (steps - 1 + repeats) as u64,
             mark: self.mark,
             path: self.hash,
             registers: registers.into(),
             ..Run::begin(nfa, self.first, self.bounds.0)
         };
+        if let Some(Repeats {
+            least,
+            counter: Some(counter),
+        }) = plan.repeats
+        {
+            let counted = u32::try_from(repeats).unwrap_or(u32::MAX);
+            run.counters[usize::from(counter)] = counted.min(least);
+        }
+        let ways = nfa.positions[steps].ways.iter().enumerate();
+        run.alive = ways
+            .filter(|(_, way)| run.allows(way))
+            .fold(0, |alive, (at, _)| alive | 1 << at);
         run.schedule(nfa);
         run
     }

@@ -258,14 +258,19 @@ impl RegisterSet {
 
     /// Adds what `later` holds to `registers`, as if its events had followed.
     pub(crate) fn merge(&self, registers: &mut [Accumulator], later: &[Accumulator]) {
-        for ((register, later), spec) in registers.iter_mut().zip(later).zip(&self.specs) {
-            match (later, spec.kind) {
-                // Minimum, maximum and last look alike; their plan tells them apart.
-                (Accumulator::Value(new), RegisterKind::Function(function, _)) => {
-                    register.add_value(function, new)
-                }
-                _ => register.merge(later),
+        for (at, (register, later)) in registers.iter_mut().zip(later).enumerate() {
+            self.merge_one(at, register, later);
+        }
+    }
+
+    /// Adds what `later` holds to one register, as if its events had followed.
+    pub(crate) fn merge_one(&self, at: usize, register: &mut Accumulator, later: &Accumulator) {
+        match (later, self.specs[at].kind) {
+            // Minimum, maximum and last look alike; their plan tells them apart.
+            (Accumulator::Value(new), RegisterKind::Function(function, _)) => {
+                register.add_value(function, new)
             }
+            _ => register.merge(later),
         }
     }
 }

@@ -50,10 +50,7 @@ pub fn program_text(choices: &mut Choices) -> String {
 #[must_use]
 pub fn steps_text(choices: &mut Choices) -> String {
     let key = *choices.weighted(&[(8, Key::None), (3, Key::Field)]);
-    let pattern = Writer::new(choices, &["A", "B"], key).pattern_of_steps("p", "m");
-    let evict = *choices.pick(&["oldest", "newest"]);
-    let bound = format!("  bound {} evict {evict}\n  emit m ", 1 + choices.below(12));
-    DECLARATIONS.to_owned() + &pattern.replacen("  emit m ", &bound, 1)
+    DECLARATIONS.to_owned() + &Writer::new(choices, &["A", "B"], key).pattern_of_steps("p", "m")
 }
 
 /// The rows of the table of every generated file, for the reference and for the engine.

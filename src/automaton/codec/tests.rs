@@ -173,6 +173,50 @@ fn what_is_shared_is_read_as_partial_matches_where_a_changed_pattern_keeps_those
 }
 
 #[test]
+fn a_loop_that_is_shared_is_read_as_the_partial_matches_that_it_stands_for() {
+    for quantifier in ["+", "{1,}", "{2,}", "{3,}"] {
+        let text = |connector: &str| {
+            format!(
+                r#"event A {{ t: timestamp time, v: int, f: float }}
+                   pattern p {{
+                     unkeyed
+                     match a: A{quantifier} where v > 0 {connector} z: A where v < 0 within 1h
+                     limit 1 per 1d
+                     emit o {{ n: count(a), s: sum(a.f), l: last(a.v), c: collect(a.v), w: z.v }}
+                   }}
+                   test "t" {{
+                     given {{
+                       0s A {{ v: 7, f: 0.1 }} 1s A {{ v: 7, f: 0.2 }} 2s A {{ v: 7, f: 0.3 }} 3s A {{ v: -1, f: 1.0 }}
+                       4s A {{ v: 1, f: 0.1 }} 5s A {{ v: 2, f: 0.2 }} 6s A {{ v: 3, f: 0.3 }} 7s A {{ v: 4, f: 0.4 }}
+                     }}
+                     expect {{}}
+                   }}"#
+            )
+        };
+        let (shared, apart) = (
+            machines(&text("then")).remove(0),
+            machines(&text("then within 2h")).remove(0),
+        );
+        assert_eq!(shared.nfa().structure(), apart.nfa().structure());
+        let states = |machine: &Machine| {
+            let (_, state) = machine.states().next().expect("partial matches");
+            machine.bytes(state)
+        };
+        let read = apart.nfa().decode(&mut Reader::new(&states(&shared)));
+        let wanted = apart.nfa().decode(&mut Reader::new(&states(&apart)));
+        let (Ok(State::Runs(mut read)), Ok(State::Runs(mut wanted))) = (read, wanted) else {
+            panic!("{quantifier}: no lists of runs");
+        };
+        // Whether an event came since matters to no way on that they have.
+        for run in read.runs.iter_mut().chain(&mut wanted.runs) {
+            run.fresh = false;
+        }
+        assert_eq!(wanted.runs.len(), 4);
+        assert_eq!(format!("{read:?}"), format!("{wanted:?}"), "{quantifier}");
+    }
+}
+
+#[test]
 fn a_single_partial_match_takes_few_bytes() {
     let text = include_str!("../../../benches/workloads/w1.motif").to_owned()
         + r#"test "t" { given { 0s Txn { card: "c0000001", kind: "auth", amount: 1.23, merchant: "m001", country: "FR" } } expect {} }"#;

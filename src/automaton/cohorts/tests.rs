@@ -30,7 +30,11 @@ struct Shown {
 
 impl Shown {
     fn new() -> Shown {
-        let program = Arc::new(compile(PATTERN).expect("it is right"));
+        Shown::of(PATTERN)
+    }
+
+    fn of(pattern: &str) -> Shown {
+        let program = Arc::new(compile(pattern).expect("it is right"));
         Shown {
             machine: Machine::new(&program, PatternId(0)),
             time: 0,
@@ -117,4 +121,50 @@ fn a_key_that_was_busy_gives_its_room_back() {
     shown.show(&[1]);
     assert_eq!(shown.cohorts().starts.len(), 1);
     assert!(shown.cohorts().starts.capacity() <= STARTS_KEPT);
+}
+
+/// A loop and a step behind it.
+const LOOP: &str = "event E { t: timestamp time, v: int }
+    pattern p {
+      unkeyed
+      match a: E{3,} where v <= 2
+       then b: E where v >= 2
+      within 1h
+      bound 4 evict oldest
+      emit r { n: count(a), first: first(a.v), all: collect(a.v) }
+      timeout gone { n: count(a) }
+    }";
+
+impl Shown {
+    fn rows(&self) -> Vec<String> {
+        let rows = self.outcome.drafts.iter().map(|draft| {
+            let values: Vec<String> = draft.values.iter().map(Value::to_string).collect();
+            format!("{} {}", draft.from.0, values.join(" "))
+        });
+        rows.collect()
+    }
+}
+
+#[test]
+fn the_oldest_of_a_loop_completes_and_takes_all_with_it() {
+    let mut shown = Shown::of(LOOP);
+    // Of 2, which fits both, the loop takes all it can. The first that has three is the first of all.
+    shown.show(&[1, 3, 2, 3, 2]);
+    assert_eq!(shown.cohorts().partials(), 3);
+    assert_eq!(shown.rows(), Vec::<String>::new());
+    shown.show(&[5]);
+    assert_eq!(shown.rows(), ["1 3 1 [1, 2, 2]"]);
+    assert_eq!(shown.machine.states().count(), 0);
+}
+
+#[test]
+fn what_is_left_of_a_loop_after_its_oldest_are_gone_goes_on() {
+    let mut shown = Shown::of(LOOP);
+    shown.show(&[0, 1, 0, 1, 0]);
+    assert_eq!(shown.rows(), ["1 a"], "one gives way to the bound");
+    shown.time = 3_600_002;
+    shown.show(&[1]);
+    assert_eq!(shown.rows()[1..], ["2 4"], "one times out");
+    shown.show(&[7]);
+    assert_eq!(shown.rows()[2..], ["3 4 0 [0, 1, 0, 1]"]);
 }

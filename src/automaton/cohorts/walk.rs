@@ -34,8 +34,15 @@ impl<'a> Walk<'a> {
     /// What a start has bound up to a step. Starts are asked for in their order.
     pub(super) fn path(&mut self, start: usize, depth: usize) -> Path {
         let cohorts = self.cohorts;
-        let start = &cohorts.starts[start];
+        let repeats = self.repeats(start);
+        let mut bound = cohorts.starts.range(start..start + repeats);
+        let Some(start) = bound.next() else {
+            unreachable!("a start has bound its own event");
+        };
         let mut path = self.bind(Path::NOTHING, 0, start);
+        for repeat in bound {
+            path = self.bind_repeat(path, repeat);
+        }
         for before in 0..depth {
             let (records, at) = (&cohorts.records[before], &mut self.records[before]);
             while records[*at].newest < start.number {
@@ -51,6 +58,26 @@ impl<'a> Walk<'a> {
         let step = &self.plan.steps[depth];
         for (register, value) in step.registers.iter().zip(&event.values) {
             self.registers[usize::from(*register)].clone_from(value);
+        }
+        path.with(self.nfa, step.step, (event.number, event.time, event.place))
+    }
+
+    /// How many events a start has bound to the first step: in a loop those of all starts that came later, too.
+    fn repeats(&self, start: usize) -> usize {
+        match self.plan.repeats {
+            Some(_) => self.cohorts.starts.len() - start,
+            None => 1,
+        }
+    }
+
+    /// One more event of the loop.
+    fn bind_repeat(&mut self, path: Path, event: &Bound) -> Path {
+        let step = &self.plan.steps[0];
+        for (register, value) in step.registers.iter().zip(&event.values) {
+            let at = usize::from(*register);
+            self.nfa
+                .registers
+                .merge_one(at, &mut self.registers[at], value);
         }
         path.with(self.nfa, step.step, (event.number, event.time, event.place))
     }
@@ -87,7 +114,8 @@ impl Cohorts {
             let depth = walk.depth(start);
             walk.registers = nfa.registers.empty();
             let path = walk.path(start, depth);
-            path.run(nfa, depth + 1, &walk.registers)
+            let steps = (depth + 1, walk.repeats(start));
+            path.run(nfa, plan, steps, &walk.registers)
         });
         Runs {
             runs: runs.collect(),

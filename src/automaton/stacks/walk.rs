@@ -234,7 +234,7 @@ impl Stacks {
             let path = path.with(nfa, plan.steps[depth].step, entry.event());
             let so_far = (path, registers);
             self.spell_out(nfa, plan, depth + 1, entry.next, &so_far, runs);
-            runs.push(path.run(nfa, depth + 1, &so_far.1));
+            runs.push(path.run(nfa, plan, (depth + 1, 1), &so_far.1));
         }
     }
 }

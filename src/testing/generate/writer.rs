@@ -36,11 +36,19 @@ impl<'c> Writer<'c> {
 
     /// The text of a pattern that is one step after the other: all by `then any`, or none.
     pub(super) fn pattern_of_steps(mut self, name: &str, stream: &str) -> String {
-        let sequence = match self.choices.chance(1, 2) {
-            true => self.branches(),
-            false => self.row_of_steps(),
+        let body = match self.choices.below(3) {
+            0 => (self.branches(), Kind::Open),
+            1 => (self.row_of_steps(), Kind::Open),
+            _ => (self.loop_and_step(), Kind::Looped),
         };
-        self.whole(name, stream, (sequence, Kind::Open))
+        let bound = 1 + self.choices.below(12);
+        let evict = match body.1 {
+            Kind::Looped => "oldest",
+            _ => *self.choices.pick(&["oldest", "newest"]),
+        };
+        let emit = format!("  emit {stream} ");
+        let bounded = format!("  bound {bound} evict {evict}\n{emit}");
+        self.whole(name, stream, body).replacen(&emit, &bounded, 1)
     }
 
     fn whole(mut self, name: &str, stream: &str, (sequence, kind): (String, Kind)) -> String {
@@ -57,7 +65,7 @@ impl<'c> Writer<'c> {
         };
         let mut text = format!("pattern {name} {{\n{from}  {key}\n  match {sequence}\n");
         let unbounded = match kind {
-            Kind::Open => false,
+            Kind::Open | Kind::Looped => false,
             Kind::Opened => self.choices.below(3) != 2,
             Kind::Aligned | Kind::Counted => true,
         };
@@ -68,14 +76,14 @@ impl<'c> Writer<'c> {
 "
             ));
         }
-        if self.choices.chance(1, 5) {
+        if kind != Kind::Looped && self.choices.chance(1, 5) {
             let having = self.having();
             text.push_str(&format!("  having {having}\n"));
         }
         let skips = match kind {
             Kind::Open => true,
             Kind::Opened => self.choices.chance(1, 3),
-            Kind::Aligned | Kind::Counted => false,
+            Kind::Aligned | Kind::Counted | Kind::Looped => false,
         };
         if skips {
             text.push_str(&self.skip());
@@ -98,9 +106,10 @@ impl<'c> Writer<'c> {
         if self.choices.chance(1, 10) {
             return self.window();
         }
-        match self.choices.below(8) {
+        match self.choices.below(9) {
             6 => return (self.branches(), Kind::Open),
             7 => return (self.row_of_steps(), Kind::Open),
+            8 => return (self.loop_and_step(), Kind::Looped),
             _ => {}
         }
         let mut text = String::new();
@@ -173,6 +182,18 @@ impl<'c> Writer<'c> {
             text.push_str(&self.plain_step());
         }
         text
+    }
+
+    /// A loop without end that takes all it can, and a step behind it; neither asks what was bound.
+    fn loop_and_step(&mut self) -> String {
+        self.steps += 1;
+        let quantifier = *self
+            .choices
+            .weighted(&[(2, "+"), (1, "{1,}"), (2, "{2,}"), (1, "{3,}")]);
+        let variable = self.declare();
+        let condition = self.plain_condition();
+        let step = self.plain_step();
+        format!("{variable}{quantifier}{condition} then {step}")
     }
 
     fn plain_step(&mut self) -> String {
@@ -560,6 +581,8 @@ pub(super) enum Key {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Open,
+    /// A loop and a step, of whose partial matches one that completes removes all.
+    Looped,
     /// A window that events open.
     Opened,
     /// A window of time.
