@@ -60,6 +60,12 @@ impl SharedConditions {
     /// For one event: nothing is known yet.
     pub(crate) fn memo<'a>(&'a self, looking: &'a mut Looking) -> Memo<'a> {
         let words = self.0.len().div_ceil(64);
+        if words == 0 {
+            return Memo {
+                shared: &[],
+                looking,
+            };
+        }
         for bits in [&mut looking.known, &mut looking.holds] {
             bits.clear();
             bits.resize(words, 0);

@@ -35,6 +35,17 @@ pub enum Value {
     List(Arc<[Value]>),
 }
 
+/// Powers of ten, as many as an `i64` holds.
+pub(crate) const TENS: [i64; 19] = {
+    let mut tens = [1; 19];
+    let mut at = 1;
+    while at < tens.len() {
+        tens[at] = tens[at - 1] * 10;
+        at += 1;
+    }
+    tens
+};
+
 impl Value {
     /// True for [`Value::Null`].
     #[must_use]

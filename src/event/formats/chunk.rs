@@ -18,17 +18,21 @@ const ALL: Mask = 0xffff;
 pub(super) fn chunk(bytes: &[u8], at: usize) -> u8x16 {
     match first(bytes, at) {
         Some(chunk) => u8x16::new(*chunk),
-        None => u8x16::new(last(bytes, at)),
+        None => last(bytes, at),
     }
 }
 
 /// Eight bytes from `at` on, the first of which is the lowest; zeros stand where there are none left.
 #[inline(always)]
 fn word(bytes: &[u8], at: usize) -> u64 {
-    u64::from_le_bytes(match first(bytes, at) {
-        Some(word) => *word,
-        None => last(bytes, at),
-    })
+    match first(bytes, at) {
+        Some(word) => u64::from_le_bytes(*word),
+        None => {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let rest = rest.iter().rev();
+            rest.fold(0, |word, byte| word << 8 | u64::from(*byte))
+        }
+    }
 }
 
 #[inline(always)]
@@ -36,13 +40,13 @@ fn first<const N: usize>(bytes: &[u8], at: usize) -> Option<&[u8; N]> {
     bytes.get(at..)?.first_chunk()
 }
 
-/// The last bytes, fewer than `N`.
+/// The last bytes, fewer than a chunk has.
 #[inline(never)]
-fn last<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+fn last(bytes: &[u8], at: usize) -> u8x16 {
     let rest = bytes.get(at..).unwrap_or_default();
-    let mut chunk = [0; N];
+    let mut chunk = [0; BYTES];
     chunk[..rest.len()].copy_from_slice(rest);
-    chunk
+    u8x16::new(chunk)
 }
 
 /// A text that is expected to stand somewhere.
@@ -138,7 +142,7 @@ pub(super) fn plain_end_seeing(bytes: &[u8], mut at: usize, seen: &mut Seen) -> 
 fn plain_end_near(bytes: &[u8], at: usize, seen: &mut Seen) -> usize {
     let (chunk, from) = match bytes.last_chunk() {
         Some(chunk) => (u8x16::new(*chunk), bytes.len() - BYTES),
-        None => (u8x16::new(last(bytes, 0)), 0),
+        None => (last(bytes, 0), 0),
     };
     seen.0 |= chunk;
     match special(chunk).checked_shr((at - from) as u32) {

@@ -268,7 +268,7 @@ impl Layout {
             let place = &self.values[place];
             match place.form {
                 Form::Text => Standing::Text(place.text),
-                Form::Number => Standing::Number(place.number),
+                Form::Number => Standing::Number(&place.number),
             }
         };
         let is_whole = |place: &usize| self.values[*place].number.is_whole();

@@ -48,7 +48,7 @@ pub(super) struct Short {
 }
 
 /// Where such a number stands: fewer than sixteen bytes, `12`, `-12` or `-1.2`.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Written {
     /// Where its digits begin, and where it ends.
     at: u32,
@@ -98,12 +98,13 @@ impl Written {
     #[inline]
     pub(super) fn at(bytes: &[u8], start: usize) -> Option<Written> {
         let mut written = Written::default();
-        written.find(bytes, start).map(|_| written)
+        written.find(bytes, start)?;
+        Some(written)
     }
 
     /// Where it stands.
     #[inline]
-    pub(super) fn cut(self) -> Cut {
+    pub(super) fn cut(&self) -> Cut {
         Cut {
             start: self.at - u32::from(self.negative),
             end: self.end,
@@ -112,34 +113,42 @@ impl Written {
 
     /// True if no digits stand behind a point.
     #[inline]
-    pub(super) fn is_whole(self) -> bool {
+    pub(super) fn is_whole(&self) -> bool {
         self.scale == 0
     }
 
     /// The number that it is.
+    // Read where it stays: parts that were written one by one and are then copied as a whole stall the processor.
     #[inline]
-    pub(super) fn number(self, bytes: &[u8]) -> Short {
+    pub(super) fn number(&self, bytes: &[u8]) -> Short {
         let at = self.at as usize;
         let (whole, scale) = (usize::from(self.whole), usize::from(self.scale));
-        let digits = match scale {
-            0 => chunk::number(bytes, at, whole),
-            _ if whole + scale < 8 => chunk::number_with_point(bytes, at, whole, scale),
-            _ => around_point(bytes, at, whole, scale),
-        };
+        match scale {
+            0 => self.of_digits(chunk::number(bytes, at, whole)),
+            _ if whole + scale < 8 => {
+                self.of_digits(chunk::number_with_point(bytes, at, whole, scale))
+            }
+            _ => self.long_number(bytes),
+        }
+    }
+
+    #[inline(never)]
+    fn long_number(&self, bytes: &[u8]) -> Short {
+        let at = self.at as usize;
+        let (whole, scale) = (usize::from(self.whole), usize::from(self.scale));
+        let fraction = chunk::number(bytes, at + whole + 1, scale);
+        self.of_digits(chunk::number(bytes, at, whole) * 10_u64.pow(scale as u32) + fraction)
+    }
+
+    #[inline]
+    fn of_digits(&self, digits: u64) -> Short {
         let digits = digits.cast_signed();
         Short {
             digits: if self.negative { -digits } else { digits },
-            scale: scale as u32,
+            scale: u32::from(self.scale),
             negative: self.negative,
         }
     }
-}
-
-/// The number that many digits around a point are.
-#[inline(never)]
-fn around_point(bytes: &[u8], at: usize, whole: usize, scale: usize) -> u64 {
-    let fraction = chunk::number(bytes, at + whole + 1, scale);
-    chunk::number(bytes, at, whole) * 10_u64.pow(scale as u32) + fraction
 }
 
 impl Short {

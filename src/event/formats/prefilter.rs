@@ -9,6 +9,7 @@ use super::chunk::Expected;
 use super::number::{Short, Written};
 use super::token::Cut;
 use crate::event::schema::FieldType;
+use crate::event::value::TENS;
 use crate::event::{FieldId, Value};
 
 /// What events of one type must satisfy: all parts of one of these ways.
@@ -71,21 +72,10 @@ struct Units {
     scale: u32,
 }
 
-/// Powers of ten: as many digits as both sides of a comparison have behind the point.
-const POWERS: [i64; 19] = {
-    let mut powers = [1; 19];
-    let mut at = 1;
-    while at < powers.len() {
-        powers[at] = powers[at - 1] * 10;
-        at += 1;
-    }
-    powers
-};
-
 /// What stands in a place, as far as it is asked.
-pub(super) enum Standing {
+pub(super) enum Standing<'a> {
     Text(Cut),
-    Number(Written),
+    Number(&'a Written),
 }
 
 impl Checks {
@@ -133,7 +123,7 @@ impl Checks {
 
     /// True if all holds of one way. `standing` tells what stands in a place.
     #[inline]
-    pub(super) fn hold(&self, bytes: &[u8], standing: impl Fn(usize) -> Standing) -> bool {
+    pub(super) fn hold<'a>(&self, bytes: &[u8], standing: impl Fn(usize) -> Standing<'a>) -> bool {
         let mut left = self.ways;
         let mut read = (usize::MAX, Short::default());
         for PlaceCheck { place, check, ways } in &self.checks {
@@ -213,7 +203,7 @@ impl Units {
                 units: *units,
                 scale: 0,
             }),
-            Value::Decimal(bound) if (bound.scale() as usize) < POWERS.len() => Some(Units {
+            Value::Decimal(bound) if (bound.scale() as usize) < TENS.len() => Some(Units {
                 units: i64::try_from(bound.mantissa()).ok()?,
                 scale: bound.scale(),
             }),
@@ -224,8 +214,7 @@ impl Units {
     /// The order of a number and this one. Neither product has more than 36 digits.
     #[inline]
     fn order(self, number: Short) -> Ordering {
-        let shifted =
-            |units: i64, scale: u32| i128::from(units) * i128::from(POWERS[scale as usize]);
+        let shifted = |units: i64, scale: u32| i128::from(units) * i128::from(TENS[scale as usize]);
         shifted(number.digits, self.scale).cmp(&shifted(self.units, number.scale))
     }
 }

@@ -6,6 +6,7 @@ use std::hash::Hasher;
 use rust_decimal::Decimal;
 
 use crate::event::Value;
+use crate::event::value::TENS;
 
 /// The order of two values; `None` when either is null or their types have no common order. Lists compare element by element.
 #[must_use]
@@ -16,7 +17,7 @@ pub fn compare(left: &Value, right: &Value) -> Option<Ordering> {
         (Value::Int(a), Value::Int(b)) => Some(a.cmp(b)),
         (Value::Float(a), Value::Int(b)) => a.partial_cmp(&(*b as f64)),
         (Value::Float(a), Value::Float(b)) => a.partial_cmp(b),
-        (Value::Decimal(a), Value::Int(b)) => Some(decimal_int_order(*a, *b)),
+        (Value::Decimal(a), Value::Decimal(b)) => Some(decimal_order(*a, *b)),
         _ => compare_others(left, right),
     }
 }
@@ -25,7 +26,7 @@ pub fn compare(left: &Value, right: &Value) -> Option<Ordering> {
 fn compare_others(left: &Value, right: &Value) -> Option<Ordering> {
     match (left, right) {
         (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(b)),
-        (Value::Decimal(a), Value::Decimal(b)) => Some(decimal_order(*a, *b)),
+        (Value::Decimal(a), Value::Int(b)) => Some(decimal_int_order(*a, *b)),
         (Value::Int(a), Value::Float(b)) => (*a as f64).partial_cmp(b),
         (Value::Int(a), Value::Decimal(b)) => Some(decimal_int_order(*b, *a).reverse()),
         (Value::Str(a), Value::Str(b)) => Some(a.cmp(b)),
@@ -61,7 +62,7 @@ fn decimal_order(a: Decimal, b: Decimal) -> Ordering {
 /// The same for a whole number.
 #[inline]
 fn decimal_int_order(a: Decimal, b: i64) -> Ordering {
-    let power = POWERS.get(a.scale() as usize);
+    let power = TENS.get(a.scale() as usize);
     match (
         i64::try_from(a.mantissa()),
         power.and_then(|power| b.checked_mul(*power)),
@@ -71,22 +72,11 @@ fn decimal_int_order(a: Decimal, b: i64) -> Ordering {
     }
 }
 
-/// Powers of ten, as many as an `i64` holds.
-const POWERS: [i64; 19] = {
-    let mut powers = [1; 19];
-    let mut at = 1;
-    while at < powers.len() {
-        powers[at] = powers[at - 1] * 10;
-        at += 1;
-    }
-    powers
-};
-
 /// The number times so many tens, if neither is large.
 #[inline]
 fn tens(units: i128, power: u32) -> Option<i128> {
     let units = i64::try_from(units).ok()?;
-    let power = *POWERS.get(power as usize)?;
+    let power = *TENS.get(power as usize)?;
     Some(i128::from(units) * i128::from(power))
 }
 
