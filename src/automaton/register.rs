@@ -282,15 +282,20 @@ impl RegisterSpec {
         key: &'a [Value],
         plan: &'a RegisterSet,
     ) -> Cow<'a, Value> {
-        self.argument.eval(&Scope {
-            event: Some(event),
-            registers: &[],
-            plan,
-            key,
-            bounds: Bounds::default(),
-            window: None,
-            reached: None,
-        })
+        match &self.argument {
+            // Nearly all are one of these.
+            Compiled::Field(field) => Cow::Borrowed(event.get(*field)),
+            Compiled::Const(value) => Cow::Borrowed(value),
+            argument => argument.eval(&Scope {
+                event: Some(event),
+                registers: &[],
+                plan,
+                key,
+                bounds: Bounds::default(),
+                window: None,
+                reached: None,
+            }),
+        }
     }
 }
 

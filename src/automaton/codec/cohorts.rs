@@ -64,16 +64,12 @@ pub(super) fn cohorts(
         true => admitted(nfa, reader)?,
         false => None,
     };
-    let mut state = Cohorts {
-        starts: VecDeque::with_capacity(head.count.min(ROOM_MAX)),
-        records: Box::default(),
-        admitted,
-    };
+    let mut starts = VecDeque::with_capacity(head.count.min(ROOM_MAX));
     let mut before = Before::default();
     for _ in 0..head.count {
-        let start = bound(nfa, plan, 0, &mut before, reader)?;
-        state.starts.push_back(start);
+        starts.push_back(bound(nfa, plan, 0, &mut before, reader)?);
     }
+    let mut state = Cohorts::of(starts, admitted);
     let mut records = Vec::with_capacity(plan.steps.len());
     let mut reached = state.starts.len();
     for depth in 1..plan.steps.len() - 1 {

@@ -26,7 +26,7 @@ pub(super) fn overwrite(
 ) -> Result<(), Malformed> {
     match (field.ty, token) {
         (FieldType::String, Token::Text(cut) | Token::Bare(cut)) if cut.start < cut.end => {
-            emptied(old).push_str(cut.of(text));
+            overwrite_text(old, cut.of(text));
         }
         (FieldType::String, Token::Escaped(cut)) => {
             unescaped(field, cut, text, emptied(old))?;
@@ -63,6 +63,12 @@ pub(super) fn short_time(ty: FieldType, short: Short) -> Option<Timestamp> {
         FieldType::Timestamp(unit) => instant::epoch_whole(short.int()?, unit).ok(),
         _ => None,
     }
+}
+
+/// Writes a text over an old value.
+#[inline]
+pub(super) fn overwrite_text(old: &mut Value, text: &str) {
+    emptied(old).push_str(text);
 }
 
 /// The memory of a text, to be written anew.

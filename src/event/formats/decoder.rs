@@ -330,9 +330,9 @@ impl Decoder {
                     if is_ascii && let Some(stated) = layout.filtered(record, shape) {
                         return Some(Read::Filtered(Some(stamp.unwrap_or(stated))));
                     }
-                    let text = std::str::from_utf8(record).ok()?;
                     make_room(&mut self.event, &mut self.spare, shape);
-                    let stated = layout.fill(text, shape, &mut self.event.values)?;
+                    let values = &mut self.event.values;
+                    let stated = layout.fill(record, is_ascii, shape, values)?;
                     let time = stamp.unwrap_or(stated);
                     Some(shape.head(&mut self.event, time, position))
                 };

@@ -283,28 +283,37 @@ impl Layout {
         time.filter(is_meant)
     }
 
-    /// Writes the values of the record that was found over whatever they were, and gives its time.
+    /// Writes the values of the record that was found over whatever they were, and gives its time. Of a record that is ASCII texts need not be looked at as a whole.
     #[inline]
     pub(super) fn fill(
         &self,
-        text: &str,
+        bytes: &[u8],
+        is_ascii: bool,
         shape: &Shape,
         values: &mut [Value],
     ) -> Option<Timestamp> {
+        if !is_ascii {
+            std::str::from_utf8(bytes).ok()?;
+        }
         for place in &self.values {
             let Some(at) = place.field else { continue };
             let (value, field) = (&mut values[at], &shape.fields[at]);
-            let token = match place.form {
-                Form::Text => Token::Text(place.text),
-                Form::Number => {
-                    let number = place.number.number(text.as_bytes());
-                    if convert::overwrite_short(value, field.ty, number) {
-                        continue;
-                    }
-                    Token::Number(place.number.cut())
+            match (place.form, field.ty) {
+                (Form::Text, FieldType::String) => {
+                    let text = &bytes[place.text.start as usize..place.text.end as usize];
+                    convert::overwrite_text(value, std::str::from_utf8(text).ok()?);
                 }
-            };
-            convert::overwrite(value, field, token, text).ok()?;
+                (Form::Number, ty)
+                    if convert::overwrite_short(value, ty, place.number.number(bytes)) => {}
+                (form, _) => {
+                    let token = match form {
+                        Form::Text => Token::Text(place.text),
+                        Form::Number => Token::Number(place.number.cut()),
+                    };
+                    let text = std::str::from_utf8(bytes).ok()?;
+                    convert::overwrite(value, field, token, text).ok()?;
+                }
+            }
         }
         for (field, value) in &self.fixed {
             let old = &mut values[*field];
@@ -413,8 +422,8 @@ mod tests {
         let mut layout = Layout::of(like, 0, &shape, &slots, None)?;
         let read = |record: &&str| {
             let mut values = vec![Value::Null; 4];
-            layout.find(record.as_bytes())?;
-            let time = layout.fill(record, &shape, &mut values)?;
+            let is_ascii = layout.find(record.as_bytes())?;
+            let time = layout.fill(record.as_bytes(), is_ascii, &shape, &mut values)?;
             Some(format!(
                 "{} {} {} {}",
                 time.0, values[1], values[2], values[3]
