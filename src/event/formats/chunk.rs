@@ -27,11 +27,22 @@ pub(super) fn chunk(bytes: &[u8], at: usize) -> u8x16 {
 fn word(bytes: &[u8], at: usize) -> u64 {
     match first(bytes, at) {
         Some(word) => u64::from_le_bytes(*word),
-        None => {
-            let rest = bytes.get(at..).unwrap_or_default();
-            let rest = rest.iter().rev();
-            rest.fold(0, |word, byte| word << 8 | u64::from(*byte))
+        None => last_word(bytes.get(at..).unwrap_or_default()),
+    }
+}
+
+/// All there are, fewer than a word has.
+#[inline]
+fn last_word(rest: &[u8]) -> u64 {
+    match (rest.first_chunk(), rest.last_chunk()) {
+        (Some(first), Some(last)) => {
+            let last = u64::from(u32::from_le_bytes(*last)) << (8 * (rest.len() - 4));
+            u64::from(u32::from_le_bytes(*first)) | last
         }
+        _ => rest
+            .iter()
+            .rev()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte)),
     }
 }
 
@@ -40,13 +51,18 @@ fn first<const N: usize>(bytes: &[u8], at: usize) -> Option<&[u8; N]> {
     bytes.get(at..)?.first_chunk()
 }
 
-/// The last bytes, fewer than a chunk has.
-#[inline(never)]
+/// The last bytes, fewer than a chunk has. They are read as two words that overlap: bytes that are put together in memory and then read at once stall the processor.
+#[inline]
 fn last(bytes: &[u8], at: usize) -> u8x16 {
     let rest = bytes.get(at..).unwrap_or_default();
-    let mut chunk = [0; BYTES];
-    chunk[..rest.len()].copy_from_slice(rest);
-    u8x16::new(chunk)
+    let chunk = match (rest.first_chunk(), rest.last_chunk()) {
+        (Some(first), Some(last)) => {
+            let last = u128::from(u64::from_le_bytes(*last)) << (8 * (rest.len() - 8));
+            u128::from(u64::from_le_bytes(*first)) | last
+        }
+        _ => u128::from(word(rest, 0)),
+    };
+    u8x16::new(chunk.to_le_bytes())
 }
 
 /// A text that is expected to stand somewhere.

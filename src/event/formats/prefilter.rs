@@ -94,19 +94,18 @@ impl Checks {
             .filter(|asks| !asks.iter().any(|ask| is_null(ask.field)));
         let mut ways = 0;
         for (number, asks) in possible.enumerate() {
-            let way = Ways::try_from(1_u64 << number.min(63)).ok()?;
-            let mut any = false;
-            for ask in asks.iter().filter(|ask| {
+            let way = Ways::checked_shl(1, number as u32)?;
+            let can_be_asked = |ask: &&Ask| {
                 place(ask.field).is_some_and(|(_, ty)| Check::of(&ask.asked, ty).is_some())
-            }) {
-                any = true;
+            };
+            let mut of_way = asks.iter().filter(can_be_asked).peekable();
+            // What is asked of it cannot be seen here.
+            of_way.peek()?;
+            for ask in of_way {
                 match asked.iter_mut().find(|(other, _)| *other == ask) {
                     Some((_, ways)) => *ways |= way,
                     None => asked.push((ask, way)),
                 }
-            }
-            if !any {
-                return None;
             }
             ways |= way;
         }
