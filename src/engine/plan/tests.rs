@@ -32,9 +32,21 @@ fn pattern(number: usize, (kind, first, second): &(usize, String, String)) -> St
         // Strict: every event matters to a key that has begun something.
         1 => format!("x: E where {first} next y: E where {second} within 1m"),
         2 => format!("x: E+ tumble 1m where {first} and {second}"),
+        4 => format!("x: E+ where {first} until E where {second} then y: E where a == 1 within 1m"),
+        5 => format!(
+            "not E where {first} for 1m then x: E where {second} then y: E where a == 2 within 1m"
+        ),
+        6 => format!("x: E where {first} next not E where {second} within 1m"),
+        7 => format!("x: E+ gap 1m where {first} and {second}"),
+        8 => {
+            format!("x: E where {first} then y: E? where {second} then z: E where a == 3 within 1m")
+        }
         _ => format!("x: E where {first} then not E where {second} within 1m"),
     };
-    let emitted = if *kind == 2 { "count(x)" } else { "x.a" };
+    let emitted = match kind {
+        2 | 4 | 7 => "count(x)",
+        _ => "x.a",
+    };
     format!("pattern p{number} {{ key a match {body} emit m{number} {{ v: {emitted} }} }}\n")
 }
 
@@ -133,7 +145,7 @@ proptest! {
 
     #[test]
     fn judging_all_patterns_at_once_says_what_judging_each_alone_says(
-        patterns in prop::collection::vec((0..4usize, conditions(), conditions()), 1..24),
+        patterns in prop::collection::vec((0..9usize, conditions(), conditions()), 1..24),
         events in events(),
     ) {
         let mut text = DECLARED.to_owned();
@@ -211,7 +223,7 @@ fn decoder(plan: &Plan) -> Decoder {
 proptest! {
     #[test]
     fn what_is_filtered_beforehand_is_an_event_that_no_pattern_can_use(
-        patterns in prop::collection::vec((0..4usize, conditions(), conditions()), 1..4),
+        patterns in prop::collection::vec((0..9usize, conditions(), conditions()), 1..4),
         records in records(),
     ) {
         let mut text = DECLARED.to_owned();
