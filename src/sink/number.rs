@@ -118,11 +118,11 @@ fn put(digits: u64, count: usize, out: &mut Vec<u8>) {
 /// The eight digits of a number below ten to the eighth, one per byte, the first lowest: halves of halves of it are divided at once (P. Khuong, "How to print integers really fast", 2017).
 #[inline]
 fn eight_digits(value: u64) -> u64 {
-    let fours = value / 10_000 | value % 10_000 << 32;
+    let fours = (value / 10_000) | ((value % 10_000) << 32);
     // Each half is below ten thousand: the quotients are exact.
-    let hundreds = (fours * 10_486 >> 20) & 0x7f_0000_007f;
+    let hundreds = ((fours * 10_486) >> 20) & 0x7f_0000_007f;
     let twos = hundreds | (fours - 100 * hundreds) << 16;
-    let tens = (twos * 103 >> 10) & 0x000f_000f_000f_000f;
+    let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
     tens | (twos - 10 * tens) << 8
 }
 

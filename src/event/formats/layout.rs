@@ -31,6 +31,9 @@ const RESTING: u32 = 4_096;
 /// No longer records are learned.
 const LEARNED_BYTES_MAX: usize = 16 << 10;
 
+/// Nor records with more values.
+const VALUES_MAX: usize = 256;
+
 /// The layouts of a source's records, those that came last first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Layouts {
@@ -178,6 +181,9 @@ impl Layout {
             // Records of other types are laid out differently.
             if field.is_none() && name == Some(Token::Text(cut)) {
                 continue;
+            }
+            if layout.values.len() == VALUES_MAX {
+                return None;
             }
             let before = &text.as_bytes()[from..cut.start as usize];
             layout.is_ascii &= before.is_ascii();
@@ -495,7 +501,8 @@ mod tests {
             "5,".repeat(LEARNED_BYTES_MAX),
             &LIKE[1..]
         );
-        for like in [&LIKE.replace("c2", "\\n"), &far] {
+        let many = format!("{{\"x\":[{}5],{}", "5,".repeat(VALUES_MAX), &LIKE[1..]);
+        for like in [&LIKE.replace("c2", "\\n"), &far, &many] {
             assert_eq!(read(like, &[]), None);
         }
     }
