@@ -6,33 +6,44 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use leitmotif::event::formats::{Decoder, Encoding, Format, Kinds, Projection};
 use leitmotif::event::schema::{EventType, Field, FieldType, TimeUnit};
 use leitmotif::event::{EventTypeId, FieldId, Position, Schema};
+use leitmotif::source::generate::{Kind, Lines};
 
 /// How many different records there are.
 const RECORDS: usize = 10_000;
 
-const TXN: EventTypeId = EventTypeId(0);
+const EVENT: EventTypeId = EventTypeId(0);
 
-/// Card payments: `ts card kind amount merchant country`.
-fn schema() -> Schema {
-    use FieldType::{Decimal, String, Timestamp};
-    let field = |name: &str, ty| Field {
-        name: name.to_owned(),
-        ty,
+/// Card payments.
+const PAYMENTS: [(&str, FieldType); 6] = [
+    ("ts", FieldType::Timestamp(TimeUnit::Millis)),
+    ("card", FieldType::String),
+    ("kind", FieldType::String),
+    ("amount", FieldType::Decimal),
+    ("merchant", FieldType::String),
+    ("country", FieldType::String),
+];
+
+/// Readings of devices.
+const READINGS: [(&str, FieldType); 5] = [
+    ("ts", FieldType::Timestamp(TimeUnit::Millis)),
+    ("device", FieldType::String),
+    ("kind", FieldType::String),
+    ("value", FieldType::Float),
+    ("site", FieldType::String),
+];
+
+/// One event type with these fields, the first of which is its time.
+fn schema(fields: &[(&str, FieldType)]) -> Schema {
+    let fields = fields.iter().map(|(name, ty)| Field {
+        name: (*name).to_owned(),
+        ty: *ty,
         optional: false,
-        path: vec![name.to_owned()],
-    };
-    let fields = vec![
-        field("ts", Timestamp(TimeUnit::Millis)),
-        field("card", String),
-        field("kind", String),
-        field("amount", Decimal),
-        field("merchant", String),
-        field("country", String),
-    ];
+        path: vec![(*name).to_owned()],
+    });
     Schema {
         types: vec![EventType {
-            name: "Txn".to_owned(),
-            fields,
+            name: "Event".to_owned(),
+            fields: fields.collect(),
             time: Some(FieldId(0)),
         }],
     }
@@ -169,14 +180,14 @@ mod binary {
     }
 }
 
-/// A decoder that reads the first four of six fields, as the patterns about payments do.
-fn decoder(format: impl Into<Encoding>) -> Decoder {
-    let schema = schema();
+/// A decoder that reads the first four fields, as the patterns of the workloads do.
+fn decoder(fields: &[(&str, FieldType)], format: impl Into<Encoding>) -> Decoder {
+    let schema = schema(fields);
     let mut projection = Projection::none(&schema);
     for field in 0..4 {
-        projection.read(&schema, TXN, FieldId(field));
+        projection.read(&schema, EVENT, FieldId(field));
     }
-    Decoder::new(&schema, &projection, format, &Kinds::One(TXN))
+    Decoder::new(&schema, &projection, format, &Kinds::One(EVENT))
 }
 
 /// What somebody would write who reads these records with `serde_json` and cares for speed: texts stay in the record, amounts are doubles.
@@ -187,6 +198,27 @@ struct Borrowed<'a> {
     card: &'a str,
     kind: &'a str,
     amount: f64,
+}
+
+/// The same of readings.
+#[derive(serde::Deserialize)]
+#[expect(dead_code, reason = "it is made and dropped")]
+struct BorrowedReading<'a> {
+    ts: i64,
+    device: &'a str,
+    kind: &'a str,
+    value: f64,
+}
+
+/// Readings as the workloads have them.
+fn readings() -> Vec<Vec<u8>> {
+    let mut lines = Lines::new(Kind::Sensors, 10_000, 1);
+    let records = (0..RECORDS as u64).map(|number| {
+        let mut line = Vec::new();
+        lines.write(number, 1_700_000_000_000 + number, &mut line);
+        line
+    });
+    records.collect()
 }
 
 fn bench(criterion: &mut Criterion) {
@@ -203,10 +235,10 @@ fn bench(criterion: &mut Criterion) {
     };
     run(
         "json, 4 of 6 fields",
-        decoder(Format::Json),
+        decoder(&PAYMENTS, Format::Json),
         (0..RECORDS).map(|n| json(n).into_bytes()).collect(),
     );
-    let mut csv = decoder(Format::Csv);
+    let mut csv = decoder(&PAYMENTS, Format::Csv);
     csv.header(b"ts,card,kind,amount,merchant,country")
         .expect("all columns are there");
     run(
@@ -220,15 +252,20 @@ fn bench(criterion: &mut Criterion) {
     {
         run(
             "avro, 4 of 6 fields",
-            decoder(binary::avro()),
+            decoder(&PAYMENTS, binary::avro()),
             binary::avro_records((0..RECORDS).map(values)),
         );
         run(
             "protobuf, 4 of 6 fields",
-            decoder(binary::protobuf()),
+            decoder(&PAYMENTS, binary::protobuf()),
             binary::protobuf_records((0..RECORDS).map(values)),
         );
     }
+    run(
+        "readings in json, 4 of 5 fields",
+        decoder(&READINGS, Format::Json),
+        readings(),
+    );
     let cut_off = |n| {
         let mut record = json(n);
         record.truncate(record.len() - 2);
@@ -236,7 +273,7 @@ fn bench(criterion: &mut Criterion) {
     };
     run(
         "malformed, cut off",
-        decoder(Format::Json),
+        decoder(&PAYMENTS, Format::Json),
         (0..RECORDS).map(cut_off).collect(),
     );
     let records: Vec<Vec<u8>> = (0..RECORDS).map(|n| json(n).into_bytes()).collect();
@@ -244,6 +281,15 @@ fn bench(criterion: &mut Criterion) {
         bencher.iter(|| {
             for record in &records {
                 let _ = black_box(serde_json::from_slice::<Borrowed<'_>>(black_box(record)));
+            }
+        });
+    });
+    let records = readings();
+    group.bench_function("readings in json by serde_json, 4 of 5 fields", |bencher| {
+        bencher.iter(|| {
+            for record in &records {
+                let read = serde_json::from_slice::<BorrowedReading<'_>>(black_box(record));
+                let _ = black_box(read);
             }
         });
     });
