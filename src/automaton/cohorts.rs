@@ -32,8 +32,6 @@ use walk::Walk;
 pub struct Cohorts {
     /// The first events of partial matches, one each, oldest first.
     pub(super) starts: VecDeque<Bound>,
-    /// The time of the oldest, if there is one: asked for at every event, and not elsewhere in memory.
-    oldest: Timestamp,
     /// For each step after the first and before the last, the events that were bound to it, oldest first. Empty until the first of them is.
     pub(super) records: Box<[VecDeque<Record>]>,
     /// What `limit` let through lately.
@@ -73,9 +71,9 @@ impl Cohorts {
 
     /// The earliest instant at which something happens without an event; [`Timestamp::MAX`] if nothing will.
     pub(crate) fn next_instant(&self, nfa: &Nfa) -> Timestamp {
-        let expiry = match self.starts.is_empty() {
-            true => Timestamp::MAX,
-            false => expiry(nfa, self.oldest),
+        let expiry = match self.starts.front() {
+            Some(start) => expiry(nfa, start.time),
+            None => Timestamp::MAX,
         };
         match &self.admitted {
             Some(admitted) => expiry.min(admitted.forgotten()),
@@ -153,29 +151,8 @@ impl Cohorts {
         records.chain(start).max()
     }
 
-    /// With these starts, before anything else is known.
-    pub(super) fn of(starts: VecDeque<Bound>, admitted: Option<Box<Admitted>>) -> Cohorts {
-        let mut cohorts = Cohorts {
-            starts,
-            admitted,
-            ..Cohorts::default()
-        };
-        cohorts.find_oldest();
-        cohorts
-    }
-
-    /// Some starts have gone, or the first has come.
-    fn find_oldest(&mut self) {
-        if let Some(start) = self.starts.front() {
-            self.oldest = start.time;
-        }
-    }
-
     /// Drops records that no start has bound any more, once there are many.
     fn sweep(&mut self) {
-        if self.records.is_empty() {
-            return;
-        }
         let first = self.starts.front().map_or(u64::MAX, |start| start.number);
         for depth in 0..self.records.len() {
             let records = &mut self.records[depth];
@@ -222,11 +199,23 @@ pub(crate) fn step(
     out: &mut Outcome,
 ) {
     let mut choice = Choice::new(nfa, key, incoming.event.time);
-    let mut count = state.starts.len();
-    if count > 0 {
-        state.go_on(nfa, plan, incoming, key, &mut choice, out);
+    let count = state.starts.len();
+    let begins = satisfies(nfa, plan.steps[0].step, incoming, key);
+    match plan.repeats {
+        _ if count == 0 => {}
+        None => state.go_on(nfa, plan, incoming, key, &mut choice, out),
+        // All of them take it, and with it one more begins.
+        Some(_) if begins => {}
+        Some(repeats) => {
+            let least = repeats.least as usize;
+            if let Some(repeated @ 1..) = (count + 1).checked_sub(least)
+                && satisfies(nfa, plan.steps[1].step, incoming, key)
+            {
+                state.complete(nfa, plan, repeated, incoming, key, &mut choice, out);
+            }
+        }
     }
-    if satisfies(nfa, plan.steps[0].step, incoming, key) {
+    if begins {
         if state.starts.capacity() == 0 {
             // Most keys have one.
             state.starts.reserve_exact(1);
@@ -234,16 +223,12 @@ pub(crate) fn step(
         state
             .starts
             .push_back(Bound::new(nfa, plan, 0, incoming, key));
-        count += 1;
     }
     if choice.has_matches() {
         let removed = choice.removed_before().saturating_sub(1);
         state.starts.drain(..state.up_to(removed));
     }
     state.evict(nfa, plan, incoming.event.time, out);
-    if count == 1 || state.starts.len() != count {
-        state.find_oldest();
-    }
     state.sweep();
     state.give_room_back();
 }
@@ -283,19 +268,9 @@ impl Cohorts {
             if reached == farther {
                 continue;
             }
-            let way = nfa.positions[depth + 1].ways.last();
-            let way = way.expect("each position but the last leads to the next");
-            let repeats = plan.repeats.map(|repeats| repeats.least as usize);
-            if repeats.is_some() && satisfies(nfa, plan.steps[depth].step, incoming, key) {
-                // All of them take it, and with it one more begins.
-                farther = reached;
-            } else if satisfies(nfa, plan.steps[depth + 1].step, incoming, key) {
-                if let Some(least) = repeats {
-                    if let Some(count @ 1..) = (reached + 1).checked_sub(least) {
-                        self.complete(nfa, plan, count, incoming, key, choice, out);
-                    }
-                    farther = reached;
-                } else if depth + 1 == last {
+            let way = &nfa.positions[depth + 1].ways[0];
+            if satisfies(nfa, plan.steps[depth + 1].step, incoming, key) {
+                if depth + 1 == last {
                     self.complete(nfa, plan, reached, incoming, key, choice, out);
                     self.starts.drain(..reached);
                 } else {
@@ -402,7 +377,6 @@ pub(crate) fn pass_instants(
             }
         }
         state.starts.drain(..count);
-        state.find_oldest();
         let admitted = state.admitted.as_ref();
         if admitted.is_some_and(|admitted| admitted.forgotten() <= instant) {
             state.admitted = None;

@@ -64,12 +64,16 @@ pub(super) fn cohorts(
         true => admitted(nfa, reader)?,
         false => None,
     };
-    let mut starts = VecDeque::with_capacity(head.count.min(ROOM_MAX));
+    let mut state = Cohorts {
+        starts: VecDeque::with_capacity(head.count.min(ROOM_MAX)),
+        records: Box::default(),
+        admitted,
+    };
     let mut before = Before::default();
     for _ in 0..head.count {
-        starts.push_back(bound(nfa, plan, 0, &mut before, reader)?);
+        let start = bound(nfa, plan, 0, &mut before, reader)?;
+        state.starts.push_back(start);
     }
-    let mut state = Cohorts::of(starts, admitted);
     let mut records = Vec::with_capacity(plan.steps.len());
     let mut reached = state.starts.len();
     for depth in 1..plan.steps.len() - 1 {

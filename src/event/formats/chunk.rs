@@ -60,7 +60,7 @@ fn last(bytes: &[u8], at: usize) -> u8x16 {
             let last = u128::from(u64::from_le_bytes(*last)) << (8 * (rest.len() - 8));
             u128::from(u64::from_le_bytes(*first)) | last
         }
-        _ => u128::from(word(rest, 0)),
+        _ => u128::from(last_word(rest)),
     };
     u8x16::new(chunk.to_le_bytes())
 }

@@ -112,15 +112,6 @@ pub(super) fn time(
     })
 }
 
-/// The time that a text is in a field of this type.
-pub(super) fn time_of_text(ty: FieldType, cut: Cut, bytes: &[u8]) -> Option<Timestamp> {
-    let text = bytes.get(cut.start as usize..cut.end as usize)?;
-    match ty {
-        FieldType::Timestamp(_) => instant::rfc3339(std::str::from_utf8(text).ok()?),
-        _ => None,
-    }
-}
-
 fn plain(field: &Field, token: Token, text: &str) -> Result<Value, Misfit> {
     match (field.ty, token) {
         (FieldType::String, Token::Text(cut)) => Ok(Value::Str(cut.of(text).into())),
@@ -306,6 +297,12 @@ const UNITS: [(TimeUnit, &str, &str); 4] = [
     (TimeUnit::Nanos, "nanoseconds", "ns"),
 ];
 
+/// True if a time can be meant.
+#[inline]
+pub(super) fn is_plausible(time: Timestamp) -> bool {
+    (TIME_MIN..TIME_MAX).contains(&time)
+}
+
 /// Refuses times that cannot be meant: one of them would carry the watermark away.
 pub(super) fn plausible(
     field: &Field,
@@ -313,7 +310,7 @@ pub(super) fn plausible(
     token: Token,
     text: &str,
 ) -> Result<(), Malformed> {
-    if (TIME_MIN..TIME_MAX).contains(&time) {
+    if is_plausible(time) {
         return Ok(());
     }
     let side = if time < TIME_MIN {

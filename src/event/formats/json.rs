@@ -333,9 +333,9 @@ impl Scan<'_> {
     /// Reads a number by the grammar of JSON.
     #[inline]
     fn number(&mut self) -> Scanned<()> {
-        match Written::at(self.bytes, self.at) {
-            Some(written) => {
-                self.at = written.cut().end as usize;
+        match Written::default().find(self.bytes, self.at) {
+            Some(end) => {
+                self.at = end;
                 Ok(())
             }
             None => self.long_number(),

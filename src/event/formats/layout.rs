@@ -11,7 +11,6 @@ use super::number::Written;
 use super::prefilter::{Checks, Prefilter, Standing};
 use super::shape::Shape;
 use super::token::{Cut, Token};
-use super::{TIME_MAX, TIME_MIN};
 use crate::event::Value;
 use crate::event::schema::FieldType;
 use crate::time::Timestamp;
@@ -284,9 +283,12 @@ impl Layout {
         let time = &shape.fields[usize::from(shape.time.0)];
         let time = match standing(sieve.time) {
             Standing::Number(written) => convert::short_time(time.ty, written.number(bytes)),
-            Standing::Text(cut) => convert::time_of_text(time.ty, cut, bytes),
+            Standing::Text(cut) => {
+                let text = std::str::from_utf8(bytes).ok()?;
+                convert::time(time, Token::Text(cut), text).ok()?
+            }
         };
-        time.filter(is_meant)
+        time.filter(|time| convert::is_plausible(*time))
     }
 
     /// Writes the values of the record that was found over whatever they were, and gives its time. Of a record that is ASCII texts need not be looked at as a whole.
@@ -298,16 +300,23 @@ impl Layout {
         shape: &Shape,
         values: &mut [Value],
     ) -> Option<Timestamp> {
-        if !is_ascii {
-            std::str::from_utf8(bytes).ok()?;
-        }
+        let mut whole = match is_ascii {
+            true => None,
+            false => Some(std::str::from_utf8(bytes).ok()?),
+        };
         for place in &self.values {
             let Some(at) = place.field else { continue };
             let (value, field) = (&mut values[at], &shape.fields[at]);
             match (place.form, field.ty) {
                 (Form::Text, FieldType::String) => {
-                    let text = &bytes[place.text.start as usize..place.text.end as usize];
-                    convert::overwrite_text(value, std::str::from_utf8(text).ok()?);
+                    let text = match whole {
+                        Some(whole) => place.text.of(whole),
+                        None => {
+                            let text = place.text.start as usize..place.text.end as usize;
+                            std::str::from_utf8(&bytes[text]).ok()?
+                        }
+                    };
+                    convert::overwrite_text(value, text);
                 }
                 (Form::Number, ty)
                     if convert::overwrite_short(value, ty, place.number.number(bytes)) => {}
@@ -316,7 +325,11 @@ impl Layout {
                         Form::Text => Token::Text(place.text),
                         Form::Number => Token::Number(place.number.cut()),
                     };
-                    let text = std::str::from_utf8(bytes).ok()?;
+                    let text = match whole {
+                        Some(whole) => whole,
+                        None => std::str::from_utf8(bytes).ok()?,
+                    };
+                    whole = Some(text);
                     convert::overwrite(value, field, token, text).ok()?;
                 }
             }
@@ -330,15 +343,10 @@ impl Layout {
             }
         }
         match values[usize::from(shape.time.0)] {
-            Value::Timestamp(time) => Some(time).filter(is_meant),
+            Value::Timestamp(time) if convert::is_plausible(time) => Some(time),
             _ => None,
         }
     }
-}
-
-/// True if a time can be meant.
-fn is_meant(time: &Timestamp) -> bool {
-    (TIME_MIN..TIME_MAX).contains(time)
 }
 
 /// The strings and numbers of a record that are values, not names.

@@ -193,7 +193,7 @@ pub(super) fn int(text: &str, cut: Cut) -> Result<i64, Misfit> {
 }
 
 fn int_long(text: &str) -> Result<i64, Misfit> {
-    let parts = taken_apart(text)?;
+    let parts = parts(text)?;
     if parts.scale > 0 {
         return Err(Misfit::Fraction);
     }
@@ -239,7 +239,7 @@ pub(super) fn decimal(text: &str, cut: Cut) -> Result<Decimal, Misfit> {
 }
 
 fn decimal_long(text: &str) -> Result<Decimal, Misfit> {
-    let parts = taken_apart(text)?;
+    let parts = parts(text)?;
     let (mut mantissa, mut scale) = if parts.scale < 0 {
         (scaled(&parts)?, 0)
     } else {
@@ -273,7 +273,7 @@ fn decimal_long(text: &str) -> Result<Decimal, Misfit> {
 }
 
 /// Takes a number apart.
-fn taken_apart(text: &str) -> Result<Parts, Misfit> {
+fn parts(text: &str) -> Result<Parts, Misfit> {
     if !numeric(text) {
         return Err(Misfit::Form);
     }
