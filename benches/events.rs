@@ -29,12 +29,10 @@ fn program(text: &str) -> Arc<Program> {
     let mut files = SourceMap::default();
     files.add("bench.motif", text);
     let compiled = lang::compile(&files, &Params::default());
-    assert!(
-        compiled.diagnostics.is_empty(),
-        "{:?}",
-        compiled.diagnostics
-    );
-    Arc::new(compiled.program.expect("there are no diagnostics"))
+    match compiled.program {
+        Some(program) => Arc::new(program),
+        None => panic!("{:?}", compiled.diagnostics),
+    }
 }
 
 /// Events of the program's only declared type, with what `field(number of the event, name of the field)` gives.

@@ -100,6 +100,39 @@ fn branches(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// A loop of which every subset is a partial match, over windows of 50 and 100 events: on average some 30 and 900 of them, at times a thousand times as many.
+fn subsets(criterion: &mut Criterion) {
+    let mut group = group(criterion, "subsets");
+    let cases = [
+        ("500ms", 50, Kept::Shared),
+        ("500ms", 50, Kept::Apart),
+        ("1s", 100, Kept::Shared),
+        ("1s", 100, Kept::Apart),
+    ];
+    for (window, count, kept) in cases {
+        let bound = match kept {
+            Kept::Shared => String::new(),
+            Kept::Apart => format!("within {window} "),
+        };
+        let text = format!(
+            r#"event Trade {{ ts: timestamp time, symbol: string, kind: string, price: decimal, volume: int }}
+               pattern subsets {{
+                 unkeyed
+                 match a: Trade where symbol == "S001" and kind == "buy"
+                  then any b: Trade+? combinations where symbol == "S002" and volume > 500
+                  then any {bound}c: Trade where symbol == "none"
+                 within {window}
+                 skip none
+                 bound 1000000 evict oldest
+                 emit hits {{ a: a.ts, b: count(b), c: c.ts }}
+               }}"#
+        );
+        let name = format!("incomplete/{count}{}", kept.name());
+        measure(&mut group, &name, &text, trade, false);
+    }
+    group.finish();
+}
+
 /// Four steps by `then`, over windows in which there are some 50, 500, 5,000 and 50,000 partial matches, which wait until they expire.
 fn waiting(criterion: &mut Criterion) {
     let mut group = group(criterion, "waiting");
@@ -178,5 +211,5 @@ fn different_text(count: u64) -> String {
     text
 }
 
-criterion_group!(benches, matcher, branches, waiting, many_patterns);
+criterion_group!(benches, matcher, branches, subsets, waiting, many_patterns);
 criterion_main!(benches);

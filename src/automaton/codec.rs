@@ -15,7 +15,7 @@ mod windows;
 use std::collections::VecDeque;
 
 use super::choice::Admitted;
-use super::linear::{Chosen, Sharing};
+use super::linear::Chosen;
 use super::nfa::Nfa;
 
 use super::state::State;
@@ -47,7 +47,7 @@ impl Nfa {
         match (state, &self.window) {
             (State::Stacks(stacks), None) => {
                 out.extend([VERSION_OF_OTHERS, STACKS]);
-                stacks::put(self, self.linear_plan(), stacks, out);
+                stacks::put(self, self.stack_plan(), stacks, out);
             }
             (State::Cohorts(cohorts), None) => {
                 out.extend([VERSION_OF_OTHERS, COHORTS]);
@@ -72,19 +72,20 @@ impl Nfa {
     pub fn decode(&self, reader: &mut Reader<'_>) -> Result<State, Damaged> {
         let kind = Kind::read(reader)?;
         let head = Head::read(reader)?;
-        match (&self.window, &self.linear, kind.with(head)) {
-            (None, _, Kind::Runs) => runs::runs(self, head, reader).map(State::Runs),
-            (Some(plan), _, Kind::Windows) => {
+        let (window, linear, stacks) = (&self.window, &self.linear, &self.stacks);
+        match (kind.with(head), window, linear, stacks) {
+            (Kind::Runs, None, ..) => runs::runs(self, head, reader).map(State::Runs),
+            (Kind::Windows, Some(plan), ..) => {
                 windows::windows(self, plan, head, reader).map(State::Windows)
             }
-            (None, Some(plan), Kind::Stacks) if plan.sharing == Sharing::Stacks => {
+            (Kind::Stacks, None, _, Some(plan)) => {
                 let read = stacks::stacks(self, plan, head, reader)?;
                 match plan.chosen {
                     Chosen::Yes => Ok(State::Stacks(read)),
                     Chosen::No => stacks::spelled_out(self, plan, &read, reader).map(State::Runs),
                 }
             }
-            (None, Some(plan), Kind::Cohorts) if plan.sharing == Sharing::Cohorts => {
+            (Kind::Cohorts, None, Some(plan), _) => {
                 let read = cohorts::cohorts(self, plan, head, reader)?;
                 Ok(match plan.chosen {
                     Chosen::Yes => State::Cohorts(read),
@@ -123,7 +124,7 @@ impl Nfa {
         self.encode(&read, &mut again);
         assert_eq!(again, bytes, "{state:?} was read as {read:?}");
         if !self.is_window() {
-            assert_eq!(self.live(&read).len(), read.partials(), "{read:?}");
+            assert_eq!(self.live(&read).len(), read.partials(self), "{read:?}");
         }
         *state = read;
     }

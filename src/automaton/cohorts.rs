@@ -245,7 +245,7 @@ impl Bound {
             number: incoming.number,
             time: incoming.event.time,
             place: place(incoming.event),
-            values: plan.filled(nfa, depth, incoming, key).collect(),
+            values: plan.steps[depth].filled(nfa, incoming, key).collect(),
         }
     }
 }

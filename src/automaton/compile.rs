@@ -5,6 +5,7 @@ use super::linear::LinearPlan;
 use super::nfa::{Emit, Input, Limit, Mindfulness, Nfa, Skip, Target};
 use super::register::RegisterSet;
 use super::run::mix;
+use super::stacks::StackPlan;
 use super::structure::Layout;
 use super::tables::Tables;
 use super::walk::{TooComplex, Walks, walks};
@@ -102,6 +103,7 @@ impl Nfa {
             layout: Layout::default(),
             window,
             linear: None,
+            stacks: None,
             pattern: id,
             name: pattern.name.clone(),
             fingerprint: fingerprint(pattern),
@@ -129,6 +131,7 @@ impl Nfa {
             positions,
         };
         nfa.linear = LinearPlan::of(&nfa);
+        nfa.stacks = StackPlan::of(&nfa);
         nfa.layout = Layout::of(&nfa, program);
         Ok(nfa)
     }

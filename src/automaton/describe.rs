@@ -1,7 +1,7 @@
 //! What an automaton does, in words: for people who ask why something matched or did not.
 
 use super::expression::StepMask;
-use super::linear::{Chosen, Sharing};
+use super::linear::Chosen;
 use super::nfa::{Completion, Nfa, Target, Way};
 use crate::lang::pattern::{Contiguity, StepId};
 
@@ -23,7 +23,7 @@ pub struct WayOn {
 pub enum RuntimeClass {
     /// Running values per window; holds what windows there are, in words.
     Boundary(String),
-    /// Events by step: partial matches are all the ways to choose among them, and never made.
+    /// Events by step: partial matches are all the ways to choose among them, in loops all subsets, and never made.
     Stacks,
     /// First events of partial matches, and of each later step those that were bound: what waits for the same step goes on together. Of a loop at the beginning every event is a
     /// first one.
@@ -63,13 +63,11 @@ impl Nfa {
     /// How partial matches are represented.
     #[must_use]
     pub fn class(&self) -> RuntimeClass {
-        match (&self.window, &self.linear) {
-            (Some(window), _) => RuntimeClass::Boundary(window.describe()),
-            (None, Some(plan)) if plan.chosen == Chosen::Yes => match plan.sharing {
-                Sharing::Stacks => RuntimeClass::Stacks,
-                Sharing::Cohorts => RuntimeClass::Cohorts,
-            },
-            (None, _) => RuntimeClass::Runs,
+        match (&self.window, &self.linear, &self.stacks) {
+            (Some(window), ..) => RuntimeClass::Boundary(window.describe()),
+            (None, Some(plan), _) if plan.chosen == Chosen::Yes => RuntimeClass::Cohorts,
+            (None, _, Some(plan)) if plan.chosen == Chosen::Yes => RuntimeClass::Stacks,
+            (None, ..) => RuntimeClass::Runs,
         }
     }
 

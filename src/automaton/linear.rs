@@ -1,4 +1,4 @@
-//! Patterns that are one step after the other, each bound once: what their partial matches have in common need not be kept for each of them. The first of two may be
+//! Patterns that are one step after the other by `then` and `next`, each bound once: what their partial matches have in common need not be kept for each of them. The first of two may be
 //! a loop.
 
 use super::choice::Candidate;
@@ -14,22 +14,12 @@ use crate::time::{Span, Timestamp};
 /// How a pattern is matched without telling its partial matches apart, or could be.
 #[derive(Clone, Debug)]
 pub(crate) struct LinearPlan {
-    pub sharing: Sharing,
     /// In their order; at least two.
     pub steps: Vec<LinearStep>,
     /// The first of two is a loop that takes all it can.
     pub repeats: Option<Repeats>,
     /// Whether keys without state begin so. Where they do not, what another version of the pattern left can still be read.
     pub chosen: Chosen,
-}
-
-/// What partial matches share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sharing {
-    /// By `then any` they are all the ways to choose among the events of each step.
-    Stacks,
-    /// By `then` and `next` there is one for each start, and those at one step go on together.
-    Cohorts,
 }
 
 /// Whether partial matches are shared.
@@ -49,16 +39,36 @@ pub(crate) struct Repeats {
     counter: Option<u8>,
 }
 
-/// A step of such a pattern.
+/// A step of a pattern of which no two fill one register.
 #[derive(Clone, Debug)]
 pub(crate) struct LinearStep {
     pub step: StepId,
-    /// Registers that its event fills, and no other step's.
+    /// Registers that its events fill, and no other step's.
     pub registers: Box<[u16]>,
 }
 
+impl LinearStep {
+    pub(super) fn of(nfa: &Nfa, step: StepId) -> LinearStep {
+        LinearStep {
+            step,
+            registers: nfa.registers.filled_by(usize::from(step.0)).into(),
+        }
+    }
+
+    /// What an event of the step puts into registers.
+    pub(super) fn filled<'a>(
+        &'a self,
+        nfa: &'a Nfa,
+        incoming: Incoming<'a>,
+        key: &'a [Value],
+    ) -> impl Iterator<Item = Accumulator> + 'a {
+        let registers = self.registers.iter();
+        registers.map(move |at| nfa.registers.single(usize::from(*at), incoming.event, key))
+    }
+}
+
 impl LinearPlan {
-    /// `None` if the pattern is not one step after the other, all by `then any` or none, or a loop and a step behind it, or if two steps fill one register. That much follows from the structure of its
+    /// `None` if the pattern is not one step after the other, none by `then any`, or a loop and a step behind it, or if two steps fill one register. That much follows from the structure of its
     /// states ([`Nfa::structure`]), so all patterns of one structure can read what the others left.
     pub(crate) fn of(nfa: &Nfa) -> Option<LinearPlan> {
         if nfa.window.is_some() || !nfa.leading.is_empty() {
@@ -88,82 +98,47 @@ impl LinearPlan {
             }
             steps.extend(position.step);
         }
-        let waits = || {
-            nfa.positions[1..last]
-                .iter()
-                .flat_map(|position| &position.ways)
-        };
-        let any = |way: &Way| way.contiguity == Contiguity::SkipTillAny;
-        let sharing = if waits().all(|way| any(way) && way.between.is_empty()) {
-            Sharing::Stacks
-        } else if waits().any(any) {
+        let mut waits = nfa.positions[1..last]
+            .iter()
+            .flat_map(|position| &position.ways);
+        if waits.any(|way| way.contiguity == Contiguity::SkipTillAny) {
             return None;
-        } else {
-            Sharing::Cohorts
-        };
-        let filled = |step: &StepId| nfa.registers.filled_by(usize::from(step.0));
+        }
         apart(&nfa.registers, &steps).then(|| LinearPlan {
-            sharing,
             repeats,
-            chosen: choose(nfa, sharing, repeats, &steps),
+            chosen: choose(nfa, repeats),
             steps: steps
                 .iter()
-                .map(|step| LinearStep {
-                    step: *step,
-                    registers: filled(step).into(),
-                })
+                .map(|step| LinearStep::of(nfa, *step))
                 .collect(),
         })
-    }
-
-    /// How many registers an event of a step fills.
-    pub(crate) fn width(&self, depth: usize) -> usize {
-        self.steps[depth].registers.len()
-    }
-
-    /// What an event of a step puts into registers.
-    pub(super) fn filled<'a>(
-        &'a self,
-        nfa: &'a Nfa,
-        depth: usize,
-        incoming: Incoming<'a>,
-        key: &'a [Value],
-    ) -> impl Iterator<Item = Accumulator> + 'a {
-        let filled = self.steps[depth].registers.iter();
-        filled.map(move |at| nfa.registers.single(usize::from(*at), incoming.event, key))
     }
 }
 
 /// What is shared knows of events only that they came: so conditions are decided when their event comes, before anything is known of what a partial match bound, and the only
 /// bound of time is `within`, measured from the first event, so that partial matches expire with their start.
 ///
-/// Stacks ask the last step's condition of each match.
-///
 /// Of a loop whose every event begins a partial match all of them go once the oldest completes, so that an event of the loop is kept once, as the start that it is.
-fn choose(nfa: &Nfa, sharing: Sharing, repeats: Option<Repeats>, steps: &[StepId]) -> Chosen {
+fn choose(nfa: &Nfa, repeats: Option<Repeats>) -> Chosen {
     let bounded_at_once = |position: &Position| {
         let mut ways = position.ways.iter();
         ways.all(|way| way.after.is_none() && way.gap.is_none())
     };
-    let asked_of_each = match sharing {
-        Sharing::Stacks => steps.last().copied(),
-        Sharing::Cohorts => None,
+    let decided_alone = || {
+        let mut conditions = nfa.steps.iter().filter_map(|step| step.correlated.as_ref());
+        conditions.all(Compiled::is_local)
     };
-    let mut conditions = (0..).map(StepId).zip(&nfa.steps);
-    let decided_alone = conditions.all(|(step, plan)| {
-        Some(step) == asked_of_each || plan.correlated.as_ref().is_none_or(Compiled::is_local)
-    });
     let all_go =
         || nfa.skip == Skip::PastMatch && nfa.having.is_none() && nfa.bound.evict == Evict::Oldest;
     let is_bounded = nfa.within.is_some() && nfa.positions.iter().all(bounded_at_once);
-    match is_bounded && decided_alone && repeats.is_none_or(|_| all_go()) {
+    match is_bounded && decided_alone() && repeats.is_none_or(|_| all_go()) {
         true => Chosen::Yes,
         false => Chosen::No,
     }
 }
 
 /// True if no register is filled by two steps.
-fn apart(registers: &RegisterSet, steps: &[StepId]) -> bool {
+pub(super) fn apart(registers: &RegisterSet, steps: &[StepId]) -> bool {
     let filled = steps
         .iter()
         .flat_map(|step| registers.filled_by(usize::from(step.0)));
@@ -175,6 +150,14 @@ fn apart(registers: &RegisterSet, steps: &[StepId]) -> bool {
 }
 
 impl Repeats {
+    /// Sets the counter of a run that has repeated so often.
+    pub(super) fn count(self, repeats: usize, counters: &mut [u32]) {
+        if let Some(counter) = self.counter {
+            let repeats = u32::try_from(repeats).unwrap_or(u32::MAX);
+            counters[usize::from(counter)] = repeats.min(self.least);
+        }
+    }
+
     /// The loop of a pattern that is one of no end, which leaves nothing out that fits it, and a step behind it.
     fn of(nfa: &Nfa) -> Option<Repeats> {
         let [start, looping, _] = &nfa.positions[..] else {
@@ -221,7 +204,7 @@ fn counts_nothing(way: &Way) -> bool {
 }
 
 /// True if a way on waits for its target and nothing else, bounds of time, negations between and what is counted aside.
-fn rules_nothing_else(way: &Way) -> bool {
+pub(super) fn rules_nothing_else(way: &Way) -> bool {
     // Named one by one, so that a new field has to be thought of here.
     let Way {
         target: _,
@@ -311,6 +294,11 @@ impl Path {
         hash: PATH_START,
     };
 
+    /// True if nothing is bound.
+    pub(super) fn is_nothing(self) -> bool {
+        self.hash == PATH_START
+    }
+
     /// With one more event: its number, its time, and the hash of where it came from.
     pub(super) fn with(
         self,
@@ -318,7 +306,7 @@ impl Path {
         step: StepId,
         (number, time, place): (u64, Timestamp, u64),
     ) -> Path {
-        let begins = self.hash == PATH_START;
+        let begins = self.is_nothing();
         let mark = match nfa.skip {
             Skip::To(steps, which)
                 if steps.has(step) && (which == Which::Last || self.mark.is_none()) =>
@@ -349,38 +337,24 @@ impl Path {
         }
     }
 
-    /// As a run that has come so many steps, of which the first is bound to so many events.
+    /// As a run that has come to a position and bound so many events; what is open from there is left to the caller.
     pub(super) fn run(
         self,
         nfa: &Nfa,
-        plan: &LinearPlan,
-        (steps, repeats): (usize, usize),
+        position: u16,
+        bound: u64,
         registers: &[Accumulator],
     ) -> Run {
-        let mut run = Run {
+        Run {
             last: self.last,
             last_time: self.bounds.1,
-            position: steps as u16,
+            position,
             fresh: false,
-            bound: (steps - 1 + repeats) as u64,
+            bound,
             mark: self.mark,
             path: self.hash,
             registers: registers.into(),
             ..Run::begin(nfa, self.first, self.bounds.0)
-        };
-        if let Some(Repeats {
-            least,
-            counter: Some(counter),
-        }) = plan.repeats
-        {
-            let counted = u32::try_from(repeats).unwrap_or(u32::MAX);
-            run.counters[usize::from(counter)] = counted.min(least);
         }
-        let ways = nfa.positions[steps].ways.iter().enumerate();
-        run.alive = ways
-            .filter(|(_, way)| run.allows(way))
-            .fold(0, |alive, (at, _)| alive | 1 << at);
-        run.schedule(nfa);
-        run
     }
 }

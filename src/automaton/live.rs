@@ -62,7 +62,7 @@ impl Nfa {
         match (state, &self.window) {
             (State::Runs(runs), _) => runs.runs.iter().map(|run| self.live_run(run)).collect(),
             (State::Stacks(stacks), _) => {
-                let runs = stacks.runs(self, self.linear_plan()).runs;
+                let runs = stacks.runs(self, self.stack_plan()).runs;
                 runs.iter().map(|run| self.live_run(run)).collect()
             }
             (State::Cohorts(cohorts), _) => {

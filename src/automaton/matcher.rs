@@ -139,9 +139,7 @@ impl<'a> Judge<'a> {
                 Some(run) => run.ended >> until.0 & 1 == 1,
                 None => self.satisfies(until),
             });
-            let full = wanted.full.is_some_and(|(counter, full)| {
-                run.is_some_and(|run| run.counters[usize::from(counter)] >= full)
-            });
+            let full = run.is_some_and(|run| wanted.is_full(&run.counters));
             !ended && !full && self.satisfies_any(wanted.steps)
         })
     }
@@ -296,16 +294,11 @@ impl Pass<'_> {
 
     /// True if nothing comes to stand beside a run of which all ways on stay open.
     fn stays(&self, run: &Run, verdicts: Verdicts) -> bool {
-        if verdicts.happening() == 0 {
-            return true;
-        }
         let position = &self.nfa.positions[usize::from(run.position)];
-        // With others open, what waits would be split around what happens.
-        run.alive.is_power_of_two()
-            && bits(verdicts.binding).all(|at| match position.ways[at].target {
-                Target::Position(target) => self.nfa.layout.open[usize::from(target)] == 0,
-                Target::End(_) => true,
-            })
+        bits(verdicts.binding).all(|at| match position.ways[at].target {
+            Target::Position(target) => self.nfa.layout.open[usize::from(target)] == 0,
+            Target::End(_) => true,
+        })
     }
 
     /// Considers what completes while the run itself stays as it is.
@@ -362,9 +355,16 @@ impl Pass<'_> {
         let position = &nfa.positions[usize::from(run.position)];
         let mut surviving = verdicts.surviving;
         for at in bits(verdicts.happening()) {
-            // What stays open by better ways on is preferred to what happens now.
+            let way = &position.ways[at];
+            let Target::Position(target) = way.target else {
+                self.choice
+                    .consider(run.candidate(), self.admitted, self.out);
+                continue;
+            };
+            let child = self.child(&run, way, target);
+            // What stays open by better ways on is preferred to what happens now, if that goes on.
             let better = surviving & ((1 << at) - 1);
-            if better != 0 {
+            if better != 0 && child.alive != 0 {
                 surviving &= !better;
                 let mut waiting = Run {
                     alive: better,
@@ -374,13 +374,6 @@ impl Pass<'_> {
                 waiting.schedule(nfa);
                 runs.push(waiting);
             }
-            let way = &position.ways[at];
-            let Target::Position(target) = way.target else {
-                self.choice
-                    .consider(run.candidate(), self.admitted, self.out);
-                continue;
-            };
-            let child = self.child(&run, way, target);
             self.arrive(child, runs);
         }
         if surviving != 0 {

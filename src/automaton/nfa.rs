@@ -40,8 +40,10 @@ pub struct Nfa {
     pub(crate) starters: StepMask,
     /// Present when the pattern is a window: then positions are not used.
     pub(crate) window: Option<super::window::WindowPlan>,
-    /// Present when partial matches share what they have in common, or could read such states.
+    /// Present when partial matches are matched by cohorts, or such states could be read.
     pub(crate) linear: Option<super::linear::LinearPlan>,
+    /// Present when partial matches are matched by stacks, or such states could be read.
+    pub(crate) stacks: Option<super::stacks::StackPlan>,
     /// True if two ways on can bind the same step: then equal paths are looked for.
     pub(crate) ambiguous: bool,
     /// How states are laid out in bytes.
@@ -230,7 +232,34 @@ impl Skip {
     }
 }
 
+impl Wanted {
+    /// True if the loop wants nothing any more, having repeated so often.
+    pub(crate) fn is_full(&self, counters: &[u32]) -> bool {
+        let full = self.full;
+        full.is_some_and(|(counter, full)| counters[usize::from(counter)] >= full)
+    }
+}
+
 impl Way {
+    /// True if the counts allow the way on.
+    pub(crate) fn allowed_by(&self, counters: &[u32]) -> bool {
+        self.guards.iter().all(|&(counter, least, less_than)| {
+            let count = counters[usize::from(counter)];
+            least <= count && count < less_than
+        })
+    }
+
+    /// What the way on does to counters.
+    pub(crate) fn count(&self, counters: &mut [u32]) {
+        for &(counter, counting) in &self.counting {
+            let count = &mut counters[usize::from(counter)];
+            *count = match counting {
+                Counting::One => 1,
+                Counting::More(held) => count.saturating_add(1).min(held.max(1)),
+            };
+        }
+    }
+
     /// True if an event that satisfies no step can break it.
     pub(crate) fn minds_every_event(&self) -> bool {
         self.contiguity == Contiguity::Strict && self.target != Target::End(Completion::AtOnce)

@@ -214,11 +214,6 @@ impl RegisterSet {
         self.specs[usize::from(at)].kind
     }
 
-    /// A register before anything is bound.
-    pub(crate) fn empty_one(&self, at: usize) -> Accumulator {
-        empty(self.specs[at].kind)
-    }
-
     /// A register that an event fills alone.
     pub(crate) fn single(&self, at: usize, event: &Event, key: &[Value]) -> Accumulator {
         let spec = &self.specs[at];

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::choice::{Admitted, Candidate, GivenUp};
-use super::nfa::{Completion, Counting, Nfa, Skip, Target, Way, Which};
+use super::nfa::{Completion, Nfa, Skip, Target, Way, Which};
 use super::register::Registers;
 use super::shape::pairwise;
 use crate::event::{Event, Position, Value};
@@ -157,13 +157,7 @@ impl Run {
         number: u64,
         key: &[Value],
     ) {
-        for &(counter, counting) in &way.counting {
-            let count = &mut self.counters[usize::from(counter)];
-            *count = match counting {
-                Counting::One => 1,
-                Counting::More(held) => count.saturating_add(1).min(held.max(1)),
-            };
-        }
+        way.count(&mut self.counters);
         if way.anchors {
             self.anchor = event.time;
         }
@@ -227,10 +221,7 @@ impl Run {
 
     /// True if the counts allow the way on.
     pub(crate) fn allows(&self, way: &Way) -> bool {
-        way.guards.iter().all(|&(counter, least, less_than)| {
-            let count = self.counters[usize::from(counter)];
-            least <= count && count < less_than
-        })
+        way.allowed_by(&self.counters)
     }
 
     /// True if the way on leads to the end and nothing is left to wait for after the last bound event.

@@ -34,8 +34,9 @@ impl Nfa {
             starters,
             window,
             ambiguous,
-            // Both follow from the rest.
+            // These follow from the rest.
             linear: _,
+            stacks: _,
             layout: _,
         } = self;
         self.structure() == other.structure()

@@ -3,11 +3,11 @@
 use super::choice::Outcome;
 use super::cohorts::{self, Cohorts};
 use super::expression::StepMask;
-use super::linear::{Chosen, LinearPlan, Sharing};
+use super::linear::{Chosen, LinearPlan};
 use super::matcher::{self, Incoming, Scratch};
 use super::nfa::Nfa;
 use super::run::{Runs, mix};
-use super::stacks::{self, Room, Stacks};
+use super::stacks::{self, Room, StackPlan, Stacks};
 use super::window::{self, SparePanes, Windows};
 use crate::event::{Event, Value};
 use crate::time::Timestamp;
@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 /// A key of a pattern that is matched by cohorts or stacks has a list of runs if it came to have more than `bound` allows, or if another version of the pattern left it one: until none is left.
 #[derive(Clone, Debug)]
 pub enum State {
-    /// Class D.
+    /// Classes D and E.
     Stacks(Stacks),
     /// Class B.
     Cohorts(Cohorts),
@@ -69,13 +69,13 @@ impl Nfa {
     /// The state of a key that has none yet.
     #[must_use]
     pub fn fresh(&self) -> State {
-        match (&self.window, &self.linear) {
-            (Some(_), _) => State::Windows(Windows::default()),
-            (None, Some(plan)) if plan.chosen == Chosen::Yes => match plan.sharing {
-                Sharing::Stacks => State::Stacks(Stacks::new(plan)),
-                Sharing::Cohorts => State::Cohorts(Cohorts::default()),
-            },
-            (None, _) => State::Runs(Runs::default()),
+        match (&self.window, &self.linear, &self.stacks) {
+            (Some(_), ..) => State::Windows(Windows::default()),
+            (None, Some(plan), _) if plan.chosen == Chosen::Yes => {
+                State::Cohorts(Cohorts::default())
+            }
+            (None, _, Some(plan)) if plan.chosen == Chosen::Yes => State::Stacks(Stacks::new(plan)),
+            (None, ..) => State::Runs(Runs::default()),
         }
     }
 
@@ -90,7 +90,7 @@ impl Nfa {
     ) {
         match (&mut *state, &self.window) {
             (State::Stacks(stacks), _) => {
-                let (plan, time) = (self.linear_plan(), incoming.event.time);
+                let (plan, time) = (self.stack_plan(), incoming.event.time);
                 if let Room::Exceeded = stacks::step(self, plan, stacks, incoming, key, out) {
                     let mut runs = stacks.runs(self, plan);
                     matcher::evict(self, &mut runs, time, out);
@@ -121,7 +121,7 @@ impl Nfa {
     ) {
         match (state, &self.window) {
             (State::Stacks(stacks), _) => {
-                stacks::pass_instants(self, self.linear_plan(), stacks, until, key, out)
+                stacks::pass_instants(self, self.stack_plan(), stacks, until, key, out)
             }
             (State::Cohorts(cohorts), _) => {
                 cohorts::pass_instants(self, self.linear_plan(), cohorts, until, key, out)
@@ -148,9 +148,15 @@ impl Nfa {
         }
     }
 
-    /// How states are gone on with that share what partial matches have in common.
+    /// How cohorts are gone on with.
     pub(super) fn linear_plan(&self) -> &LinearPlan {
         let plan = self.linear.as_ref();
+        plan.expect("the state was made for this pattern")
+    }
+
+    /// How stacks are gone on with.
+    pub(super) fn stack_plan(&self) -> &StackPlan {
+        let plan = self.stacks.as_ref();
         plan.expect("the state was made for this pattern")
     }
 }
@@ -181,9 +187,9 @@ impl State {
     pub(crate) fn count_by_step(&self, nfa: &Nfa, counts: &mut [u64]) {
         match self {
             State::Stacks(stacks) => {
-                let steps = nfa.linear_plan().steps.iter();
-                for (step, paths) in steps.zip(stacks.paths()) {
-                    counts[usize::from(step.step.0)] += paths;
+                let plan = nfa.stack_plan();
+                for (stacked, count) in plan.steps.iter().zip(stacks.partials_by_step(plan)) {
+                    counts[usize::from(stacked.filled.step.0)] += count;
                 }
             }
             State::Cohorts(cohorts) => {
@@ -238,9 +244,12 @@ impl State {
 
     /// How many partial matches or open windows it holds.
     #[must_use]
-    pub fn partials(&self) -> usize {
+    pub fn partials(&self, nfa: &Nfa) -> usize {
         match self {
-            State::Stacks(stacks) => usize::try_from(stacks.partials()).unwrap_or(usize::MAX),
+            State::Stacks(stacks) => {
+                let partials = stacks.partials(nfa.stack_plan());
+                usize::try_from(partials).unwrap_or(usize::MAX)
+            }
             State::Cohorts(cohorts) => cohorts.partials(),
             State::Runs(runs) => runs.runs.len(),
             State::Windows(windows) => windows.len(),

@@ -138,7 +138,7 @@ impl<S: Holding> Keys<S> {
         let mut partials = 0;
         for held in self.directory.states() {
             held.states(&self.family, |state, variants| {
-                partials += state.partials() * variants.count();
+                partials += state.partials(&self.family.nfa) * variants.count();
             });
         }
         let cold = self.cold.iter().flat_map(|cold| &cold.counts);

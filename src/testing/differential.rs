@@ -181,6 +181,8 @@ impl Subject {
         rows.iter().find(|row| match row.stream {
             // Rows of one match share its id.
             Stream::Match(stream) if each.contains(&stream) => false,
+            // A partial match gives way part by part, if it is split around what went on from it.
+            Stream::Evicted => false,
             stream => !seen.insert((row.pattern, stream, row.match_id)),
         })
     }
@@ -235,6 +237,10 @@ pub fn shared_vs_runs(choices: &mut Choices) -> Verdict {
     let classes = (shared.class(), runs.class());
     // Rows of each event keep all events of a partial match.
     if text.contains("emit each") {
+        return Verdict::Discarded;
+    }
+    // Some loops can't share.
+    if text.contains("combinations") && classes.0 == RuntimeClass::Runs {
         return Verdict::Discarded;
     }
     if !matches!(classes.0, RuntimeClass::Stacks | RuntimeClass::Cohorts)

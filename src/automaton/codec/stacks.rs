@@ -4,10 +4,9 @@
 
 use std::collections::VecDeque;
 
-use super::super::linear::LinearPlan;
 use super::super::nfa::Nfa;
 use super::super::run::Runs;
-use super::super::stacks::{Entry, Stack, Stacks};
+use super::super::stacks::{Entry, Stack, StackPlan, Stacks};
 use super::registers::{filled, put_filled};
 use super::{Head, ROOM_MAX, admitted, limited, number, put_admitted, put_time, time};
 use crate::time::Timestamp;
@@ -16,14 +15,14 @@ use crate::wire::{Damaged, Reader, put_fixed, put_uint};
 /// So many partial matches are made of stacks, whatever `bound` says now.
 const SPELLED_MAX: u64 = 65_536;
 
-pub(super) fn put(nfa: &Nfa, plan: &LinearPlan, state: &Stacks, out: &mut Vec<u8>) {
+pub(super) fn put(nfa: &Nfa, plan: &StackPlan, state: &Stacks, out: &mut Vec<u8>) {
     let flags = match state.admitted {
         Some(_) => Head::ADMITTED,
         None => 0,
     };
     let count = state.stacks.iter().map(|stack| stack.entries.len()).sum();
     Head { flags, count }.put(out);
-    put_uint(out, state.partials());
+    put_uint(out, state.partials(plan));
     if let Some(admitted) = &state.admitted {
         put_admitted(admitted, out);
     }
@@ -40,7 +39,7 @@ pub(super) fn put(nfa: &Nfa, plan: &LinearPlan, state: &Stacks, out: &mut Vec<u8
             put_time(out, entry.time, before_time);
             put_fixed(out, entry.place);
             let value = |nth: usize| &stack.values[at * width + nth];
-            put_filled(nfa, &plan.steps[depth], value, entry.time, out);
+            put_filled(nfa, &plan.steps[depth].filled, value, entry.time, out);
             (before, before_time) = (entry.number, entry.time);
         }
     }
@@ -48,7 +47,7 @@ pub(super) fn put(nfa: &Nfa, plan: &LinearPlan, state: &Stacks, out: &mut Vec<u8
 
 pub(super) fn stacks(
     nfa: &Nfa,
-    plan: &LinearPlan,
+    plan: &StackPlan,
     head: Head,
     reader: &mut Reader<'_>,
 ) -> Result<Stacks, Damaged> {
@@ -61,8 +60,8 @@ pub(super) fn stacks(
         false => None,
     };
     let mut rest = head.count;
-    let mut stacks = Vec::with_capacity(plan.steps.len() - 1);
-    for depth in 0..plan.steps.len() - 1 {
+    let mut stacks = Vec::with_capacity(plan.steps.len());
+    for depth in 0..plan.steps.len() {
         let count: usize = reader.narrow()?;
         rest = match rest.checked_sub(count) {
             Some(rest) => rest,
@@ -70,24 +69,24 @@ pub(super) fn stacks(
         };
         stacks.push(stack(nfa, plan, depth, count, reader)?);
     }
-    let mut state = Stacks {
+    let state = Stacks {
         stacks: stacks.into(),
         admitted,
     };
-    if rest != 0 || !state.link() || state.partials() != partials {
-        return Err(reader.damaged("count of partial matches that events make"));
-    }
-    Ok(state)
+    let counted = state
+        .counted(plan)
+        .filter(|state| rest == 0 && state.partials(plan) == partials);
+    counted.ok_or_else(|| reader.damaged("count of partial matches that events make"))
 }
 
 /// The partial matches that another version of the pattern left as stacks.
 pub(super) fn spelled_out(
     nfa: &Nfa,
-    plan: &LinearPlan,
+    plan: &StackPlan,
     state: &Stacks,
     reader: &Reader<'_>,
 ) -> Result<Runs, Damaged> {
-    if state.partials() > u64::from(nfa.bound.count).max(SPELLED_MAX) {
+    if state.partials(plan) > u64::from(nfa.bound.count).max(SPELLED_MAX) {
         return Err(reader.damaged("partial matches in a number that can be told apart"));
     }
     Ok(state.runs(nfa, plan))
@@ -95,7 +94,7 @@ pub(super) fn spelled_out(
 
 fn stack(
     nfa: &Nfa,
-    plan: &LinearPlan,
+    plan: &StackPlan,
     depth: usize,
     count: usize,
     reader: &mut Reader<'_>,
@@ -121,11 +120,10 @@ fn stack(
             number,
             time,
             place: reader.fixed()?,
-            next: 0,
             paths: 0,
             matched,
         });
-        let values = filled(nfa, &plan.steps[depth], time, reader)?;
+        let values = filled(nfa, &plan.steps[depth].filled, time, reader)?;
         stack.values.extend(values);
         (before, before_time) = (number, time);
     }

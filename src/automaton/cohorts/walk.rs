@@ -5,8 +5,8 @@ use smallvec::SmallVec;
 use super::super::choice::GivenUp;
 use super::super::linear::{LinearPlan, Path};
 use super::super::nfa::Nfa;
-use super::super::register::Registers;
-use super::super::run::Runs;
+use super::super::register::{Accumulator, Registers};
+use super::super::run::{Run, Runs};
 use super::{Bound, Cohorts};
 
 /// Goes through partial matches, oldest first.
@@ -114,8 +114,13 @@ impl Cohorts {
             let depth = walk.depth(start);
             walk.registers = nfa.registers.empty();
             let path = walk.path(start, depth);
-            let steps = (depth + 1, walk.repeats(start));
-            path.run(nfa, plan, steps, &walk.registers)
+            run(
+                nfa,
+                plan,
+                path,
+                (depth, walk.repeats(start)),
+                &walk.registers,
+            )
         });
         Runs {
             runs: runs.collect(),
@@ -123,4 +128,24 @@ impl Cohorts {
             admitted: self.admitted.clone(),
         }
     }
+}
+
+/// A partial match as a run that has come to a step, and of the first one has bound so many events.
+fn run(
+    nfa: &Nfa,
+    plan: &LinearPlan,
+    path: Path,
+    (depth, repeats): (usize, usize),
+    registers: &[Accumulator],
+) -> Run {
+    let mut run = path.run(nfa, depth as u16 + 1, (depth + repeats) as u64, registers);
+    if let Some(repeated) = plan.repeats {
+        repeated.count(repeats, &mut run.counters);
+    }
+    let ways = nfa.positions[depth + 1].ways.iter().enumerate();
+    run.alive = ways
+        .filter(|(_, way)| run.allows(way))
+        .fold(0, |alive, (at, _)| alive | 1 << at);
+    run.schedule(nfa);
+    run
 }

@@ -7,19 +7,35 @@ use crate::lang::pattern::PatternId;
 use crate::testing::compile;
 use crate::testing::state::Machine;
 
-/// Shows events of one value each, a millisecond apart, to a pattern under a bound; its state, and first and last events of what came out.
-fn shown(bound: u32, values: &[i64]) -> (State, Vec<(i64, i64)>) {
+/// What a pattern had of events of one value each, a millisecond apart.
+struct Shown {
+    machine: Machine,
+    /// First and last event of what came out, and how many events were bound to `b`.
+    rows: Vec<(i64, i64, i64)>,
+}
+
+impl Shown {
+    fn state(&self) -> &State {
+        let (_, state) = self.machine.states().next().expect("partial matches");
+        state
+    }
+
+    fn partials(&self) -> usize {
+        self.state().partials(self.machine.nfa())
+    }
+}
+
+/// Shows events to steps that follow each other by `then any`, under a bound.
+fn shown_to(steps: &str, bound: u32, values: &[i64]) -> Shown {
     let text = format!(
         "event E {{ t: timestamp time, v: int }}
          pattern p {{
            unkeyed
-           match a: E where v == 1
-            then any b: E where v == 2 or v == 3
-            then any c: E where v == 3
+           match {steps}
            within 10ms
            skip none
            bound {bound} evict oldest
-           emit r {{ a: a.t, b: b.t }}
+           emit r {{ a: a.t, b: count(b) }}
          }}"
     );
     let program = Arc::new(compile(&text).expect("it is right"));
@@ -35,36 +51,114 @@ fn shown(bound: u32, values: &[i64]) -> (State, Vec<(i64, i64)>) {
         };
         machine.show(&event, &mut outcome);
     }
-    let drafts = outcome.drafts.iter();
-    let rows = drafts.map(|draft| (draft.from.0, draft.to.0)).collect();
-    let (_, state) = machine.states().next().expect("partial matches");
-    (state.clone(), rows)
+    let rows = outcome.drafts.iter().map(|draft| {
+        let Some(Value::Int(bound)) = draft.values.get(1) else {
+            return (draft.from.0, draft.to.0, 0);
+        };
+        (draft.from.0, draft.to.0, *bound)
+    });
+    Shown {
+        rows: rows.collect(),
+        machine,
+    }
+}
+
+fn shown(bound: u32, values: &[i64]) -> Shown {
+    let steps = "a: E where v == 1
+        then any b: E where v == 2 or v == 3
+        then any c: E where v == 3";
+    shown_to(steps, bound, values)
 }
 
 #[test]
 fn an_event_does_not_follow_itself() {
-    let (state, rows) = shown(100, &[1, 3, 3]);
+    let shown = shown(100, &[1, 3, 3]);
     // The second 3 ends a match with the first one, and none with itself.
-    assert_eq!(rows, [(1, 3)]);
-    assert_eq!(state.partials(), 3);
+    assert_eq!(shown.rows, [(1, 3, 1)]);
+    assert_eq!(shown.partials(), 3);
 }
 
 #[test]
 fn partial_matches_are_counted_without_those_that_have_expired() {
     // The first two starts expire; each of the others has all of what follows it.
-    let (state, _) = shown(100, &[1, 1, 2, 0, 0, 1, 2, 1, 2, 2, 0, 0, 1]);
-    let State::Stacks(stacks) = &state else {
-        panic!("not stacks: {state:?}");
+    let shown = shown(100, &[1, 1, 2, 0, 0, 1, 2, 1, 2, 2, 0, 0, 1]);
+    let State::Stacks(stacks) = shown.state() else {
+        panic!("not stacks: {:?}", shown.state());
     };
-    assert_eq!(stacks.paths(), [3, 5]);
+    let plan = shown.machine.nfa().stack_plan();
+    assert_eq!(stacks.partials_by_step(plan), [3, 5]);
     assert_eq!(stacks.stacks[1].entries.len(), 3);
 }
 
 #[test]
 fn more_than_bound_allows_are_told_apart_and_the_oldest_give_way() {
     let few = [1, 2, 2, 1];
-    assert!(matches!(shown(4, &few).0, State::Stacks(_)));
-    let (state, rows) = shown(3, &few);
-    assert!(matches!(state, State::Runs(_)), "{state:?}");
-    assert_eq!((state.partials(), rows), (3, vec![(1, 2)]));
+    assert!(matches!(shown(4, &few).state(), State::Stacks(_)));
+    let shown = shown(3, &few);
+    assert!(
+        matches!(shown.state(), State::Runs(_)),
+        "{:?}",
+        shown.state()
+    );
+    assert_eq!((shown.partials(), &shown.rows[..]), (3, &[(1, 2, 0)][..]));
+}
+
+#[test]
+fn a_loop_keeps_each_event_once_however_many_subsets_there_are() {
+    let steps = "a: E where v == 1
+        then any b: E+? combinations where v == 2
+        then any c: E where v == 3 and count(b) >= 7";
+    let shown = shown_to(steps, 1_000, &[1, 2, 2, 2, 2, 2, 2, 2, 3]);
+    // One of the 127 subsets has as many.
+    assert_eq!(shown.rows, [(1, 9, 7)]);
+    let State::Stacks(stacks) = shown.state() else {
+        panic!("not stacks: {:?}", shown.state());
+    };
+    let kept: Vec<usize> = stacks
+        .stacks
+        .iter()
+        .map(|stack| stack.entries.len())
+        .collect();
+    assert_eq!(kept, [1, 7]);
+    // The 63 that an event of the loop came after prefer the end to what comes after it, and are two each.
+    assert_eq!(shown.partials(), 1 + 127 + 63);
+}
+
+#[test]
+fn a_greedy_loop_leaves_none_out_at_its_end() {
+    let steps = "a: E where v == 1
+        then any b: E+ combinations where v == 2
+        then any c: E where v == 3";
+    let rows = shown_to(steps, 100, &[1, 2, 2, 3]).rows;
+    assert_eq!(rows, [(1, 4, 2), (1, 4, 1)]);
+}
+
+#[test]
+fn counts_alternatives_and_groups_have_their_stacks() {
+    for (steps, wanted) in [
+        (
+            "a: E where v == 1 then any (b: E where v == 2 | c: E where v == 4) then any d: E where v == 3",
+            4,
+        ),
+        (
+            "a: E where v == 1 then any (b: E where v == 2 then any c: E where v == 4)+? combinations then any d: E where v == 3",
+            4,
+        ),
+        (
+            "a: E where v == 1 then any b: E{2,}? combinations where v == 2 or v == 4 then any d: E where v == 3",
+            11,
+        ),
+        (
+            "a: E where v == 1 then any b: E{2,3}? combinations where v == 2 or v == 4 then any d: E where v == 3",
+            10,
+        ),
+        (
+            "a: E where v == 1 then any b: E{2}? combinations where v == 2 or v == 4 then any d: E where v == 3",
+            6,
+        ),
+    ] {
+        let shown = shown_to(steps, 1_000, &[1, 2, 4, 2, 4, 3]);
+        assert!(matches!(shown.state(), State::Stacks(_)), "{steps}");
+        assert_eq!(shown.rows.len(), wanted, "{steps}: {:?}", shown.rows);
+    }
 }

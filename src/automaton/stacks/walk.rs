@@ -1,33 +1,34 @@
 //! Partial matches and matches, found in stacks: oldest first, step by step.
 
+use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::super::choice::{Admitted, Choice, GivenUp, Outcome, timed_out};
-use super::super::expression::{Bounds, Scope};
-use super::super::linear::{LinearPlan, Path, bound};
+use super::super::expression::{Bounds, Scope, StepMask};
+use super::super::linear::{Path, bound};
 use super::super::matcher::Incoming;
 use super::super::nfa::Nfa;
-use super::super::register::Registers;
+use super::super::register::{Accumulator, Registers};
 use super::super::run::{Run, Runs, place};
-use super::{Entry, Stack, Stacks};
+use super::plan::{Node, NodeWay, StackPlan};
+use super::{Entry, Shown, Stacks};
 use crate::event::Value;
-use crate::time::Timestamp;
+use crate::lang::pattern::StepId;
 
 impl Entry {
-    fn event(&self) -> (u64, Timestamp, u64) {
+    fn event(&self) -> (u64, crate::time::Timestamp, u64) {
         (self.number, self.time, self.place)
     }
 }
 
-/// Matches that an event of the last step completes.
+/// Matches that an event completes.
 struct Walk<'a, 'c> {
     nfa: &'a Nfa,
-    plan: &'a LinearPlan,
+    plan: &'a StackPlan,
     state: &'c Stacks,
-    incoming: Incoming<'a>,
-    key: &'a [Value],
-    /// By stack: the entries below this number lead to the last stack, the others don't.
-    reach: SmallVec<[u64; 4]>,
+    shown: Shown<'a>,
+    /// By node: how many entries of its stack lead to a match, the first ones.
+    reach: SmallVec<[usize; 4]>,
     /// A hash of where the event came from.
     place: u64,
     registers: Registers,
@@ -36,148 +37,267 @@ struct Walk<'a, 'c> {
     out: &'c mut Outcome,
 }
 
-/// Considers every match that an event completes. O(log entries) for each step, and O(1) for each match and step.
+/// Considers every match that an event completes. O(log entries) for each way on, and for each match and step.
 pub(super) fn complete<'a>(
     nfa: &'a Nfa,
-    plan: &'a LinearPlan,
+    plan: &'a StackPlan,
     state: &mut Stacks,
-    incoming: Incoming<'a>,
-    key: &'a [Value],
+    shown: Shown<'a>,
     choice: &mut Choice<'a>,
     out: &mut Outcome,
 ) {
     let mut admitted = state.admitted.take();
     let mut registers: Registers = nfa.registers.empty();
-    let last = plan.steps.last().expect("there are at least two");
-    let step = usize::from(last.step.0);
-    // Unless its condition must not see them yet.
-    if nfa.steps[step].correlated.is_none() {
+    if let Some(step) = plan.alone {
+        let event = shown.incoming.event;
         nfa.registers
-            .take(&mut registers, step, incoming.event, key);
+            .take(&mut registers, usize::from(step.0), event, shown.key);
     }
+    let reach = reach(plan, state, shown.satisfied);
     let mut walk = Walk {
         nfa,
         plan,
         state: &*state,
-        incoming,
-        key,
-        reach: reach(state),
-        place: place(incoming.event),
+        shown,
+        place: place(shown.incoming.event),
         registers,
         choice,
         admitted: &mut admitted,
         out,
+        reach,
     };
-    walk.descend(0, state.stacks[0].begin, Path::NOTHING);
+    walk.descend(0, 0, walk.reach[0], Path::NOTHING);
+    let first = plan.steps[0].filled.step;
+    if plan.begins_complete && shown.satisfied.has(first) {
+        walk.finish(first, Path::NOTHING);
+    }
     state.admitted = admitted;
 }
 
-/// By stack: where the entries end that something of every later stack follows.
+/// By node: how many of the entries of its stack lead to a match that the event completes.
 ///
-/// What follows an entry follows those before it too, so it suffices to ask for the first entry that does.
-fn reach(state: &Stacks) -> SmallVec<[u64; 4]> {
-    let mut reach: SmallVec<[u64; 4]> = state.stacks.iter().map(Stack::end).collect();
-    for depth in (0..reach.len() - 1).rev() {
-        let stack = &state.stacks[depth];
-        let beyond = reach[depth + 1];
-        let leading = stack.entries.partition_point(|entry| entry.next < beyond);
-        reach[depth] = stack.begin + leading as u64;
+/// What follows an entry follows those before it too, if need be behind what a loop takes ([`StackPlan::of`]), so it suffices to ask for the last entry that leads there. Repeats of a
+/// group lead to no entry that is older than all that leave it.
+fn reach(plan: &StackPlan, state: &Stacks, satisfied: StepMask) -> SmallVec<[usize; 4]> {
+    let mut reach: SmallVec<[usize; 4]> = SmallVec::from_elem(0, plan.nodes.len());
+    for (at, node) in plan.nodes.iter().enumerate().rev() {
+        let stack = &state.stacks[node.stack];
+        for way in &node.ways {
+            let leading = if way.finishes(plan, satisfied) {
+                stack.entries.len()
+            } else {
+                let last = way.to.and_then(|to| {
+                    let entries = &state.stacks[plan.nodes[to].stack].entries;
+                    entries.get(reach[to].checked_sub(1)?)
+                });
+                last.map_or(0, |last| stack.before(last.number))
+            };
+            reach[at] = reach[at].max(leading);
+        }
     }
     reach
 }
 
-impl Walk<'_, '_> {
-    /// Goes through the entries of a stack from one on, each with all that follows it.
-    fn descend(&mut self, depth: usize, from: u64, path: Path) {
-        let state = self.state;
-        let stack = &state.stacks[depth];
-        let (from, to) = (from - stack.begin, self.reach[depth] - stack.begin);
-        let width = self.plan.width(depth);
-        for at in from as usize..to as usize {
-            let entry = &stack.entries[at];
-            let first = if depth == 0 { entry.number } else { path.first };
+impl NodeWay {
+    /// True if the event completes what goes on by this way, unless it is barred.
+    fn finishes(&self, plan: &StackPlan, satisfied: StepMask) -> bool {
+        let wanted = self.bar.map(|bar| plan.steps[bar].filled.step);
+        self.completes
+            && satisfied.has(self.step)
+            && !wanted.is_some_and(|wanted| satisfied.has(wanted))
+    }
+}
+
+impl<'a> Walk<'a, '_> {
+    /// Goes through entries of a node's stack, each with all that follows it.
+    fn descend(&mut self, node: usize, from: usize, to: usize, path: Path) {
+        let (plan, state) = (self.plan, self.state);
+        let node = &plan.nodes[node];
+        let step = plan.steps[node.stack].filled.step;
+        let begins = path.is_nothing();
+        for at in from..to {
+            let entry = &state.stacks[node.stack].entries[at];
+            let first = if begins { entry.number } else { path.first };
             if self.choice.removes(first) {
-                if depth == 0 {
+                if begins {
                     continue;
                 }
                 return;
             }
-            for (value, register) in (at * width..).zip(&self.plan.steps[depth].registers) {
-                self.registers[usize::from(*register)].clone_from(&stack.values[value]);
+            let before = (!plan.straight).then(|| self.registers_of(node));
+            state.bind(self.nfa, plan, node, at, &mut self.registers);
+            let path = path.with(self.nfa, step, entry.event());
+            for way in &node.ways {
+                let barred = state.barred_from(way.bar, entry.number);
+                if let Some(to) = way.to {
+                    let stack = &state.stacks[plan.nodes[to].stack];
+                    let reach = match barred {
+                        u64::MAX => self.reach[to],
+                        _ => self.reach[to].min(stack.before(barred)),
+                    };
+                    if reach > 0 {
+                        self.descend(to, stack.up_to(entry.number), reach, path);
+                    }
+                }
+                if barred == u64::MAX && way.finishes(plan, self.shown.satisfied) {
+                    self.finish(way.step, path);
+                }
             }
-            let path = path.with(self.nfa, self.plan.steps[depth].step, entry.event());
-            match depth + 1 == state.stacks.len() {
-                true => self.finish(path),
-                false => self.descend(depth + 1, entry.next, path),
+            if let Some(before) = before {
+                self.restore(node, before);
             }
         }
     }
 
-    /// Considers what is bound together with the event.
-    fn finish(&mut self, path: Path) {
-        let (nfa, Incoming { event, number, .. }) = (self.nfa, self.incoming);
-        let last = &self.plan.steps[self.state.stacks.len()];
-        let step = usize::from(last.step.0);
-        if let Some(condition) = &nfa.steps[step].correlated {
-            for register in &last.registers {
-                let at = usize::from(*register);
-                self.registers[at] = nfa.registers.empty_one(at);
-            }
-            let holds = condition.holds(&Scope {
+    /// What the registers of a node's step hold.
+    fn registers_of(&self, node: &Node) -> SmallVec<[Accumulator; 2]> {
+        let filled = self.plan.steps[node.stack].filled.registers.iter();
+        filled
+            .map(|at| self.registers[usize::from(*at)].clone())
+            .collect()
+    }
+
+    fn restore(&mut self, node: &Node, before: SmallVec<[Accumulator; 2]>) {
+        let filled = &self.plan.steps[node.stack].filled.registers;
+        for (at, before) in filled.iter().zip(before) {
+            self.registers[usize::from(*at)] = before;
+        }
+    }
+
+    /// Considers what is bound together with the event, if the condition of its step holds.
+    fn finish(&mut self, step: StepId, path: Path) {
+        let (nfa, key) = (self.nfa, self.shown.key);
+        let Incoming { event, number, .. } = self.shown.incoming;
+        if self.plan.alone.is_some() {
+            let path = path.with(nfa, step, (number, event.time, self.place));
+            self.consider(path);
+            return;
+        }
+        let at = usize::from(step.0);
+        let condition = nfa.steps[at].correlated.as_ref();
+        // Those of steps with a stack were asked when the event came.
+        let condition = condition.filter(|_| !self.plan.stacked.has(step));
+        let holds = condition.is_none_or(|condition| {
+            condition.holds(&Scope {
                 event: Some(event),
                 registers: &self.registers,
                 plan: &nfa.registers,
-                key: self.key,
+                key,
                 bounds: Bounds {
                     first: Some(path.bounds.0),
                     last: Some(path.bounds.1),
                 },
                 window: None,
                 reached: None,
-            });
-            if !holds {
-                return;
-            }
-            nfa.registers
-                .take(&mut self.registers, step, event, self.key);
+            })
+        });
+        if !holds {
+            return;
         }
-        let path = path.with(nfa, last.step, (number, event.time, self.place));
+        let filled = nfa.registers.filled_by(at).iter();
+        let before = filled.map(|at| self.registers[usize::from(*at)].clone());
+        let before: SmallVec<[Accumulator; 2]> = before.collect();
+        nfa.registers.take(&mut self.registers, at, event, key);
+        self.consider(path.with(nfa, step, (number, event.time, self.place)));
+        for (at, before) in nfa.registers.filled_by(at).iter().zip(before) {
+            self.registers[usize::from(*at)] = before;
+        }
+    }
+
+    fn consider(&mut self, path: Path) {
         self.choice
             .consider(path.candidate(&self.registers), self.admitted, self.out);
     }
 }
 
+/// A partial match that came farthest from an entry on: the step that it has bound last, how many events it binds from there on, and what it binds next.
+#[derive(Clone, Copy)]
+struct Farthest {
+    reached: StepId,
+    bound: u64,
+    next: Option<(usize, usize)>,
+}
+
+/// Partial matches that came farthest, by node and entry.
+struct FarthestWalk<'a> {
+    plan: &'a StackPlan,
+    state: &'a Stacks,
+    known: HashMap<(usize, usize), Farthest>,
+}
+
+impl FarthestWalk<'_> {
+    /// Of several the one that a list of runs has first. What a later event of a step leads to, an earlier one leads to as well, so it suffices to look at the first that follows.
+    fn from(&mut self, node: usize, at: usize) -> Farthest {
+        if let Some(known) = self.known.get(&(node, at)) {
+            return *known;
+        }
+        let (plan, state) = (self.plan, self.state);
+        let Node { stack, ways, .. } = &plan.nodes[node];
+        let number = state.stacks[*stack].entries[at].number;
+        let mut best: Option<Farthest> = None;
+        for way in ways {
+            let barred = state.barred_from(way.bar, number);
+            let Some(to) = way.to else { continue };
+            let following = &state.stacks[plan.nodes[to].stack];
+            let next = following.up_to(number);
+            if following.next_after(number) >= barred {
+                continue;
+            }
+            let found = self.from(to, next);
+            let found = Farthest {
+                bound: found.bound + 1,
+                next: Some((to, next)),
+                ..found
+            };
+            if best.is_none_or(|best| (best.reached, best.bound) < (found.reached, found.bound)) {
+                best = Some(found);
+            }
+        }
+        let own = Farthest {
+            reached: plan.steps[*stack].filled.step,
+            bound: 1,
+            next: None,
+        };
+        let farthest = match best {
+            Some(best) if (best.reached, best.bound) >= (own.reached, own.bound) => best,
+            _ => own,
+        };
+        if !plan.straight {
+            self.known.insert((node, at), farthest);
+        }
+        farthest
+    }
+}
+
 /// Reports the starts that `expired` picks, which are the oldest, by the partial match that came farthest; of several the first.
-///
-/// What follows an entry follows those before it too, so that is the way of the first entry that follows, and again.
 pub(super) fn time_out(
     nfa: &Nfa,
-    plan: &LinearPlan,
+    plan: &StackPlan,
     state: &Stacks,
     expired: impl Fn(&Entry) -> bool,
     key: &[Value],
     out: &mut Outcome,
 ) {
+    let mut walk = FarthestWalk {
+        plan,
+        state,
+        known: HashMap::new(),
+    };
     let starts = state.stacks[0].entries.iter();
     let starts = starts.take_while(|start| expired(start)).enumerate();
     for (at, start) in starts.filter(|(_, start)| !start.matched) {
         let mut registers: Registers = nfa.registers.empty();
-        let (mut path, mut entry, mut at) = (Path::NOTHING, start, at);
-        let mut depth = 0;
-        loop {
-            state.fill(plan, depth, at, &mut registers);
-            path = path.with(nfa, plan.steps[depth].step, entry.event());
-            let following = state.stacks.get(depth + 1);
-            let Some(next) = following.and_then(|stack| {
-                at = (entry.next - stack.begin) as usize;
-                stack.entries.get(at)
-            }) else {
-                break;
-            };
-            (entry, depth) = (next, depth + 1);
+        let (mut path, mut place) = (Path::NOTHING, Some((0, at)));
+        let mut reached = plan.steps[0].filled.step;
+        while let Some((node, at)) = place {
+            place = walk.from(node, at).next;
+            let node = &plan.nodes[node];
+            reached = plan.steps[node.stack].filled.step;
+            state.bind(nfa, plan, node, at, &mut registers);
+            path = path.with(nfa, reached, state.stacks[node.stack].entries[at].event());
         }
         let partial = GivenUp {
-            reached: plan.steps[depth].step,
+            reached,
             bounds: path.bounds,
             path: path.hash,
             registers: &registers,
@@ -188,53 +308,119 @@ pub(super) fn time_out(
 
 impl Stacks {
     /// Puts what an entry fills into registers.
-    fn fill(&self, plan: &LinearPlan, depth: usize, at: usize, registers: &mut Registers) {
-        let values = at * plan.width(depth)..;
-        for (value, register) in values.zip(&plan.steps[depth].registers) {
-            registers[usize::from(*register)].clone_from(&self.stacks[depth].values[value]);
+    fn bind(
+        &self,
+        nfa: &Nfa,
+        plan: &StackPlan,
+        node: &Node,
+        at: usize,
+        registers: &mut [Accumulator],
+    ) {
+        let stacked = &plan.steps[node.stack].filled;
+        let values = at * stacked.registers.len()..;
+        for (value, register) in values.zip(&stacked.registers) {
+            let (value, at) = (
+                &self.stacks[node.stack].values[value],
+                usize::from(*register),
+            );
+            match node.repeats {
+                true => nfa.registers.merge_one(at, &mut registers[at], value),
+                false => registers[at].clone_from(value),
+            }
         }
     }
 
     /// The same as a list of runs. O(partial matches).
-    pub(crate) fn runs(&self, nfa: &Nfa, plan: &LinearPlan) -> Runs {
-        let mut runs = Vec::new();
-        let first = self.stacks[0].begin;
-        let before = (Path::NOTHING, nfa.registers.empty());
-        self.spell_out(nfa, plan, 0, first, &before, &mut runs);
-        let matched = self.stacks[0].entries.iter();
-        let matched = matched.filter(|start| start.matched);
-        let matched: Vec<u64> = matched.map(|start| start.number).collect();
-        for run in &mut runs {
-            run.matched = matched.binary_search(&run.first).is_ok();
-        }
+    pub(crate) fn runs(&self, nfa: &Nfa, plan: &StackPlan) -> Runs {
+        let mut spelling = Spelling {
+            nfa,
+            plan,
+            state: self,
+            runs: Vec::new(),
+        };
+        let before = Spelled {
+            path: Path::NOTHING,
+            bound: 0,
+            registers: nfa.registers.empty(),
+            matched: false,
+        };
+        spelling.descend(0, 0..self.stacks[0].entries.len(), &before);
         Runs {
-            runs,
+            runs: spelling.runs,
             absent: SmallVec::new(),
             admitted: self.admitted.clone(),
         }
     }
+}
 
-    /// Adds every partial match that goes on from `before` with an entry of this stack: each behind those that go on from it.
-    fn spell_out(
-        &self,
-        nfa: &Nfa,
-        plan: &LinearPlan,
-        depth: usize,
-        from: u64,
-        before: &(Path, Registers),
-        runs: &mut Vec<Run>,
-    ) {
-        let Some(stack) = self.stacks.get(depth) else {
-            return;
-        };
-        for at in (from - stack.begin) as usize..stack.entries.len() {
-            let entry = &stack.entries[at];
-            let (path, mut registers) = before.clone();
-            self.fill(plan, depth, at, &mut registers);
-            let path = path.with(nfa, plan.steps[depth].step, entry.event());
-            let so_far = (path, registers);
-            self.spell_out(nfa, plan, depth + 1, entry.next, &so_far, runs);
-            runs.push(path.run(nfa, plan, (depth + 1, 1), &so_far.1));
+/// Partial matches told one by one.
+struct Spelling<'a> {
+    nfa: &'a Nfa,
+    plan: &'a StackPlan,
+    state: &'a Stacks,
+    runs: Vec<Run>,
+}
+
+/// A partial match as far as it was told.
+struct Spelled {
+    path: Path,
+    bound: u64,
+    registers: Registers,
+    matched: bool,
+}
+
+impl Spelling<'_> {
+    /// Adds every partial match that goes on from `before` with one of these entries: each among those that go on from it, by preference.
+    fn descend(&mut self, node: usize, entries: std::ops::Range<usize>, before: &Spelled) {
+        let node = &self.plan.nodes[node];
+        for at in entries {
+            let entry = &self.state.stacks[node.stack].entries[at];
+            let step = self.plan.steps[node.stack].filled.step;
+            let mut registers = before.registers.clone();
+            self.state
+                .bind(self.nfa, self.plan, node, at, &mut registers);
+            let so_far = Spelled {
+                path: before.path.with(self.nfa, step, entry.event()),
+                bound: before.bound + 1,
+                registers,
+                matched: before.matched || entry.matched,
+            };
+            let mut waiting = 0;
+            for way in &node.ways {
+                let barred = self.state.barred_from(way.bar, entry.number);
+                if let Some(to) = way.to {
+                    let stack = &self.state.stacks[self.plan.nodes[to].stack];
+                    let following = stack.up_to(entry.number)..stack.before(barred);
+                    if !following.is_empty() {
+                        self.add(node, &so_far, std::mem::take(&mut waiting));
+                        self.descend(to, following, &so_far);
+                    }
+                }
+                if barred == u64::MAX {
+                    waiting |= 1 << way.at;
+                }
+            }
+            self.add(node, &so_far, waiting);
         }
+    }
+
+    /// Adds a partial match that waits by these ways on, if there are any.
+    fn add(&mut self, node: &Node, so_far: &Spelled, alive: u64) {
+        if alive == 0 {
+            return;
+        }
+        let position = self.plan.steps[node.stack].position;
+        let Spelled {
+            path,
+            bound,
+            registers,
+            matched,
+        } = so_far;
+        let mut run = path.run(self.nfa, position, *bound, registers);
+        run.matched = *matched;
+        run.alive = alive;
+        run.counters.clone_from(&node.counters);
+        run.schedule(self.nfa);
+        self.runs.push(run);
     }
 }

@@ -288,7 +288,7 @@ fn class(names: Names<'_>, nfa: &Nfa) -> Class {
     if nfa.class() == RuntimeClass::Stacks {
         return Class {
             name: "stacks",
-            why: "events by step, each kept once; an event costs the same however many partial matches there are, and each match as much as it has steps"
+            why: "events by step, each kept once; an event costs the same however many partial matches there are, and each match as much as it has events"
                 .to_owned(),
         };
     }

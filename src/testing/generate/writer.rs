@@ -152,10 +152,13 @@ impl<'c> Writer<'c> {
         (text, Kind::Open)
     }
 
-    /// Steps that follow each other by `then any`, and of which at most the last asks what the others bound.
+    /// Steps, loops of them, alternatives and groups that follow each other by `then any`, and of which at most the last asks what the others bound.
     fn branches(&mut self) -> String {
         let others = 1 + self.choices.below(3);
-        let mut text = self.plain_step();
+        let mut text = match self.choices.below(3) {
+            0 => self.subsets(),
+            _ => self.plain_step(),
+        };
         for at in 1..=others {
             text.push_str(" then any ");
             if at == others && self.choices.chance(1, 4) {
@@ -163,10 +166,44 @@ impl<'c> Writer<'c> {
                 text.push_str(&self.declare());
                 text.push_str(&format!(" where {}", self.correlated(Some(false))));
             } else {
-                text.push_str(&self.plain_step());
+                text.push_str(&self.branching());
             }
         }
         text
+    }
+
+    fn branching(&mut self) -> String {
+        match self.choices.below(12) {
+            8 => format!("({} | {})", self.plain_step(), self.plain_step()),
+            9 => format!(
+                "({} then any {}){}",
+                self.plain_step(),
+                self.plain_step(),
+                self.combinations()
+            ),
+            10 | 11 => self.subsets(),
+            _ => self.plain_step(),
+        }
+    }
+
+    fn subsets(&mut self) -> String {
+        self.steps += 1;
+        let variable = self.declare();
+        let quantifier = self.combinations();
+        format!("{variable}{quantifier}{}", self.plain_condition())
+    }
+
+    fn combinations(&mut self) -> String {
+        let quantifier = *self.choices.weighted(&[
+            (4, "+"),
+            (3, "+?"),
+            (1, "*"),
+            (1, "{2,}"),
+            (1, "{2,}?"),
+            (1, "{1,2}"),
+            (1, "{2,3}?"),
+        ]);
+        format!("{quantifier} combinations")
     }
 
     /// Steps that follow each other by `then` and `next`, with negations between, and of which none asks what the others bound.
