@@ -166,7 +166,32 @@ fn waiting(criterion: &mut Criterion) {
         let name = format!("partials/{count}{}", kept.name());
         measure(&mut group, &name, &text, trade, false);
     }
+    absences(&mut group);
     group.finish();
+}
+
+/// An absence that is waited for behind every tenth event, by some 50, 500, 5,000 and 50,000 of them: each is a match in the end.
+fn absences(group: &mut BenchmarkGroup<'_, WallTime>) {
+    for (window, count) in [("5s", 50), ("50s", 500), ("500s", 5_000), ("5000s", 50_000)] {
+        let text = format!(
+            r#"event Trade {{ ts: timestamp time, symbol: string, kind: string, price: decimal, volume: int }}
+               pattern silent {{
+                 unkeyed
+                 match a: Trade where symbol == "S001"
+                  then not Trade where symbol == "none" for {window}
+                 skip none
+                 bound 1000000 evict oldest
+                 emit hits {{ a: a.ts }}
+               }}"#
+        );
+        measure(
+            group,
+            &format!("absence/{count}"),
+            &text,
+            trade,
+            count < 50_000,
+        );
+    }
 }
 
 /// Patterns alike but for thresholds, and different patterns of which few care about an event.

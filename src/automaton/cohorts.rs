@@ -8,6 +8,8 @@
 //! The first of two steps may be a loop, whose every event then is a start and one more event of all starts before it: how many a start has bound are those from
 //! it on. Once the oldest completes `skip past match` removes all.
 //!
+//! An absence at the end is one more step, behind which partial matches wait for time to pass: the oldest of all first, and they do not expire.
+//!
 //! Rows are the same as those of a list of runs, and so is what gives way to `bound`.
 
 mod walk;
@@ -17,7 +19,7 @@ use std::collections::VecDeque;
 use smallvec::SmallVec;
 
 use super::choice::{Admitted, Choice, Outcome, evicted, timed_out};
-use super::linear::{LinearPlan, bound, expiry, satisfies, satisfies_any};
+use super::linear::{Ending, LinearPlan, bound, expiry, satisfies, satisfies_any};
 use super::matcher::Incoming;
 use super::nfa::Nfa;
 use super::register::Accumulator;
@@ -32,7 +34,7 @@ use walk::Walk;
 pub struct Cohorts {
     /// The first events of partial matches, one each, oldest first.
     pub(super) starts: VecDeque<Bound>,
-    /// For each step after the first and before the last, the events that were bound to it, oldest first. Empty until the first of them is.
+    /// For each step after the first behind which something is waited for, the events that were bound to it, oldest first. Empty until the first of them is.
     pub(super) records: Box<[VecDeque<Record>]>,
     /// What `limit` let through lately.
     pub(super) admitted: Option<Box<Admitted>>,
@@ -70,14 +72,46 @@ impl Cohorts {
     }
 
     /// The earliest instant at which something happens without an event; [`Timestamp::MAX`] if nothing will.
-    pub(crate) fn next_instant(&self, nfa: &Nfa) -> Timestamp {
-        let expiry = match self.starts.front() {
+    pub(crate) fn next_instant(&self, nfa: &Nfa, plan: &LinearPlan) -> Timestamp {
+        let ending = self.ending(plan);
+        let ends = match self.starts.front() {
+            Some(start) if ending > 0 => self.ends(nfa, plan, start),
+            _ => Timestamp::MAX,
+        };
+        let expiry = match self.starts.get(ending) {
             Some(start) => expiry(nfa, start.time),
             None => Timestamp::MAX,
         };
+        let next = ends.min(expiry);
         match &self.admitted {
-            Some(admitted) => expiry.min(admitted.forgotten()),
-            None => expiry,
+            Some(admitted) => next.min(admitted.forgotten()),
+            None => next,
+        }
+    }
+
+    /// How many starts wait for nothing but the end: the oldest ones.
+    fn ending(&self, plan: &LinearPlan) -> usize {
+        match plan.ending {
+            Ending::Event => 0,
+            Ending::Absence(..) | Ending::AbsenceWithin(_) => self.reached(plan.steps.len() - 1),
+        }
+    }
+
+    /// When a start that waits for nothing but the end completes. Never falls from one to the next.
+    fn ends(&self, nfa: &Nfa, plan: &LinearPlan, start: &Bound) -> Timestamp {
+        match plan.ending {
+            Ending::Event => Timestamp::MAX,
+            Ending::AbsenceWithin(_) => bound(nfa, start.time),
+            Ending::Absence(_, span) => {
+                let last = match self.records.last() {
+                    Some(records) if plan.steps.len() > 1 => {
+                        let at = records.partition_point(|record| record.newest < start.number);
+                        &records[at].event
+                    }
+                    _ => start,
+                };
+                last.time.plus(span)
+            }
         }
     }
 
@@ -228,6 +262,11 @@ pub(crate) fn step(
         let removed = choice.removed_before().saturating_sub(1);
         state.starts.drain(..state.up_to(removed));
     }
+    let ending = state.ending(plan);
+    if ending > 0 {
+        // Those that end at this time already have come to wait with this event.
+        state.end(nfa, plan, ending, (incoming.event.time, key), out);
+    }
     state.evict(nfa, plan, incoming.event.time, out);
     state.sweep();
     state.give_room_back();
@@ -263,19 +302,27 @@ impl Cohorts {
     ) {
         let last = plan.steps.len() - 1;
         let mut farther = 0;
-        for depth in (0..last).rev() {
+        for depth in (0..plan.waiting()).rev() {
             let reached = self.reached(depth);
             if reached == farther {
                 continue;
             }
+            if depth == last {
+                match satisfies_any(nfa, plan.ending.absent(), incoming, key) {
+                    true => drop(self.starts.drain(..reached)),
+                    false => farther = reached,
+                }
+                continue;
+            }
             let way = &nfa.positions[depth + 1].ways[0];
             if satisfies(nfa, plan.steps[depth + 1].step, incoming, key) {
-                if depth + 1 == last {
+                if depth + 1 == last && plan.ending == Ending::Event {
                     self.complete(nfa, plan, reached, incoming, key, choice, out);
                     self.starts.drain(..reached);
                 } else {
                     let event = Bound::new(nfa, plan, depth + 1, incoming, key);
-                    self.bind(last - 1, depth + 1, event, self.starts[reached - 1].number);
+                    let newest = self.starts[reached - 1].number;
+                    self.bind(plan.waiting() - 1, depth + 1, event, newest);
                     farther = reached;
                 }
             } else if way.contiguity == Contiguity::Strict
@@ -288,7 +335,7 @@ impl Cohorts {
         }
     }
 
-    /// Notes that all starts that have come to the step before have bound an event. `steps`: how many there are between the first and the last.
+    /// Notes that all starts that have come to the step before have bound an event. `steps`: how many there are after the first behind which something is waited for.
     fn bind(&mut self, steps: usize, depth: usize, event: Bound, newest: u64) {
         if self.records.is_empty() {
             self.records = std::iter::repeat_with(VecDeque::new).take(steps).collect();
@@ -330,6 +377,37 @@ impl Cohorts {
         self.admitted = admitted;
     }
 
+    /// Considers the matches of the starts that end at an instant, of those that wait for nothing else: how many there are left of these.
+    fn end(
+        &mut self,
+        nfa: &Nfa,
+        plan: &LinearPlan,
+        ending: usize,
+        (instant, key): (Timestamp, &[Value]),
+        out: &mut Outcome,
+    ) -> usize {
+        let waiting = self.starts.range(..ending);
+        let ended = waiting.take_while(|start| self.ends(nfa, plan, start) <= instant);
+        let count = ended.count();
+        if count == 0 {
+            return ending;
+        }
+        let mut choice = Choice::new(nfa, key, instant);
+        let mut admitted = self.admitted.take();
+        let mut walk = Walk::new(nfa, plan, self);
+        for at in 0..count {
+            if !choice.removes(self.starts[at].number) {
+                let path = walk.path(at, plan.steps.len() - 1);
+                choice.consider(path.candidate(&walk.registers), &mut admitted, out);
+            }
+        }
+        self.admitted = admitted;
+        let removed = self.up_to(choice.removed_before().saturating_sub(1));
+        let gone = count.max(removed);
+        self.starts.drain(..gone);
+        ending.saturating_sub(gone)
+    }
+
     /// Holds the number of partial matches at the bound of the pattern.
     fn evict(&mut self, nfa: &Nfa, plan: &LinearPlan, time: Timestamp, out: &mut Outcome) {
         let bound = nfa.bound.count as usize;
@@ -363,20 +441,25 @@ pub(crate) fn pass_instants(
     out: &mut Outcome,
 ) {
     loop {
-        let instant = state.next_instant(nfa);
+        let instant = state.next_instant(nfa, plan);
         if instant > until || instant == Timestamp::MAX {
             break;
         }
-        let expired = |start: &Bound| expiry(nfa, start.time) <= instant;
-        let count = state.starts.partition_point(expired);
+        let mut ending = state.ending(plan);
+        if ending > 0 {
+            ending = state.end(nfa, plan, ending, (instant, key), out);
+        }
+        let rest = state.starts.range(ending..);
+        let expired = rest.take_while(|start| expiry(nfa, start.time) <= instant);
+        let expired = ending..ending + expired.count();
         if nfa.timeout.is_some() {
             let mut walk = Walk::new(nfa, plan, state);
-            for at in 0..count {
+            for at in expired.clone() {
                 let bound = bound(nfa, state.starts[at].time);
                 walk.give_up(at, |partial| timed_out(nfa, partial, bound, key, out));
             }
         }
-        state.starts.drain(..count);
+        state.starts.drain(expired);
         let admitted = state.admitted.as_ref();
         if admitted.is_some_and(|admitted| admitted.forgotten() <= instant) {
             state.admitted = None;

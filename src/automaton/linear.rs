@@ -1,6 +1,8 @@
 //! Patterns that are one step after the other by `then` and `next`, each bound once: what their partial matches have in common need not be kept for each of them. The first of two may be
 //! a loop.
 
+use smallvec::SmallVec;
+
 use super::choice::Candidate;
 use super::expression::{Bounds, Compiled, Scope, StepMask};
 use super::matcher::Incoming;
@@ -14,12 +16,25 @@ use crate::time::{Span, Timestamp};
 /// How a pattern is matched without telling its partial matches apart, or could be.
 #[derive(Clone, Debug)]
 pub(crate) struct LinearPlan {
-    /// In their order; at least two.
+    /// In their order; at least two, or one and an absence behind it.
     pub steps: Vec<LinearStep>,
+    /// What completes a match.
+    pub ending: Ending,
     /// The first of two is a loop that takes all it can.
     pub repeats: Option<Repeats>,
     /// Whether keys without state begin so. Where they do not, what another version of the pattern left can still be read.
     pub chosen: Chosen,
+}
+
+/// What completes a match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The event that the last step is bound to.
+    Event,
+    /// That nothing satisfied these steps for so long since.
+    Absence(StepMask, Span),
+    /// That nothing satisfied these steps since, until `within` ends.
+    AbsenceWithin(StepMask),
 }
 
 /// Whether partial matches are shared.
@@ -68,58 +83,94 @@ impl LinearStep {
 }
 
 impl LinearPlan {
-    /// `None` if the pattern is not one step after the other, none by `then any`, or a loop and a step behind it, or if two steps fill one register. That much follows from the structure of its
+    /// `None` if the pattern is not one step after the other, none by `then any`, with or without an absence at the end, or a loop and a step behind it, or if two steps fill one register. That much follows from the structure of its
     /// states ([`Nfa::structure`]), so all patterns of one structure can read what the others left.
     pub(crate) fn of(nfa: &Nfa) -> Option<LinearPlan> {
         if nfa.window.is_some() || !nfa.leading.is_empty() {
             return None;
         }
-        let last = nfa
-            .positions
-            .len()
-            .checked_sub(1)
-            .filter(|last| *last >= 2)?;
-        let repeats = Repeats::of(nfa);
-        let mut steps = Vec::with_capacity(last);
-        for (at, position) in nfa.positions.iter().enumerate() {
+        let (end, waiting) = nfa.positions.split_last()?;
+        let [end_way] = &end.ways[..] else {
+            return None;
+        };
+        let ending = Ending::of(end_way).filter(|_| counts_nothing(end_way))?;
+        let fewest = if ending == Ending::Event { 2 } else { 1 };
+        if waiting.len() < fewest {
+            return None;
+        }
+        let repeats = Repeats::of(nfa).filter(|_| ending == Ending::Event);
+        for (at, position) in waiting.iter().enumerate() {
             let way = match &position.ways[..] {
                 [way] => way,
                 [_again, way] if at == 1 && repeats.is_some() => way,
                 _ => return None,
             };
-            let target = match at == last {
-                true => Target::End(Completion::AtOnce),
-                false => Target::Position(at as u16 + 1),
-            };
+            let target = Target::Position(at as u16 + 1);
             // What counts repeats was looked at.
             let counts = repeats.is_some() && at < 2 || counts_nothing(way);
             if way.target != target || !counts || !rules_nothing_else(way) {
                 return None;
             }
-            steps.extend(position.step);
         }
-        let mut waits = nfa.positions[1..last]
-            .iter()
-            .flat_map(|position| &position.ways);
+        let steps: Vec<StepId> = nfa.positions.iter().filter_map(|at| at.step).collect();
+        let mut waits = waiting[1..].iter().flat_map(|position| &position.ways);
         if waits.any(|way| way.contiguity == Contiguity::SkipTillAny) {
             return None;
         }
         apart(&nfa.registers, &steps).then(|| LinearPlan {
             repeats,
-            chosen: choose(nfa, repeats),
+            ending,
+            chosen: choose(nfa, repeats, (ending, steps.len())),
             steps: steps
                 .iter()
                 .map(|step| LinearStep::of(nfa, *step))
                 .collect(),
         })
     }
+
+    /// Behind how many steps partial matches wait.
+    pub(crate) fn waiting(&self) -> usize {
+        match self.ending {
+            Ending::Event => self.steps.len() - 1,
+            Ending::Absence(..) | Ending::AbsenceWithin(_) => self.steps.len(),
+        }
+    }
+}
+
+impl Ending {
+    /// Which a way on to the end stands for; `None` if for none of these.
+    fn of(way: &Way) -> Option<Ending> {
+        let Target::End(completion) = way.target else {
+            return None;
+        };
+        let ending = match (completion, &way.holds[..], way.between.is_empty()) {
+            (Completion::AtOnce, [], true) => Ending::Event,
+            (Completion::Since(_), &[(steps, span)], true) => Ending::Absence(steps, span),
+            (Completion::Within, [], false) => Ending::AbsenceWithin(way.between),
+            _ => return None,
+        };
+        let holds = SmallVec::new();
+        rules_nothing_else(&Way {
+            holds,
+            ..way.clone()
+        })
+        .then_some(ending)
+    }
+
+    /// Steps none of which an event may satisfy while the end is waited for.
+    pub(super) fn absent(self) -> StepMask {
+        match self {
+            Ending::Event => StepMask::default(),
+            Ending::Absence(steps, _) | Ending::AbsenceWithin(steps) => steps,
+        }
+    }
 }
 
 /// What is shared knows of events only that they came: so conditions are decided when their event comes, before anything is known of what a partial match bound, and the only
-/// bound of time is `within`, measured from the first event, so that partial matches expire with their start.
+/// bound of time is `within`, measured from the first event, so that partial matches expire with their start. Where only an absence is waited for, that is the bound.
 ///
 /// Of a loop whose every event begins a partial match all of them go once the oldest completes, so that an event of the loop is kept once, as the start that it is.
-fn choose(nfa: &Nfa, repeats: Option<Repeats>) -> Chosen {
+fn choose(nfa: &Nfa, repeats: Option<Repeats>, (ending, steps): (Ending, usize)) -> Chosen {
     let bounded_at_once = |position: &Position| {
         let mut ways = position.ways.iter();
         ways.all(|way| way.after.is_none() && way.gap.is_none())
@@ -130,7 +181,9 @@ fn choose(nfa: &Nfa, repeats: Option<Repeats>) -> Chosen {
     };
     let all_go =
         || nfa.skip == Skip::PastMatch && nfa.having.is_none() && nfa.bound.evict == Evict::Oldest;
-    let is_bounded = nfa.within.is_some() && nfa.positions.iter().all(bounded_at_once);
+    let only_ends = steps == 1 && matches!(ending, Ending::Absence(..));
+    let is_bounded =
+        (nfa.within.is_some() || only_ends) && nfa.positions.iter().all(bounded_at_once);
     match is_bounded && decided_alone() && repeats.is_none_or(|_| all_go()) {
         true => Chosen::Yes,
         false => Chosen::No,

@@ -14,7 +14,6 @@ use smallvec::SmallVec;
 use super::choice::{Admitted, Choice, Outcome, evicted, timed_out};
 use super::expression::{Bounds, Scope, StepMask};
 use super::nfa::{Completion, Mindfulness, Nfa, Target, Wanted, Way};
-use super::register::Registers;
 use super::run::{ROOM_KEPT, Run, Runs, bits};
 use crate::event::{Event, Value};
 use crate::lang::pattern::{Contiguity, Evict, StepId};
@@ -248,11 +247,11 @@ pub(crate) fn step(
         admitted: &mut state.admitted,
         out,
     };
-    let unchanged = pass.leave_in_place(&mut state.runs);
-    if unchanged < state.runs.len() {
+    let shown = pass.show_in_place(&mut state.runs);
+    if shown < state.runs.len() {
         scratch.runs.clear();
         // Moved, not swapped: the room that a busy key needs stays with it, and no other key gets it.
-        scratch.runs.extend(state.runs.drain(unchanged..));
+        scratch.runs.extend(state.runs.drain(shown..));
         for mut run in scratch.runs.drain(..) {
             if !pass.choice.removes(run.first) {
                 let verdicts = pass.judge_all(&mut run);
@@ -273,32 +272,54 @@ pub(crate) fn step(
 }
 
 impl Pass<'_> {
-    /// Shows the event to runs as long as the list stays as it is: how many of them. Runs are large, and most events change few.
-    fn leave_in_place(&mut self, runs: &mut [Run]) -> usize {
-        let count = runs.len();
-        for (at, run) in runs.iter_mut().enumerate() {
-            if self.choice.removes(run.first) {
-                continue;
+    /// Shows the event to runs as long as none comes to stand beside another: how many of them are left of those that saw it. Runs are large, and most events make none more.
+    fn show_in_place(&mut self, runs: &mut Vec<Run>) -> usize {
+        let (mut shown, mut over) = (0_usize, false);
+        for run in &mut *runs {
+            if !self.choice.removes(run.first) && !self.show_one_in_place(run) {
+                break;
             }
-            let verdicts = self.judge_all(run);
-            if verdicts.surviving != run.alive || !self.stays(run, verdicts) {
-                return at;
-            }
-            if verdicts.happening() != 0 {
-                self.complete_beside(run, verdicts);
-            }
-            run.fresh = false;
+            over |= run.alive == 0;
+            shown += 1;
         }
-        count
+        if over {
+            shown -= runs.extract_if(..shown, |run| run.alive == 0).count();
+        }
+        shown
     }
 
-    /// True if nothing comes to stand beside a run of which all ways on stay open.
-    fn stays(&self, run: &Run, verdicts: Verdicts) -> bool {
-        let position = &self.nfa.positions[usize::from(run.position)];
-        bits(verdicts.binding).all(|at| match position.ways[at].target {
-            Target::Position(target) => self.nfa.layout.open[usize::from(target)] == 0,
-            Target::End(_) => true,
-        })
+    /// Shows the event to a run. One with which it is over has no way on left. False, and nothing is done, if another run comes to stand beside it.
+    fn show_one_in_place(&mut self, run: &mut Run) -> bool {
+        let verdicts = self.judge_all(run);
+        let happening = verdicts.happening();
+        if happening == 0 {
+            run.fresh = false;
+            if verdicts.surviving != run.alive {
+                run.alive = verdicts.surviving;
+                run.schedule(self.nfa);
+            }
+            return true;
+        }
+        let nfa = self.nfa;
+        let ways = &nfa.positions[usize::from(run.position)].ways;
+        if verdicts.surviving == 0 && happening.is_power_of_two() {
+            let way = &ways[happening.trailing_zeros() as usize];
+            if let Target::Position(target) = way.target {
+                let Incoming { event, number, .. } = self.incoming;
+                run.take(nfa, way, target, event, number, self.key);
+                self.complete(run);
+                return true;
+            }
+        }
+        let ends = |target| nfa.layout.open[usize::from(target)] == 0;
+        let mut binding = bits(verdicts.binding).map(|at| ways[at].target);
+        let stays = verdicts.surviving == run.alive
+            && binding.all(|target| matches!(target, Target::Position(target) if ends(target)));
+        if stays {
+            self.complete_beside(run, verdicts);
+            run.fresh = false;
+        }
+        stays
     }
 
     /// Considers what completes while the run itself stays as it is.
@@ -390,10 +411,6 @@ impl Pass<'_> {
     fn arrive(&mut self, run: Run, runs: &mut Vec<Run>) {
         self.complete(&run);
         if run.alive != 0 {
-            if runs.capacity() == 0 {
-                // Most keys have one, and a run is large.
-                runs.reserve_exact(1);
-            }
             runs.push(run);
         }
     }
@@ -412,8 +429,7 @@ impl Pass<'_> {
     fn start(&mut self, runs: &mut Vec<Run>, absent: &mut SmallVec<[Option<Timestamp>; 1]>) {
         let (nfa, incoming) = (self.nfa, self.incoming);
         let time = incoming.event.time;
-        let empty: Registers = nfa.registers.empty();
-        let mut eyes = Judge::new(nfa, incoming, None, &empty, self.key);
+        let mut eyes = Judge::new(nfa, incoming, None, nfa.registers.blank(), self.key);
         let mut broken = 0u64;
         for (at, (seen, (_, span))) in absent.iter().zip(&nfa.leading).enumerate() {
             if seen.is_some_and(|seen| seen > time.minus(*span)) {
@@ -433,9 +449,17 @@ impl Pass<'_> {
                     && !eyes.wanted(&way.wanted, None)
                     && way.unless.is_none_or(|until| !eyes.satisfies(until));
                 if binds {
-                    let mut run = Run::start(nfa, incoming.event, incoming.number);
+                    if runs.capacity() == 0 {
+                        // Most keys have one, and a run is large.
+                        runs.reserve_exact(1);
+                    }
+                    // Made where it is kept, if it can go on.
+                    let run = runs.push_mut(Run::start(nfa, incoming.event, incoming.number));
                     run.take(nfa, way, target, incoming.event, incoming.number, self.key);
-                    self.arrive(run, runs);
+                    self.complete(run);
+                    if run.alive == 0 {
+                        runs.pop();
+                    }
                 }
             }
         }

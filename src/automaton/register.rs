@@ -29,6 +29,8 @@ pub(crate) struct RegisterSet {
     pub(super) specs: Vec<RegisterSpec>,
     /// Registers that some step's events change, by step.
     by_step: Vec<Vec<u16>>,
+    /// Registers before anything is bound.
+    blank: Registers,
 }
 
 #[derive(Clone, Debug)]
@@ -184,6 +186,7 @@ impl RegisterSet {
 
     /// Call once after the last register was added.
     pub(crate) fn finish(&mut self, steps: usize) {
+        self.blank = self.empty();
         self.by_step = (0..steps)
             .map(|step| {
                 let changed = self
@@ -202,6 +205,11 @@ impl RegisterSet {
             && pairwise(&self.specs, &other.specs, |a, b| {
                 a.steps == b.steps && a.kind == b.kind && a.argument.same(&b.argument)
             })
+    }
+
+    /// What registers hold before anything is bound, for those who only read it.
+    pub(crate) fn blank(&self) -> &[Accumulator] {
+        &self.blank
     }
 
     /// Registers before anything is bound.

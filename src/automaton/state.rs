@@ -141,7 +141,7 @@ impl Nfa {
     pub fn next_instant(&self, state: &State) -> Timestamp {
         match (state, &self.window) {
             (State::Stacks(stacks), _) => stacks.next_instant(self),
-            (State::Cohorts(cohorts), _) => cohorts.next_instant(self),
+            (State::Cohorts(cohorts), _) => cohorts.next_instant(self, self.linear_plan()),
             (State::Runs(runs), _) => runs.next_instant(self),
             (State::Windows(windows), Some(plan)) => windows.next_instant(plan),
             (State::Windows(_), None) => unreachable!("the state was made for this pattern"),

@@ -389,13 +389,9 @@ impl View<'_> {
         let Some(correlated) = &self.nfa.steps[usize::from(step.0)].correlated else {
             return true;
         };
-        let empty: Registers;
         let registers = match pane {
-            Some(pane) => &pane.registers,
-            None => {
-                empty = self.nfa.registers.empty();
-                &empty
-            }
+            Some(pane) => &*pane.registers,
+            None => self.nfa.registers.blank(),
         };
         let bounds = Bounds {
             first: pane.map(|pane| pane.first_time),

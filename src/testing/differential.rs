@@ -225,10 +225,16 @@ pub fn shared_vs_runs(choices: &mut Choices) -> Verdict {
         return Verdict::Different(format!("no `within` in\n{text}"));
     };
     let connectors = [" then any ", " then ", " next "].into_iter();
-    let last = connectors.filter_map(|word| Some((text.rfind(word)?, word)));
-    let last = last.max_by_key(|(at, word)| (*at, word.len()));
-    let (at, connector) = last.expect("several steps are connected");
-    let (before, after) = text.split_at(at + connector.len());
+    let steps = connectors.flat_map(|word| {
+        let found = text.match_indices(word);
+        found.map(|(at, word)| at + word.len())
+    });
+    let last = steps.filter(|at| !text[*at..].starts_with("not ")).max();
+    // An absence behind one step.
+    let Some(last) = last else {
+        return Verdict::Discarded;
+    };
+    let (before, after) = text.split_at(last);
     let apart = format!("{before}within {within} {after}");
     let (shared, runs) = match (Subject::new(&text), Subject::new(&apart)) {
         (Ok(shared), Ok(runs)) => (shared, runs),

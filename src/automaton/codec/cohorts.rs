@@ -25,7 +25,7 @@ pub(super) fn put(nfa: &Nfa, plan: &LinearPlan, state: &Cohorts, out: &mut Vec<u
     for start in &state.starts {
         put_bound(nfa, plan, 0, start, &mut before, out);
     }
-    for depth in 1..plan.steps.len() - 1 {
+    for depth in 1..plan.waiting() {
         put_uint(out, state.bound(depth).count() as u64);
         let mut before = Before::default();
         for (event, count) in state.bound(depth) {
@@ -76,7 +76,7 @@ pub(super) fn cohorts(
     }
     let mut records = Vec::with_capacity(plan.steps.len());
     let mut reached = state.starts.len();
-    for depth in 1..plan.steps.len() - 1 {
+    for depth in 1..plan.waiting() {
         let (read, count) = step(nfa, plan, depth, &state, (&records, reached), reader)?;
         records.push(read);
         reached = count;

@@ -206,10 +206,11 @@ impl<'c> Writer<'c> {
         format!("{quantifier} combinations")
     }
 
-    /// Steps that follow each other by `then` and `next`, with negations between, and of which none asks what the others bound.
+    /// Steps that follow each other by `then` and `next`, with negations between and at the end, and of which none asks what the others bound.
     fn row_of_steps(&mut self) -> String {
         let mut text = self.plain_step();
-        for _ in 0..1 + self.choices.below(3) {
+        let ends = self.choices.below(3);
+        for _ in 0..self.choices.below(3) + usize::from(ends != 0) {
             if self.choices.chance(1, 4) {
                 let step = self.types[0].to_owned() + &self.plain_condition();
                 text.push_str(&format!(" then not {step}"));
@@ -217,6 +218,14 @@ impl<'c> Writer<'c> {
             let connector = *self.choices.weighted(&[(4, " then "), (1, " next ")]);
             text.push_str(connector);
             text.push_str(&self.plain_step());
+        }
+        if ends == 0 {
+            let step = self.types[0].to_owned() + &self.plain_condition();
+            text.push_str(&format!(" then not {step}"));
+            if self.choices.chance(2, 3) {
+                let span = self.span();
+                text.push_str(&format!(" for {span}"));
+            }
         }
         text
     }
