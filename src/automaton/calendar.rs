@@ -43,6 +43,11 @@ impl Aligned {
         )
     }
 
+    /// End of a window.
+    pub(crate) fn end(&self, window: i64) -> Timestamp {
+        self.calendar.start(self.panes(window).end)
+    }
+
     /// The first window that holds the pane.
     pub(crate) fn first(&self, pane: i64) -> i64 {
         (pane - self.size).div_euclid(self.every) + 1
@@ -56,6 +61,7 @@ impl Aligned {
 
 impl Calendar {
     /// The instant at which a stretch begins. Never before that of an earlier one.
+    #[inline]
     pub(crate) fn start(&self, number: i64) -> Timestamp {
         let local = number.saturating_mul(self.unit.0);
         match &self.zone {

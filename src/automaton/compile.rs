@@ -97,6 +97,7 @@ impl Nfa {
                 .enumerate()
                 .any(|(at, target)| targets[..at].contains(target))
         });
+        let splits = positions.iter().any(|position| position.ways.len() > 1);
         let local = steps.iter().all(|step| step.correlated.is_none());
         let window = WindowPlan::of(pattern, local);
         let mut nfa = Nfa {
@@ -128,6 +129,7 @@ impl Nfa {
             leading,
             starters,
             ambiguous,
+            splits,
             positions,
         };
         nfa.linear = LinearPlan::of(&nfa);

@@ -9,6 +9,7 @@
 
 use std::cell::Cell;
 
+use hashbrown::HashSet;
 use smallvec::SmallVec;
 
 use super::choice::{Admitted, Choice, Outcome, evicted, timed_out};
@@ -610,7 +611,7 @@ fn merge(runs: &mut Vec<Run>) {
             && a.counters == b.counters
             && a.ended == b.ended
     };
-    let mut seen = hashbrown::HashSet::new();
+    let mut seen = HashSet::new();
     let mut kept: Vec<Run> = Vec::with_capacity(runs.len());
     for run in runs.drain(..) {
         if seen.insert((run.first, run.path)) || !kept.iter().any(|earlier| same(earlier, &run)) {
@@ -627,11 +628,27 @@ pub(super) fn evict(nfa: &Nfa, state: &mut Runs, time: Timestamp, out: &mut Outc
         return;
     }
     let excess = state.runs.len() - bound;
-    let excess_runs = match nfa.bound.evict {
-        Evict::Oldest => state.runs.drain(..excess),
-        Evict::Newest => state.runs.drain(bound..),
+    let (excess_runs, edge) = match nfa.bound.evict {
+        Evict::Oldest => {
+            let edge = state.runs[excess - 1].first;
+            (state.runs.drain(..excess), edge)
+        }
+        Evict::Newest => {
+            let edge = state.runs[bound].first;
+            (state.runs.drain(bound..), edge)
+        }
     };
-    for run in excess_runs {
-        evicted(nfa, run.given_up(nfa), time, out);
+    if !nfa.splits {
+        excess_runs.for_each(|run| evicted(nfa, run.given_up(nfa), time, out));
+        return;
     }
+    // A partial match that was split is given up once and as a whole, also if what went on from it stands between its parts.
+    let mut gone = HashSet::new();
+    for run in excess_runs {
+        if gone.insert((run.first, run.path)) {
+            evicted(nfa, run.given_up(nfa), time, out);
+        }
+    }
+    let runs = &mut state.runs;
+    runs.retain(|run| run.first != edge || !gone.contains(&(run.first, run.path)));
 }

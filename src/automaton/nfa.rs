@@ -46,6 +46,8 @@ pub struct Nfa {
     pub(crate) stacks: Option<super::stacks::StackPlan>,
     /// True if two ways on can bind the same step: then equal paths are looked for.
     pub(crate) ambiguous: bool,
+    /// True if a partial match can wait by several ways on: then what goes on from it can split it.
+    pub(crate) splits: bool,
     /// How states are laid out in bytes.
     pub(crate) layout: Layout,
 }

@@ -35,6 +35,7 @@ impl Nfa {
             window,
             ambiguous,
             // These follow from the rest.
+            splits: _,
             linear: _,
             stacks: _,
             layout: _,

@@ -94,7 +94,7 @@ impl Windows {
                 } else {
                     front.number
                 };
-                windows.bounds(window).1
+                windows.end(window)
             }),
             WindowKind::Count { .. } => None,
         };
@@ -126,7 +126,7 @@ impl Windows {
                         Sharing::Panes => windows.last(pane.number),
                         Sharing::Apart => pane.number,
                     };
-                    Some(windows.bounds(window).1)
+                    Some(windows.end(window))
                 }
                 WindowKind::Count { .. } => None,
             },

@@ -181,8 +181,6 @@ impl Subject {
         rows.iter().find(|row| match row.stream {
             // Rows of one match share its id.
             Stream::Match(stream) if each.contains(&stream) => false,
-            // A partial match gives way part by part, if it is split around what went on from it.
-            Stream::Evicted => false,
             stream => !seen.insert((row.pattern, stream, row.match_id)),
         })
     }
