@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::automaton::State;
+use crate::automaton::{RuntimeClass, State};
 use crate::event::{Event, EventTypeId, Position};
 use crate::lang::pattern::PatternId;
 use crate::testing::compile;
@@ -160,5 +160,43 @@ fn counts_alternatives_and_groups_have_their_stacks() {
         let shown = shown_to(steps, 1_000, &[1, 2, 4, 2, 4, 3]);
         assert!(matches!(shown.state(), State::Stacks(_)), "{steps}");
         assert_eq!(shown.rows.len(), wanted, "{steps}: {:?}", shown.rows);
+    }
+}
+
+#[test]
+fn what_is_joined_by_then_any_alone_and_begins_in_one_way_has_stacks() {
+    let class = |steps: &str| {
+        let text = format!(
+            "event E {{ t: timestamp time, v: int }}
+             pattern p {{ unkeyed match {steps} within 10ms emit r {{ z: z.t }} }}"
+        );
+        let program = Arc::new(compile(&text).expect("it is right"));
+        Machine::new(&program, PatternId(0)).nfa().class()
+    };
+    for steps in [
+        "a: E then any z: E",
+        "z: E+ combinations where v == 1",
+        "a: E+ combinations where v == 1 then any z: E where v > count(a)",
+        "a: E then any b: E? where v == 1 then any z: E",
+        "a: E then any b: E* combinations where v == 1 then any z: E",
+        "a: E then any b: E{1,3} combinations where v == 1 then any z: E",
+        "a: E then any (b: E | c: E then any d: E) then any z: E",
+        "a: E then any (b: E where v == 1 then any c: E)+? combinations then any z: E",
+    ] {
+        assert_eq!(class(steps), RuntimeClass::Stacks, "{steps}");
+    }
+    for steps in [
+        // What a partial match has bound decides which events go on from it.
+        "a: E then any b: E where v > a.v then any z: E",
+        // Repeats follow each other by `then`.
+        "a: E then any b: E+ where v == 1 then any z: E",
+        "a: E then b: E+ combinations where v == 1 then any z: E",
+        "(a: E where v == 1 | b: E where v == 2) then any z: E",
+        // What the group wants may lead nowhere.
+        "a: E then any (b: E where v == 1 then any c: E)* combinations then any z: E",
+        // As many places as counts.
+        "a: E then any b: E{100,} combinations where v == 1 then any z: E",
+    ] {
+        assert_eq!(class(steps), RuntimeClass::Runs, "{steps}");
     }
 }
