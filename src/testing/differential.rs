@@ -243,8 +243,11 @@ pub fn shared_vs_runs(choices: &mut Choices) -> Verdict {
     if text.contains("emit each") {
         return Verdict::Discarded;
     }
-    // Some loops can't share.
-    if text.contains("combinations") && classes.0 == RuntimeClass::Runs {
+    // Some loops can't share, nor what begins in several ways.
+    let mut pairs = text.as_bytes().windows(2);
+    let optional = pairs.any(|pair| pair[0].is_ascii_alphanumeric() && pair[1] == b'?');
+    let varies = optional || text.contains("combinations");
+    if varies && classes.0 == RuntimeClass::Runs {
         return Verdict::Discarded;
     }
     if !matches!(classes.0, RuntimeClass::Stacks | RuntimeClass::Cohorts)

@@ -174,14 +174,18 @@ impl<'c> Writer<'c> {
 
     fn branching(&mut self) -> String {
         match self.choices.below(12) {
-            8 => format!("({} | {})", self.plain_step(), self.plain_step()),
-            9 => format!(
-                "({} then any {}){}",
-                self.plain_step(),
-                self.plain_step(),
-                self.combinations()
-            ),
-            10 | 11 => self.subsets(),
+            8 => format!("({} | {})", self.branch(), self.branch()),
+            9 => {
+                let repeated = format!("{} then any {}", self.branch(), self.branch());
+                format!("({repeated}){}", self.combinations())
+            }
+            _ => self.branch(),
+        }
+    }
+
+    fn branch(&mut self) -> String {
+        match self.choices.below(5) {
+            4 => self.subsets(),
             _ => self.plain_step(),
         }
     }
@@ -202,8 +206,13 @@ impl<'c> Writer<'c> {
             (1, "{2,}?"),
             (1, "{1,2}"),
             (1, "{2,3}?"),
+            (1, "?"),
+            (1, "??"),
         ]);
-        format!("{quantifier} combinations")
+        match quantifier {
+            "?" | "??" => quantifier.to_owned(),
+            _ => format!("{quantifier} combinations"),
+        }
     }
 
     /// Steps that follow each other by `then` and `next`, with negations between and at the end, and of which none asks what the others bound.
