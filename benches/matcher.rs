@@ -51,7 +51,7 @@ fn matcher(criterion: &mut Criterion) {
 }
 
 /// How partial matches are kept.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 enum Kept {
     /// As the compiler chooses.
     Shared,
@@ -64,6 +64,14 @@ impl Kept {
         match self {
             Kept::Shared => "",
             Kept::Apart => "/apart",
+        }
+    }
+
+    /// What stands before the last step of a pattern that is bounded by `window`.
+    fn bound(self, window: &str) -> String {
+        match self {
+            Kept::Shared => String::new(),
+            Kept::Apart => format!("within {window} "),
         }
     }
 }
@@ -91,9 +99,7 @@ fn branches(criterion: &mut Criterion) {
         if name == "incomplete" {
             pattern = pattern.replace("S003", "none");
         }
-        if kept == Kept::Apart {
-            pattern = pattern.replace("any c:", &format!("any within {window} c:"));
-        }
+        pattern = pattern.replace("any c:", &format!("any {}c:", kept.bound(window)));
         let full_name = format!("{name}/{count}{}", kept.name());
         measure(&mut group, &full_name, &pattern, trade, name == "complete");
     }
@@ -110,10 +116,7 @@ fn subsets(criterion: &mut Criterion) {
         ("1s", 100, Kept::Apart),
     ];
     for (window, count, kept) in cases {
-        let bound = match kept {
-            Kept::Shared => String::new(),
-            Kept::Apart => format!("within {window} "),
-        };
+        let bound = kept.bound(window);
         let text = format!(
             r#"event Trade {{ ts: timestamp time, symbol: string, kind: string, price: decimal, volume: int }}
                pattern subsets {{
@@ -145,10 +148,7 @@ fn waiting(criterion: &mut Criterion) {
         ("1000s", 50_000, Kept::Shared),
     ];
     for (window, count, kept) in cases {
-        let bound = match kept {
-            Kept::Shared => String::new(),
-            Kept::Apart => format!("within {window} "),
-        };
+        let bound = kept.bound(window);
         let text = format!(
             r#"event Trade {{ ts: timestamp time, symbol: string, kind: string, price: decimal, volume: int }}
                pattern waiting {{

@@ -129,6 +129,11 @@ impl Cohorts {
         self.starts.partition_point(|start| start.number <= number)
     }
 
+    /// How many starts the matches of a moment have removed: the oldest ones.
+    fn removed(&self, choice: &Choice<'_>) -> usize {
+        self.up_to(choice.removed_before().saturating_sub(1))
+    }
+
     /// By step, how many partial matches wait behind it.
     pub(crate) fn counts(&self) -> impl Iterator<Item = usize> {
         let steps = 0..=self.records.len();
@@ -259,14 +264,10 @@ pub(crate) fn step(
             .push_back(Bound::new(nfa, plan, 0, incoming, key));
     }
     if choice.has_matches() {
-        let removed = choice.removed_before().saturating_sub(1);
-        state.starts.drain(..state.up_to(removed));
+        state.starts.drain(..state.removed(&choice));
     }
-    let ending = state.ending(plan);
-    if ending > 0 {
-        // Those that end at this time already have come to wait with this event.
-        state.end(nfa, plan, ending, (incoming.event.time, key), out);
-    }
+    // Those that end at this time already have come to wait with this event.
+    state.end(nfa, plan, incoming.event.time, key, out);
     state.evict(nfa, plan, incoming.event.time, out);
     state.sweep();
     state.give_room_back();
@@ -284,7 +285,7 @@ impl Bound {
             number: incoming.number,
             time: incoming.event.time,
             place: place(incoming.event),
-            values: plan.steps[depth].filled(nfa, incoming, key).collect(),
+            values: plan.steps[depth].values(nfa, incoming, key).collect(),
         }
     }
 }
@@ -377,15 +378,16 @@ impl Cohorts {
         self.admitted = admitted;
     }
 
-    /// Considers the matches of the starts that end at an instant, of those that wait for nothing else: how many there are left of these.
+    /// Considers the matches of the starts that end at an instant: how many are left that wait for nothing but the end.
     fn end(
         &mut self,
         nfa: &Nfa,
         plan: &LinearPlan,
-        ending: usize,
-        (instant, key): (Timestamp, &[Value]),
+        instant: Timestamp,
+        key: &[Value],
         out: &mut Outcome,
     ) -> usize {
+        let ending = self.ending(plan);
         let waiting = self.starts.range(..ending);
         let ended = waiting.take_while(|start| self.ends(nfa, plan, start) <= instant);
         let count = ended.count();
@@ -402,8 +404,7 @@ impl Cohorts {
             }
         }
         self.admitted = admitted;
-        let removed = self.up_to(choice.removed_before().saturating_sub(1));
-        let gone = count.max(removed);
+        let gone = count.max(self.removed(&choice));
         self.starts.drain(..gone);
         ending.saturating_sub(gone)
     }
@@ -445,10 +446,7 @@ pub(crate) fn pass_instants(
         if instant > until || instant == Timestamp::MAX {
             break;
         }
-        let mut ending = state.ending(plan);
-        if ending > 0 {
-            ending = state.end(nfa, plan, ending, (instant, key), out);
-        }
+        let ending = state.end(nfa, plan, instant, key, out);
         let rest = state.starts.range(ending..);
         let expired = rest.take_while(|start| expiry(nfa, start.time) <= instant);
         let expired = ending..ending + expired.count();

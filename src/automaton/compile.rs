@@ -73,10 +73,7 @@ impl Nfa {
             Target::Position(target) => step_of(target),
             Target::End(_) => None,
         });
-        let starters = starters.fold(StepMask::default(), |mut mask, step| {
-            mask.add(step);
-            mask
-        });
+        let starters = starters.collect();
         let ways = || positions[1..].iter().flat_map(|position| &position.ways);
         let mindful = if ways().any(super::nfa::Way::minds_every_event) {
             Mindfulness::EveryEvent
@@ -116,10 +113,7 @@ impl Nfa {
             having,
             skip: Skip::new(pattern.skip, |variable| {
                 let steps = &pattern.variables[usize::from(variable.0)].steps;
-                steps.iter().fold(StepMask::default(), |mut mask, step| {
-                    mask.add(*step);
-                    mask
-                })
+                steps.iter().copied().collect()
             }),
             limit,
             bound: pattern.bound,

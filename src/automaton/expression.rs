@@ -376,6 +376,14 @@ pub(crate) struct StepPlan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct StepMask(pub(crate) u64);
 
+impl FromIterator<StepId> for StepMask {
+    fn from_iter<I: IntoIterator<Item = StepId>>(steps: I) -> StepMask {
+        let mut mask = StepMask::default();
+        steps.into_iter().for_each(|step| mask.add(step));
+        mask
+    }
+}
+
 impl StepMask {
     pub(crate) fn of(step: StepId) -> StepMask {
         StepMask(1 << step.0)

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use super::choice::Candidate;
 use super::expression::{Bounds, Compiled, Scope, StepMask};
 use super::matcher::Incoming;
-use super::nfa::{Completion, Counting, Nfa, Position, Skip, Target, Wanted, Way, Which};
+use super::nfa::{Completion, Counting, Nfa, Skip, Target, Wanted, Way, Which};
 use super::register::{Accumulator, RegisterSet};
 use super::run::{PATH_START, Run, mix};
 use crate::event::Value;
@@ -17,7 +17,7 @@ use crate::time::{Span, Timestamp};
 #[derive(Clone, Debug)]
 pub(crate) struct LinearPlan {
     /// In their order; at least two, or one and an absence behind it.
-    pub steps: Vec<LinearStep>,
+    pub steps: Vec<FilledStep>,
     /// What completes a match.
     pub ending: Ending,
     /// The first of two is a loop that takes all it can.
@@ -56,22 +56,22 @@ pub(crate) struct Repeats {
 
 /// A step of a pattern of which no two fill one register.
 #[derive(Clone, Debug)]
-pub(crate) struct LinearStep {
+pub(crate) struct FilledStep {
     pub step: StepId,
     /// Registers that its events fill, and no other step's.
     pub registers: Box<[u16]>,
 }
 
-impl LinearStep {
-    pub(super) fn of(nfa: &Nfa, step: StepId) -> LinearStep {
-        LinearStep {
+impl FilledStep {
+    pub(super) fn of(nfa: &Nfa, step: StepId) -> FilledStep {
+        FilledStep {
             step,
             registers: nfa.registers.filled_by(usize::from(step.0)).into(),
         }
     }
 
     /// What an event of the step puts into registers.
-    pub(super) fn filled<'a>(
+    pub(super) fn values<'a>(
         &'a self,
         nfa: &'a Nfa,
         incoming: Incoming<'a>,
@@ -123,7 +123,7 @@ impl LinearPlan {
             chosen: choose(nfa, repeats, (ending, steps.len())),
             steps: steps
                 .iter()
-                .map(|step| LinearStep::of(nfa, *step))
+                .map(|step| FilledStep::of(nfa, *step))
                 .collect(),
         })
     }
@@ -171,10 +171,6 @@ impl Ending {
 ///
 /// Of a loop whose every event begins a partial match all of them go once the oldest completes, so that an event of the loop is kept once, as the start that it is.
 fn choose(nfa: &Nfa, repeats: Option<Repeats>, (ending, steps): (Ending, usize)) -> Chosen {
-    let bounded_at_once = |position: &Position| {
-        let mut ways = position.ways.iter();
-        ways.all(|way| way.after.is_none() && way.gap.is_none())
-    };
     let decided_alone = || {
         let mut conditions = nfa.steps.iter().filter_map(|step| step.correlated.as_ref());
         conditions.all(Compiled::is_local)
@@ -182,12 +178,17 @@ fn choose(nfa: &Nfa, repeats: Option<Repeats>, (ending, steps): (Ending, usize))
     let all_go =
         || nfa.skip == Skip::PastMatch && nfa.having.is_none() && nfa.bound.evict == Evict::Oldest;
     let only_ends = steps == 1 && matches!(ending, Ending::Absence(..));
-    let is_bounded =
-        (nfa.within.is_some() || only_ends) && nfa.positions.iter().all(bounded_at_once);
+    let is_bounded = (nfa.within.is_some() || only_ends) && bounded_as_a_whole(nfa);
     match is_bounded && decided_alone() && repeats.is_none_or(|_| all_go()) {
         true => Chosen::Yes,
         false => Chosen::No,
     }
+}
+
+/// True if no bound of time lies between two steps.
+pub(super) fn bounded_as_a_whole(nfa: &Nfa) -> bool {
+    let mut ways = nfa.positions.iter().flat_map(|position| &position.ways);
+    ways.all(|way| way.after.is_none() && way.gap.is_none())
 }
 
 /// True if no register is filled by two steps.

@@ -412,6 +412,10 @@ impl Pass<'_> {
     fn arrive(&mut self, run: Run, runs: &mut Vec<Run>) {
         self.complete(&run);
         if run.alive != 0 {
+            if runs.capacity() == 0 {
+                // Most keys have one, and a run is large.
+                runs.reserve_exact(1);
+            }
             runs.push(run);
         }
     }
@@ -450,17 +454,9 @@ impl Pass<'_> {
                     && !eyes.wanted(&way.wanted, None)
                     && way.unless.is_none_or(|until| !eyes.satisfies(until));
                 if binds {
-                    if runs.capacity() == 0 {
-                        // Most keys have one, and a run is large.
-                        runs.reserve_exact(1);
-                    }
-                    // Made where it is kept, if it can go on.
-                    let run = runs.push_mut(Run::start(nfa, incoming.event, incoming.number));
+                    let mut run = Run::start(nfa, incoming.event, incoming.number);
                     run.take(nfa, way, target, incoming.event, incoming.number, self.key);
-                    self.complete(run);
-                    if run.alive == 0 {
-                        runs.pop();
-                    }
+                    self.arrive(run, runs);
                 }
             }
         }
@@ -629,26 +625,19 @@ pub(super) fn evict(nfa: &Nfa, state: &mut Runs, time: Timestamp, out: &mut Outc
     }
     let excess = state.runs.len() - bound;
     let (excess_runs, edge) = match nfa.bound.evict {
-        Evict::Oldest => {
-            let edge = state.runs[excess - 1].first;
-            (state.runs.drain(..excess), edge)
-        }
-        Evict::Newest => {
-            let edge = state.runs[bound].first;
-            (state.runs.drain(bound..), edge)
-        }
+        Evict::Oldest => (0..excess, excess - 1),
+        Evict::Newest => (bound..state.runs.len(), bound),
     };
-    if !nfa.splits {
-        excess_runs.for_each(|run| evicted(nfa, run.given_up(nfa), time, out));
-        return;
-    }
+    let edge = state.runs[edge].first;
     // A partial match that was split is given up once and as a whole, also if what went on from it stands between its parts.
     let mut gone = HashSet::new();
-    for run in excess_runs {
-        if gone.insert((run.first, run.path)) {
+    for run in state.runs.drain(excess_runs) {
+        if !nfa.splits || gone.insert((run.first, run.path)) {
             evicted(nfa, run.given_up(nfa), time, out);
         }
     }
-    let runs = &mut state.runs;
-    runs.retain(|run| run.first != edge || !gone.contains(&(run.first, run.path)));
+    if nfa.splits {
+        let runs = &mut state.runs;
+        runs.retain(|run| run.first != edge || !gone.contains(&(run.first, run.path)));
+    }
 }

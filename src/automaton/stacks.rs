@@ -15,6 +15,7 @@ mod plan;
 mod walk;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use super::choice::{Admitted, Choice, Outcome};
 use super::expression::StepMask;
@@ -136,6 +137,16 @@ impl Stacks {
             let count = self.stacks[at].up_to(self.first_before(plan, at));
             self.stacks[at].drop_front(count, plan.width(at));
         }
+    }
+
+    /// The entries of a stack behind the event of a number and before another one.
+    fn following(&self, stack: usize, number: u64, barred: u64) -> Range<usize> {
+        let stack = &self.stacks[stack];
+        let end = match barred {
+            u64::MAX => stack.entries.len(),
+            _ => stack.before(barred),
+        };
+        stack.up_to(number)..end
     }
 
     /// The number of the first event that those of a stack can follow.
@@ -277,7 +288,7 @@ impl Stacks {
         let stack = &mut self.stacks[stack];
         stack
             .values
-            .extend(stacked.filled.filled(nfa, incoming, key));
+            .extend(stacked.filled.values(nfa, incoming, key));
         let Incoming { event, number, .. } = incoming;
         stack.push(Entry {
             number,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::chain::Chain;
-use super::super::linear::LinearStep;
+use super::super::linear::FilledStep;
 use super::super::nfa::Nfa;
 use super::super::register::{Accumulator, Ordered, RegisterKind, Registers};
 use super::super::structure::Kept;
@@ -55,7 +55,7 @@ pub(super) fn registers<R: FromIterator<Accumulator>>(
 /// Appends what an event of a step fills, by its place among that. `from`: the event's time.
 pub(super) fn put_filled<'v>(
     nfa: &Nfa,
-    step: &LinearStep,
+    step: &FilledStep,
     value: impl Fn(usize) -> &'v Accumulator,
     from: Timestamp,
     out: &mut Vec<u8>,
@@ -68,7 +68,7 @@ pub(super) fn put_filled<'v>(
 /// What an event of a step fills, in the order of the plan.
 pub(super) fn filled(
     nfa: &Nfa,
-    step: &LinearStep,
+    step: &FilledStep,
     from: Timestamp,
     reader: &mut Reader<'_>,
 ) -> Result<Vec<Accumulator>, Damaged> {
@@ -82,7 +82,7 @@ pub(super) fn filled(
 }
 
 /// The places of registers among those that a step fills, in the order of their descriptions.
-fn places<'a>(nfa: &'a Nfa, step: &'a LinearStep) -> impl Iterator<Item = usize> + 'a {
+fn places<'a>(nfa: &'a Nfa, step: &'a FilledStep) -> impl Iterator<Item = usize> + 'a {
     let described = nfa.layout.registers.iter();
     described.filter_map(|at| step.registers.iter().position(|other| other == at))
 }

@@ -95,8 +95,8 @@ impl Stacks {
         for way in &node.ways {
             let bar = self.barred_from(way.bar, number);
             let went_on = way.to.is_some_and(|to| {
-                let next = self.stacks[plan.nodes[to].stack].next_after(number);
-                next < bar
+                let following = self.following(plan.nodes[to].stack, number, bar);
+                !following.is_empty()
             });
             runs += u64::from(waiting && went_on);
             waiting = waiting && !went_on || bar == u64::MAX;

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::super::expression::{Compiled, StepMask};
-use super::super::linear::{Chosen, LinearStep, apart, rules_nothing_else};
+use super::super::linear::{Chosen, FilledStep, apart, bounded_as_a_whole, rules_nothing_else};
 use super::super::nfa::{Completion, Counting, Nfa, Target, Wanted, Way};
 use super::super::run::bits;
 use crate::lang::pattern::{Contiguity, StepId};
@@ -32,7 +32,7 @@ pub(crate) struct StackPlan {
 /// A step with a stack.
 #[derive(Clone, Debug)]
 pub(crate) struct StackedStep {
-    pub filled: LinearStep,
+    pub filled: FilledStep,
     /// Its position in the automaton.
     pub position: u16,
     /// The stacks whose events it can follow.
@@ -89,13 +89,13 @@ impl StackPlan {
         let [start] = &nfa.positions[0].ways[..] else {
             return None;
         };
-        let joined = nfa.positions[1..].iter().flat_map(|at| &at.ways);
+        let mut joined = nfa.positions[1..].iter().flat_map(|at| &at.ways);
         let plain = rules_nothing_else(start)
             && start.between.is_empty()
             && start.wanted.is_empty()
             && start.guards.is_empty()
             && start.target == Target::Position(1)
-            && joined.into_iter().all(joins_any);
+            && joined.all(joins_any);
         if nfa.window.is_some() || !nfa.leading.is_empty() || nfa.ambiguous || !plain {
             return None;
         }
@@ -303,11 +303,12 @@ impl Graph {
             .enumerate()
             .map(|(stack, position)| stacked(nfa, &nodes, stack, *position))
             .collect();
-        let stacked = mask(steps.iter().map(|stacked| stacked.filled.step));
+        let stacked: StepMask = steps.iter().map(|stacked| stacked.filled.step).collect();
         let ways = nodes.iter().flat_map(|node| &node.ways);
         let completing = ways.filter(|way| way.completes).map(|way| way.step);
         let begins_complete = self.complete[0];
-        let last = mask(completing.chain(begins_complete.then_some(steps[0].filled.step)));
+        let first = begins_complete.then_some(steps[0].filled.step);
+        let last: StepMask = completing.chain(first).collect();
         let alone = last.steps().next().filter(|step| {
             let condition = &nfa.steps[usize::from(step.0)].correlated;
             last.0.is_power_of_two() && !stacked.has(*step) && condition.is_none()
@@ -325,13 +326,6 @@ impl Graph {
     }
 }
 
-fn mask(steps: impl Iterator<Item = StepId>) -> StepMask {
-    steps.fold(StepMask::default(), |mut all, step| {
-        all.add(step);
-        all
-    })
-}
-
 fn stacked(nfa: &Nfa, nodes: &[Node], stack: usize, position: u16) -> StackedStep {
     let step = nfa.positions[usize::from(position)].step;
     let own = || nodes.iter().filter(|node| node.stack == stack);
@@ -346,7 +340,7 @@ fn stacked(nfa: &Nfa, nodes: &[Node], stack: usize, position: u16) -> StackedSte
     };
     let splits = own().map(splits).max().unwrap_or(0);
     StackedStep {
-        filled: LinearStep::of(nfa, step.expect("nothing leads to the start")),
+        filled: FilledStep::of(nfa, step.expect("nothing leads to the start")),
         position,
         before: before.into(),
         runs_max: 1 + splits as u64,
@@ -356,13 +350,11 @@ fn stacked(nfa: &Nfa, nodes: &[Node], stack: usize, position: u16) -> StackedSte
 /// Stacks know of events only that they came: so conditions are decided when their event comes, before anything is known of what a partial match bound, and the only
 /// bound of time is `within`, measured from the first event, so that partial matches expire with their start. The condition of a step that nothing follows is asked of each match.
 fn choose(nfa: &Nfa, steps: &[StackedStep]) -> Chosen {
-    let ways = nfa.positions.iter().flat_map(|at| &at.ways);
-    let bounded_at_once = |way: &Way| way.after.is_none() && way.gap.is_none();
     let alone = |stacked: &StackedStep| {
         let condition = &nfa.steps[usize::from(stacked.filled.step.0)].correlated;
         condition.as_ref().is_none_or(Compiled::is_local)
     };
-    match nfa.within.is_some() && ways.into_iter().all(bounded_at_once) && steps.iter().all(alone) {
+    match nfa.within.is_some() && bounded_as_a_whole(nfa) && steps.iter().all(alone) {
         true => Chosen::Yes,
         false => Chosen::No,
     }

@@ -1,5 +1,7 @@
 //! Partial matches and matches, found in stacks: oldest first, step by step.
 
+use std::ops::Range;
+
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
@@ -66,7 +68,7 @@ pub(super) fn complete<'a>(
         out,
         reach,
     };
-    walk.descend(0, 0, walk.reach[0], Path::NOTHING);
+    walk.descend(0, 0..walk.reach[0], Path::NOTHING);
     let first = plan.steps[0].filled.step;
     if plan.begins_complete && shown.satisfied.has(first) {
         walk.finish(first, Path::NOTHING);
@@ -110,12 +112,12 @@ impl NodeWay {
 
 impl<'a> Walk<'a, '_> {
     /// Goes through entries of a node's stack, each with all that follows it.
-    fn descend(&mut self, node: usize, from: usize, to: usize, path: Path) {
+    fn descend(&mut self, node: usize, entries: Range<usize>, path: Path) {
         let (plan, state) = (self.plan, self.state);
         let node = &plan.nodes[node];
         let step = plan.steps[node.stack].filled.step;
         let begins = path.is_nothing();
-        for at in from..to {
+        for at in entries {
             let entry = &state.stacks[node.stack].entries[at];
             let first = if begins { entry.number } else { path.first };
             if self.choice.removes(first) {
@@ -124,41 +126,36 @@ impl<'a> Walk<'a, '_> {
                 }
                 return;
             }
-            let before = (!plan.straight).then(|| self.registers_of(node));
+            let filled = &plan.steps[node.stack].filled.registers;
+            let before = (!plan.straight).then(|| self.held(filled));
             state.bind(self.nfa, plan, node, at, &mut self.registers);
             let path = path.with(self.nfa, step, entry.event());
             for way in &node.ways {
                 let barred = state.barred_from(way.bar, entry.number);
                 if let Some(to) = way.to {
-                    let stack = &state.stacks[plan.nodes[to].stack];
-                    let reach = match barred {
-                        u64::MAX => self.reach[to],
-                        _ => self.reach[to].min(stack.before(barred)),
-                    };
-                    if reach > 0 {
-                        self.descend(to, stack.up_to(entry.number), reach, path);
-                    }
+                    let following = state.following(plan.nodes[to].stack, entry.number, barred);
+                    let leading = following.end.min(self.reach[to]);
+                    self.descend(to, following.start..leading, path);
                 }
                 if barred == u64::MAX && way.finishes(plan, self.shown.satisfied) {
                     self.finish(way.step, path);
                 }
             }
             if let Some(before) = before {
-                self.restore(node, before);
+                self.restore(filled, before);
             }
         }
     }
 
-    /// What the registers of a node's step hold.
-    fn registers_of(&self, node: &Node) -> SmallVec<[Accumulator; 2]> {
-        let filled = self.plan.steps[node.stack].filled.registers.iter();
+    /// What the registers hold that a step fills.
+    fn held(&self, filled: &[u16]) -> SmallVec<[Accumulator; 2]> {
+        let filled = filled.iter();
         filled
             .map(|at| self.registers[usize::from(*at)].clone())
             .collect()
     }
 
-    fn restore(&mut self, node: &Node, before: SmallVec<[Accumulator; 2]>) {
-        let filled = &self.plan.steps[node.stack].filled.registers;
+    fn restore(&mut self, filled: &[u16], before: SmallVec<[Accumulator; 2]>) {
         for (at, before) in filled.iter().zip(before) {
             self.registers[usize::from(*at)] = before;
         }
@@ -194,14 +191,11 @@ impl<'a> Walk<'a, '_> {
         if !holds {
             return;
         }
-        let filled = nfa.registers.filled_by(at).iter();
-        let before = filled.map(|at| self.registers[usize::from(*at)].clone());
-        let before: SmallVec<[Accumulator; 2]> = before.collect();
+        let filled = nfa.registers.filled_by(at);
+        let before = self.held(filled);
         nfa.registers.take(&mut self.registers, at, event, key);
         self.consider(path.with(nfa, step, (number, event.time, self.place)));
-        for (at, before) in nfa.registers.filled_by(at).iter().zip(before) {
-            self.registers[usize::from(*at)] = before;
-        }
+        self.restore(filled, before);
     }
 
     fn consider(&mut self, path: Path) {
@@ -238,11 +232,10 @@ impl FarthestWalk<'_> {
         for way in ways {
             let barred = state.barred_from(way.bar, number);
             let Some(to) = way.to else { continue };
-            let following = &state.stacks[plan.nodes[to].stack];
-            let next = following.up_to(number);
-            if following.next_after(number) >= barred {
+            let mut following = state.following(plan.nodes[to].stack, number, barred);
+            let Some(next) = following.next() else {
                 continue;
-            }
+            };
             let found = self.from(to, next);
             let found = Farthest {
                 bound: found.bound + 1,
@@ -371,7 +364,7 @@ struct Spelled {
 
 impl Spelling<'_> {
     /// Adds every partial match that goes on from `before` with one of these entries: each among those that go on from it, by preference.
-    fn descend(&mut self, node: usize, entries: std::ops::Range<usize>, before: &Spelled) {
+    fn descend(&mut self, node: usize, entries: Range<usize>, before: &Spelled) {
         let node = &self.plan.nodes[node];
         for at in entries {
             let entry = &self.state.stacks[node.stack].entries[at];
@@ -389,8 +382,8 @@ impl Spelling<'_> {
             for way in &node.ways {
                 let barred = self.state.barred_from(way.bar, entry.number);
                 if let Some(to) = way.to {
-                    let stack = &self.state.stacks[self.plan.nodes[to].stack];
-                    let following = stack.up_to(entry.number)..stack.before(barred);
+                    let stack = self.plan.nodes[to].stack;
+                    let following = self.state.following(stack, entry.number, barred);
                     if !following.is_empty() {
                         self.add(node, &so_far, std::mem::take(&mut waiting));
                         self.descend(to, following, &so_far);
