@@ -224,6 +224,44 @@ fn delay_brings_late_events_back() {
     assert_eq!(outputs, ["fraud", "watchlist"]);
 }
 
+/// More keys than a shard looks at one by one, and more rows at one instant than it holds back.
+#[test]
+fn keys_that_are_due_together_give_the_same_rows_on_one_shard_and_two() {
+    let keys = 6_000;
+    let patterns = [
+        "match e: E+ tumble 1m emit out { n: count(e), sum: sum(e.v) }",
+        "match e: E+ hop 2m every 1m emit out { n: count(e), last: last(e.v) }",
+        "match e: E{2,} gap 10s emit out { n: count(e) } timeout alone { n: count(e) }",
+        "match e: E+ gap 45s until E where v == 1 emit out { n: count(e) }",
+        "match a: E where v == 0 then b: E where v == 2 within 1m emit out { b: b.v } timeout gone { a: a.v }",
+        "match a: E where v == 0 then r: E+ where v >= prev(v, 0) then not E for 10s within 5m emit out { n: count(r) }",
+    ];
+    let mut events = String::new();
+    // Keys come in another order than theirs.
+    for at in 0..3 * keys {
+        let (key, round) = (at * 7 % keys, at / keys);
+        let time = 1_700_000_000_000_i64 + 30_000 * round;
+        events += &format!("{{\"t\":{time},\"k\":\"k{key}\",\"v\":{round}}}\n");
+    }
+    for body in patterns {
+        let text = format!(
+            "event E {{ t: timestamp time, k: string, v: int }}\npattern p {{ key k {body} }}\n"
+        );
+        let place = Place::new(&[("p.motif", &text), ("events.ndjson", &events)]);
+        let rows = |shards: usize| {
+            let out = format!("rows-{shards}");
+            let line =
+                format!("run p.motif --source E=events.ndjson --shards {shards} --output {out}");
+            let ended = place.run(&line);
+            assert_eq!(ended.code, 0, "{body}: {}", ended.err);
+            place.read(&out)
+        };
+        let (alone, both) = (rows(1), rows(2));
+        assert!(alone.lines().count() >= keys as usize, "{body}");
+        assert!(alone == both, "{body}: rows differ");
+    }
+}
+
 #[test]
 fn rejected_records_are_kept_where_they_are_sent() {
     let place = Place::fraud();

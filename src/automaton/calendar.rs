@@ -29,12 +29,14 @@ pub(crate) struct Aligned {
 
 impl Aligned {
     /// The panes of a window.
+    #[inline]
     pub(crate) fn panes(&self, window: i64) -> Range<i64> {
         let start = window * self.every;
         start..start + self.size
     }
 
     /// Start and end of a window.
+    #[inline]
     pub(crate) fn bounds(&self, window: i64) -> (Timestamp, Timestamp) {
         let panes = self.panes(window);
         (
@@ -44,6 +46,7 @@ impl Aligned {
     }
 
     /// End of a window.
+    #[inline]
     pub(crate) fn end(&self, window: i64) -> Timestamp {
         self.calendar.start(self.panes(window).end)
     }

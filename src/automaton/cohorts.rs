@@ -66,6 +66,13 @@ impl Cohorts {
         self.starts.is_empty() && self.admitted.is_none()
     }
 
+    /// Reads a little of the records.
+    #[inline]
+    pub(super) fn glance_on(&self) -> u64 {
+        let records = self.records.first().and_then(VecDeque::front);
+        records.map_or(0, |record| record.newest)
+    }
+
     /// How many partial matches there are.
     pub(crate) fn partials(&self) -> usize {
         self.starts.len()

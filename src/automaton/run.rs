@@ -55,6 +55,16 @@ pub struct Runs {
 }
 
 impl Runs {
+    /// Reads a little of the first run, all over it.
+    #[inline]
+    pub(super) fn glance_on(&self) -> u64 {
+        let of = |run: &Run| {
+            let short = run.counters.len() ^ run.registers.len();
+            run.path ^ run.alive ^ short as u64
+        };
+        self.runs.first().map_or(0, of)
+    }
+
     /// True if nothing is left to remember.
     pub(crate) fn is_empty(&self) -> bool {
         self.runs.is_empty() && self.absent.iter().all(Option::is_none) && self.admitted.is_none()

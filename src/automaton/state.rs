@@ -173,13 +173,25 @@ impl State {
         }
     }
 
-    /// Reads a little of what is held: nothing follows from it but that it is in the processor's cache.
-    #[inline]
+    /// Reads where what is held begins: nothing follows from it but that it is in the processor's cache. With little else to do it waits for many states at once.
+    #[inline(always)]
     pub(crate) fn glance(&self) -> u64 {
         match self {
-            State::Stacks(_) | State::Cohorts(_) => 0,
-            State::Runs(runs) => runs.runs.first().map_or(0, |run| run.path),
-            State::Windows(windows) => windows.glance(),
+            State::Stacks(_) => 0,
+            State::Cohorts(cohorts) => cohorts.starts.front().map_or(0, |start| start.number),
+            State::Runs(runs) => runs.runs.first().map_or(0, |run| run.first),
+            State::Windows(windows) => windows.panes.front().map_or(0, |pane| pane.count),
+        }
+    }
+
+    /// The same, further on, once the beginning is there.
+    #[inline]
+    pub(crate) fn glance_on(&self) -> u64 {
+        match self {
+            State::Stacks(_) => 0,
+            State::Cohorts(cohorts) => cohorts.glance_on(),
+            State::Runs(runs) => runs.glance_on(),
+            State::Windows(windows) => windows.glance_on(),
         }
     }
 

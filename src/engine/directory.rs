@@ -1,6 +1,7 @@
 //! The keys of one family: which have state, and when they are to be looked at.
 
 use std::hash::{BuildHasher, Hasher};
+use std::hint::black_box;
 use std::ops::{Index, IndexMut};
 
 use hashbrown::HashTable;
@@ -19,6 +20,8 @@ const IDLE_TIMERS_MIN: usize = 4_096;
 const FREE_SHARE: usize = 8;
 /// So many slots are given back at once: some hundred nanoseconds each.
 const GIVE_BACK_MAX: usize = 4_096;
+/// So many keys that are due are looked at before the first of them has its turn.
+const DUE_GROUP: usize = 16;
 
 /// Keys with state. A key whose state is empty is forgotten.
 #[derive(Debug)]
@@ -103,6 +106,11 @@ impl<S> Slots<S> {
         }
     }
 
+    fn get(&self, at: u32) -> Option<&Slot<S>> {
+        let piece = self.0.get(at as usize / PIECE_SLOTS)?;
+        piece.get(at as usize % PIECE_SLOTS)
+    }
+
     fn get_mut(&mut self, at: u32) -> Option<&mut Slot<S>> {
         let piece = self.0.get_mut(at as usize / PIECE_SLOTS)?;
         piece.get_mut(at as usize % PIECE_SLOTS)
@@ -175,6 +183,18 @@ impl<S> Directory<S> {
     pub(super) fn find(&self, hash: u64, event: &Event, fields: &[FieldId]) -> Option<u32> {
         let same = |slot: &u32| same_key(&self.slots[*slot].key, event, fields);
         self.index.find(hash, same).copied()
+    }
+
+    /// Where a key with this hash is likely to be. No slot is looked at.
+    pub(super) fn near(&self, hash: u64) -> Option<u32> {
+        self.index.find(hash, |_| true).copied()
+    }
+
+    /// Reads a little of a slot, at both ends.
+    #[inline]
+    pub(super) fn glance(&self, at: u32) -> u64 {
+        let slot = &self.slots[at];
+        slot.hash ^ u64::from(slot.state.is_some())
     }
 
     /// Gives the event's key a slot.
@@ -355,13 +375,23 @@ impl<S> Directory<S> {
 
     /// Takes the slots due at the instant, in the order of their keys.
     pub(super) fn take_due(&mut self, instant: Timestamp, due: &mut Due) {
-        while let Some(wake) = self.timers.pop(instant) {
-            if let Some(slot) = self.slots.get_mut(wake.slot)
-                && slot.generation == wake.generation
-                && slot.wakes == instant
-            {
-                slot.wakes = Timestamp::MAX;
-                due.push(&slot.key, wake.slot);
+        let mut wakes: SmallVec<[Wake; DUE_GROUP]> = SmallVec::new();
+        loop {
+            wakes.extend(std::iter::from_fn(|| self.timers.pop(instant)).take(DUE_GROUP));
+            if wakes.is_empty() {
+                break;
+            }
+            black_box(wakes.iter().fold(0, |seen, wake| {
+                seen ^ self.slots.get(wake.slot).map_or(0, |slot| slot.hash)
+            }));
+            for wake in wakes.drain(..) {
+                if let Some(slot) = self.slots.get_mut(wake.slot)
+                    && slot.generation == wake.generation
+                    && slot.wakes == instant
+                {
+                    slot.wakes = Timestamp::MAX;
+                    due.push(&slot.key, wake.slot);
+                }
             }
         }
         due.sort(|slot| &self.slots[slot].key);

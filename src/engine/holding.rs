@@ -23,8 +23,11 @@ pub(crate) trait Holding: Sized {
     /// Lets every instant up to and including `until` pass.
     fn pass(&mut self, until: Timestamp, on: Key<'_>, work: &mut Work, emit: &mut impl FnMut(Row));
 
-    /// Reads a little of what `pass` will: nothing follows from it but that it is in the processor's cache.
+    /// Reads where what is held begins: nothing follows from it but that it is in the processor's cache.
     fn glance(&self) -> u64;
+
+    /// The same, further on, once the beginning is there.
+    fn glance_on(&self) -> u64;
 
     /// True if nothing is left.
     fn is_empty(&self) -> bool;
@@ -190,8 +193,13 @@ impl Holding for State {
         work.settle_one(on, emit);
     }
 
+    #[inline(always)]
     fn glance(&self) -> u64 {
         State::glance(self)
+    }
+
+    fn glance_on(&self) -> u64 {
+        State::glance_on(self)
     }
 
     fn is_empty(&self) -> bool {
@@ -337,6 +345,11 @@ impl Holding for Blocks {
     fn glance(&self) -> u64 {
         let first = self.0.first();
         first.map_or(0, |block| block.state.glance())
+    }
+
+    fn glance_on(&self) -> u64 {
+        let first = self.0.first();
+        first.map_or(0, |block| block.state.glance_on())
     }
 
     fn is_empty(&self) -> bool {

@@ -1,19 +1,21 @@
 //! One family with the state of all its keys.
 
+mod ahead;
 mod evict;
 mod stored;
 
 pub(crate) use evict::Offered;
 
-use std::hint::black_box;
 use std::sync::Arc;
+
+use ahead::GROUP;
 
 use super::cold::Cold;
 use super::directory::Directory;
 use super::due::Due;
 use super::holding::{Blocks, Holding, Key, Shown, Work};
 use super::judge::{Concern, Judged};
-use super::order::Moment;
+use super::order::{Moment, Rows};
 use super::saving::Saving;
 use crate::automaton::{Family, Interest, Row, State, Tally};
 use crate::lang::pattern::PatternId;
@@ -27,9 +29,6 @@ pub(crate) enum Keyed {
     /// Several variants.
     Many(Keys<Blocks>),
 }
-
-/// So many keys that are due are looked at before the first of them has its turn.
-const LOOKED_AT: usize = 16;
 
 /// Which events of a batch a family is shown: place of each, and of the family among its concerns.
 pub(crate) type Places = Vec<(u32, u32)>;
@@ -92,11 +91,11 @@ impl Keyed {
         events: &[Judged],
         shown: &Places,
         watermark: Watermark,
-        emit: impl FnMut(Moment, Option<u64>, Row),
+        rows: &mut Rows<'_>,
     ) {
         match self {
-            Keyed::One(keys) => keys.advance(events, shown, watermark, emit),
-            Keyed::Many(keys) => keys.advance(events, shown, watermark, emit),
+            Keyed::One(keys) => keys.advance(events, shown, watermark, rows),
+            Keyed::Many(keys) => keys.advance(events, shown, watermark, rows),
         }
     }
 }
@@ -105,6 +104,8 @@ impl Keyed {
 #[derive(Debug)]
 pub(crate) struct Keys<S> {
     family: Arc<Family>,
+    /// Rows of keys in memory are made in the order of rows.
+    in_order: bool,
     directory: Directory<S>,
     /// Events shown so far.
     number: u64,
@@ -124,6 +125,10 @@ impl<S: Holding> Keys<S> {
             number: 0,
             work: Work::new(&family),
             due: Due::default(),
+            in_order: match &family.nfa.window {
+                Some(window) => window.ends_by_time() && family.variants.len() == 1,
+                None => false,
+            },
             family,
             saving: None,
             cold: None,
@@ -179,14 +184,18 @@ impl<S: Holding> Keys<S> {
         events: &[Judged],
         shown: &Places,
         watermark: Watermark,
-        mut emit: impl FnMut(Moment, Option<u64>, Row),
+        rows: &mut Rows<'_>,
     ) {
         self.fetch_for(events, shown);
-        for (at, nth) in shown {
-            let judged = &events[*at as usize];
-            self.show(judged, &judged.concerns[*nth as usize], &mut emit);
+        for group in shown.chunks(GROUP) {
+            let hashes = self.look_at_shown(events, group);
+            for ((at, nth), hash) in group.iter().zip(hashes) {
+                let judged = &events[*at as usize];
+                let concern = &judged.concerns[*nth as usize];
+                self.show(judged, concern, hash, rows);
+            }
         }
-        self.pass_instants(watermark.0, &mut emit);
+        self.pass_instants(watermark.0, rows);
         let saving = &mut self.saving;
         self.directory.give_back(|at, slot| {
             if let Some(saving) = saving {
@@ -195,22 +204,16 @@ impl<S: Holding> Keys<S> {
         });
     }
 
-    fn show(
-        &mut self,
-        judged: &Judged,
-        concern: &Concern,
-        emit: &mut impl FnMut(Moment, Option<u64>, Row),
-    ) {
+    /// Shows an event. `hash`: that of its key; without one it is nobody's.
+    fn show(&mut self, judged: &Judged, concern: &Concern, hash: Option<u64>, rows: &mut Rows<'_>) {
         let event = &judged.event;
         if self.next_instant() <= event.time {
-            self.pass_instants(event.time, emit);
+            self.pass_instants(event.time, rows);
         }
         let Some(fields) = self.family.nfa.key_fields(event.ty) else {
             return;
         };
-        let Some(hash) = self.directory.hash(event, fields) else {
-            return;
-        };
+        let Some(hash) = hash else { return };
         self.number += 1;
         let slot = match self.directory.find(hash, event, fields) {
             Some(slot) => slot,
@@ -231,7 +234,7 @@ impl<S: Holding> Keys<S> {
             family: &self.family,
             parts,
         };
-        let mut emit = |row| emit(Moment::Event, Some(judged.arrived), row);
+        let mut emit = |row| rows.add(Moment::Event, Some(judged.arrived), row);
         held.show(shown, on, &mut self.work, &mut emit);
         self.settle(slot);
     }
@@ -266,7 +269,7 @@ impl<S: Holding> Keys<S> {
     }
 
     /// Lets every instant up to and including `until` pass, in order; at each, keys in their order, those in memory before others.
-    fn pass_instants(&mut self, until: Timestamp, emit: &mut impl FnMut(Moment, Option<u64>, Row)) {
+    fn pass_instants(&mut self, until: Timestamp, rows: &mut Rows<'_>) {
         loop {
             let instant = self.directory.next_instant();
             if self.fetch_due(until.min(instant)) {
@@ -277,11 +280,12 @@ impl<S: Holding> Keys<S> {
             }
             let mut due = std::mem::take(&mut self.due);
             self.directory.take_due(instant, &mut due);
-            for group in due.groups(LOOKED_AT) {
-                // One after the other, states that are in no cache would be waited for one by one; a few read at once come together. Nothing follows from what is read.
-                let states = group.clone().filter_map(|at| self.directory.state(at));
-                black_box(states.fold(0, |seen, state| seen ^ state.glance()));
-                group.for_each(|at| self.pass_instant(at, instant, emit));
+            for group in due.groups(GROUP) {
+                self.look_at_due(group.clone());
+                group.for_each(|at| self.pass_instant(at, instant, rows));
+                if self.in_order {
+                    rows.settle();
+                }
             }
             due.clear();
             self.due = due;
@@ -289,12 +293,7 @@ impl<S: Holding> Keys<S> {
     }
 
     /// Lets an instant pass for a key.
-    fn pass_instant(
-        &mut self,
-        at: u32,
-        instant: Timestamp,
-        emit: &mut impl FnMut(Moment, Option<u64>, Row),
-    ) {
+    fn pass_instant(&mut self, at: u32, instant: Timestamp, rows: &mut Rows<'_>) {
         self.save_before_change(at);
         let (parts, held) = self.directory.slot(at).parts();
         let on = Key {
@@ -307,7 +306,7 @@ impl<S: Holding> Keys<S> {
             } else {
                 Moment::Expiry
             };
-            emit(moment, None, row);
+            rows.add(moment, None, row);
         };
         held.pass(instant, on, &mut self.work, &mut emit);
         self.settle(at);

@@ -76,8 +76,9 @@ impl Pump {
                     self.unflushed = true;
                     self.hurry();
                 }
-                self.feed.written(&chunk, micros());
-                if let Some(epoch) = chunk.barrier {
+                let barrier = chunk.barrier;
+                self.feed.written(chunk, micros());
+                if let Some(epoch) = barrier {
                     self.prepare(epoch)?;
                 }
                 Ok(Turn::Busy)

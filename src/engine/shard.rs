@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use super::intake::take_back;
 use super::judge::{Judge, Judged};
 use super::keyed::{Keyed, Offered, Places};
-use super::order::{Moment, Ordered};
+use super::order::{Moment, Ordered, Rows};
 use super::plan::Plan;
 use super::room::Room;
 use super::{Error, is_over};
@@ -147,7 +147,8 @@ impl Shard {
                 arrived: 0,
             })
         }));
-        let mut judged = self.pass_all(judged, watermark, &mut advancing.rows);
+        let mut rows = Rows::gather(&mut advancing.rows);
+        let mut judged = self.pass_all(judged, watermark, &mut rows);
         take_back(&mut judged, &mut self.judge, &mut advancing.spare);
         out.extend(advancing.rows.drain(..).map(|ordered| ordered.row));
         self.advancing = Advancing {
@@ -161,14 +162,14 @@ impl Shard {
         &mut self,
         events: Vec<Judged>,
         watermark: Watermark,
-        out: &mut Vec<Ordered>,
+        out: &mut Rows<'_>,
     ) -> Vec<Judged> {
         let first = out.len();
         let mut spent = self.pass(0, events, watermark, out);
         let mut from = first;
         for level in 1..self.levels.len() {
             let upto = out.len();
-            for ordered in &out[from..upto] {
+            for ordered in out.from(from) {
                 if let Some(derived) = self.derive(ordered) {
                     self.receive(derived);
                 }
@@ -177,7 +178,7 @@ impl Shard {
             spent.append(&mut self.pass(level, Vec::new(), watermark, out));
         }
         if self.levels.len() > 1 {
-            out[first..].sort_by(Ordered::order);
+            out.sort(first);
         }
         spent
     }
@@ -204,7 +205,7 @@ impl Shard {
         level: usize,
         events: Vec<Judged>,
         watermark: Watermark,
-        out: &mut Vec<Ordered>,
+        out: &mut Rows<'_>,
     ) -> Vec<Judged> {
         debug_assert!(events.windows(2).all(|pair| {
             (pair[0].event.time, pair[0].event.position)
@@ -225,22 +226,20 @@ impl Shard {
         let first = out.len();
         for member in members {
             let mut shown = std::mem::take(&mut self.shown[member]);
-            let emit = |moment, arrived, row| {
-                out.push(Ordered {
-                    moment,
-                    arrived,
-                    row,
-                });
-            };
-            self.keyed[member].advance(&events, &shown, watermark, emit);
+            self.keyed[member].advance(&events, &shown, watermark, out);
             shown.clear();
             self.shown[member] = shown;
         }
-        out[first..].sort_by(Ordered::order);
+        out.sort(first);
         if let Some(above) = self.levels.get_mut(level + 1) {
             above.hold(&mut events);
         }
         events
+    }
+
+    /// True if all rows are of one family.
+    pub(crate) fn is_one_family(&self) -> bool {
+        self.keyed.len() == 1
     }
 
     /// The event that a row is to the patterns that read its stream; `None` if there are none.

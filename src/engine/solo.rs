@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::intake::{Arriving, Fate, Lane, Now, Timing, take_back};
 use super::judge::{Judge, Judged};
-use super::order::Ordered;
+use super::order::{Ordered, Rows};
 use super::plan::Plan;
 use super::reasons::Reasons;
 use super::reorder::Reorder;
@@ -213,7 +213,8 @@ impl Solo {
         }
         let mut batch = std::mem::take(&mut self.batch);
         self.reorder.release(upto, &mut batch);
-        self.batch = self.shard.pass_all(batch, upto, &mut self.out);
+        let mut rows = Rows::gather(&mut self.out);
+        self.batch = self.shard.pass_all(batch, upto, &mut rows);
         take_back(&mut self.batch, &mut self.judge, &mut self.spare);
         self.passed = upto;
     }

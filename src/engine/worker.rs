@@ -17,7 +17,7 @@ use super::judge::{Judge, Judged};
 use super::keeper::Keeper;
 use super::link::{Links, Packet};
 use super::meter::{ShardMeter, ShardReport};
-use super::order::Ordered;
+use super::order::{Ordered, Rows};
 use super::plan::Plan;
 use super::reasons::Reasons;
 use super::reorder::Reorder;
@@ -371,9 +371,7 @@ impl Worker {
             // What more comes due is for the next turn.
             any = !events.is_empty() || upto < least;
             if self.place.shards == Shards::ONE {
-                self.batch = self.shard.pass_all(events, upto, &mut self.out);
-                self.reuse();
-                self.time.passed.fill(upto);
+                self.pass_all(events, upto);
             } else {
                 self.pass_level(0, events, upto);
             }
@@ -404,9 +402,23 @@ impl Worker {
         }
     }
 
+    /// Lets all levels pass, of a shard alone. Rows leave meanwhile, unless they may turn out to be of no use: see [`Worker::see_to_store`].
+    fn pass_all(&mut self, events: Vec<Judged>, upto: Watermark) {
+        let rows = &mut self.rows;
+        let mut leave = |made: &mut Vec<Ordered>| rows.write(made, upto);
+        let mut rows = match self.keeper.is_none() && self.shard.is_one_family() {
+            true => Rows::leaving(&mut self.out, &mut leave),
+            false => Rows::gather(&mut self.out),
+        };
+        self.batch = self.shard.pass_all(events, upto, &mut rows);
+        self.reuse();
+        self.time.passed.fill(upto);
+    }
+
     fn pass_level(&mut self, level: usize, events: Vec<Judged>, upto: Watermark) {
         let first = self.out.len();
-        self.batch = self.shard.pass(level, events, upto, &mut self.out);
+        let mut rows = Rows::gather(&mut self.out);
+        self.batch = self.shard.pass(level, events, upto, &mut rows);
         self.reuse();
         self.time.passed[level] = upto;
         if level + 1 == self.time.passed.len() {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::Error;
 use crate::epoch::Epoch;
@@ -13,6 +13,9 @@ const QUEUE_CHUNKS: u64 = 32;
 
 /// How many bytes of rows make a chunk.
 const CHUNK_BYTES: usize = 64 * 1024;
+
+/// And how much is set aside for it: its last row goes beyond.
+const CHUNK_CAPACITY: usize = CHUNK_BYTES + 1024;
 
 /// Upper bounds of latencies that are counted, in microseconds: from 10 µs up, three per power of ten.
 pub(crate) const LATENCY_MICROS: [u64; 20] = [
@@ -64,6 +67,8 @@ struct Numbers {
     taken: AtomicU64,
     latency: [AtomicU64; LATENCY_MICROS.len() + 1],
     latency_sum_micros: AtomicU64,
+    /// The memory of chunks that were written, for chunks to come: what was just read is in the processor's cache, and new memory would have to be cleared by the system.
+    spare: Mutex<Vec<Vec<u8>>>,
 }
 
 /// The end of the queue into which rows are written.
@@ -93,6 +98,7 @@ impl Feed {
             taken: AtomicU64::new(0),
             latency: std::array::from_fn(|_| AtomicU64::new(0)),
             latency_sum_micros: AtomicU64::new(0),
+            spare: Mutex::default(),
         }))
     }
 
@@ -109,8 +115,8 @@ impl Feed {
             .expect("a queue leads to one sink");
     }
 
-    /// A chunk was written at `micros` of the run's clock.
-    pub(crate) fn written(&self, chunk: &Chunk, micros: u64) {
+    /// A chunk was written at `micros` of the run's clock, and is of no use any more.
+    pub(crate) fn written(&self, chunk: Chunk, micros: u64) {
         let numbers = &*self.0;
         numbers.taken.fetch_add(1, Ordering::Relaxed);
         numbers.rows.fetch_add(chunk.rows, Ordering::Relaxed);
@@ -125,6 +131,14 @@ impl Feed {
             numbers.latency[bucket].fetch_add(1, Ordering::Relaxed);
         }
         numbers.latency_sum_micros.fetch_add(sum, Ordering::Relaxed);
+        let mut spare = self.spare();
+        if chunk.bytes.capacity() == CHUNK_CAPACITY && (spare.len() as u64) < QUEUE_CHUNKS {
+            spare.push(chunk.bytes);
+        }
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.0.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -185,6 +199,11 @@ impl Pipe {
         self.filling.arrived.extend(arrived);
         if self.filling.bytes.len() >= CHUNK_BYTES {
             self.seal();
+            // A sink is not woken for each of them.
+            if self.waiting.len() as u64 >= QUEUE_CHUNKS {
+                // Whoever hands over is told what went wrong.
+                let _ = self.send();
+            }
         }
     }
 
@@ -199,6 +218,10 @@ impl Pipe {
         if self.filling.rows > 0 {
             self.seal();
         }
+        self.send()
+    }
+
+    fn send(&mut self) -> Result<Handed, Error> {
         while let Some(chunk) = self.waiting.pop_front() {
             match self.queue.try_send(chunk) {
                 Ok(()) => {
@@ -215,9 +238,17 @@ impl Pipe {
     }
 
     fn seal(&mut self) {
-        let size = self.filling.bytes.len();
+        let bytes = match self.filling.bytes.len() {
+            CHUNK_BYTES.. => {
+                let spent = self.feed.spare().pop();
+                let mut bytes = spent.unwrap_or_else(|| Vec::with_capacity(CHUNK_CAPACITY));
+                bytes.clear();
+                bytes
+            }
+            few => Vec::with_capacity(few),
+        };
         let next = Chunk {
-            bytes: Vec::with_capacity(size.min(CHUNK_BYTES + 1024)),
+            bytes,
             ..Chunk::default()
         };
         self.waiting

@@ -126,6 +126,15 @@ impl WindowPlan {
         steps
     }
 
+    /// True if windows end at instants, never by an event.
+    pub(crate) fn ends_by_time(&self) -> bool {
+        match &self.kind {
+            WindowKind::Session { until, .. } => until.is_none(),
+            WindowKind::Time { .. } => true,
+            WindowKind::Count { .. } => false,
+        }
+    }
+
     /// What closes its windows, in words.
     pub(crate) fn describe(&self) -> String {
         match &self.kind {

@@ -68,9 +68,7 @@ impl Worker {
         let events = std::mem::take(&mut self.batch);
         let last = match self.place.shards {
             Shards::ONE => {
-                self.batch = self.shard.pass_all(events, upto, &mut self.out);
-                self.reuse();
-                self.time.passed.fill(upto);
+                self.pass_all(events, upto);
                 true
             }
             _ => {
