@@ -245,6 +245,7 @@ impl Compiled {
             Compiled::FieldConst(op, field, value) => scope
                 .event
                 .is_some_and(|event| scalar::relates(*op, event.get(*field), value)),
+            Compiled::Binary(op, a, b) => scalar::relates(*op, &a.eval(scope), &b.eval(scope)),
             _ => matches!(*self.eval(scope), Value::Bool(true)),
         }
     }

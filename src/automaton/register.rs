@@ -302,6 +302,14 @@ impl RegisterSpec {
     }
 }
 
+/// Reads a little of registers, at both ends.
+#[inline]
+pub(super) fn glance(registers: &Registers) -> u64 {
+    let counts =
+        |register: Option<&Accumulator>| u64::from(matches!(register, Some(Accumulator::Count(_))));
+    counts(registers.first()) ^ counts(registers.last())
+}
+
 fn empty(kind: RegisterKind) -> Accumulator {
     use AggregateFunction as F;
     let RegisterKind::Function(function, ty) = kind else {

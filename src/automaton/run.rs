@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::choice::{Admitted, Candidate, GivenUp};
 use super::nfa::{Completion, Nfa, Skip, Target, Way, Which};
-use super::register::Registers;
+use super::register::{self, Registers};
 use super::shape::pairwise;
 use crate::event::{Event, Position, Value};
 use crate::lang::pattern::StepId;
@@ -55,14 +55,17 @@ pub struct Runs {
 }
 
 impl Runs {
-    /// Reads a little of the first run, all over it.
+    /// Reads a little of the first runs, all over them. How many are read does not depend on how many there are, which is not known before it was waited for.
     #[inline]
     pub(super) fn glance_on(&self) -> u64 {
-        let of = |run: &Run| {
-            let short = run.counters.len() ^ run.registers.len();
-            run.path ^ run.alive ^ short as u64
+        let Some(last) = self.runs.len().checked_sub(1) else {
+            return 0;
         };
-        self.runs.first().map_or(0, of)
+        let run = |at: usize| {
+            let run = &self.runs[at.min(last)];
+            run.first ^ run.path ^ run.counters.len() as u64 ^ register::glance(&run.registers)
+        };
+        run(0) ^ run(1) ^ run(2)
     }
 
     /// True if nothing is left to remember.

@@ -13,7 +13,7 @@ use super::choice::{Admitted, Outcome, write_match, write_timeout};
 use super::expression::{Bounds, Scope};
 use super::matcher::Incoming;
 use super::nfa::Nfa;
-use super::register::{Accumulator, Registers};
+use super::register::{self, Accumulator, Registers};
 use super::run::{mix, place};
 use crate::event::{Event, Value};
 use crate::lang::pattern::StepId;
@@ -70,8 +70,7 @@ impl Windows {
         };
         let pane = |at: usize| {
             let pane = &self.panes[at.min(last)];
-            let register = pane.registers.first();
-            pane.count ^ u64::from(matches!(register, Some(Accumulator::Count(_))))
+            pane.count ^ register::glance(&pane.registers)
         };
         pane(0) ^ pane(1) ^ pane(2) ^ pane(3)
     }

@@ -96,6 +96,12 @@ impl Running {
         self.inner.has_ended()
     }
 
+    /// The same, for those who look around meanwhile: true as soon as all threads have ended, false if that takes longer than `time`.
+    #[must_use]
+    pub fn ends_within(&self, time: Duration) -> bool {
+        self.inner.ends_within(time)
+    }
+
     /// Waits until all sources have ended, or [`Watch::stop`] was called, and every row is written.
     ///
     /// Stopped, an engine leaves what is still open undecided; at the end of its sources it decides everything.

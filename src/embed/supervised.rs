@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use super::{Builder, Error, ErrorKind, Running};
 use crate::engine::snapshot::{Phase, Snapshot};
-use crate::engine::{Account, Failures, Restart, RestartPolicy, Watch};
+use crate::engine::{Account, Ending, Failures, Restart, RestartPolicy, Watch};
 
-/// How often a run is looked at: soon at first, so that a short one ends without delay.
+/// How often a run is looked at while it goes on: soon at first.
 const LOOK: (Duration, Duration) = (Duration::from_micros(200), Duration::from_millis(10));
 
 /// For how long a shard must be seen not to answer after it was first seen so: a process that was halted as a whole is not stuck.
@@ -43,6 +43,7 @@ enum StateLies {
 #[derive(Debug)]
 pub struct Supervised {
     shared: Arc<Shared>,
+    ending: Ending,
     thread: JoinHandle<Result<Account, Error>>,
 }
 
@@ -128,13 +129,21 @@ impl Supervision {
             clock,
             life: 0,
         };
+        let (going, ending) = Ending::new();
         let span = tracing::Span::current();
         let thread = thread::Builder::new()
             .name("supervisor".to_owned())
-            .spawn(move || span.in_scope(|| supervisor.supervise(first, make)));
+            .spawn(move || {
+                let _going = going;
+                span.in_scope(|| supervisor.supervise(first, make))
+            });
         let thread = thread
             .map_err(|error| Error::caused(ErrorKind::Io, "the run can't be supervised", error))?;
-        Ok(Supervised { shared, thread })
+        Ok(Supervised {
+            shared,
+            ending,
+            thread,
+        })
     }
 }
 
@@ -198,6 +207,12 @@ impl Supervised {
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.thread.is_finished()
+    }
+
+    /// The same, for those who look around meanwhile: true as soon as it has ended, false if that takes longer than `time`.
+    #[must_use]
+    pub fn ends_within(&self, time: Duration) -> bool {
+        self.ending.within(time)
     }
 
     /// Waits for the end. The account is that of the last beginning.
@@ -367,8 +382,7 @@ impl Supervisor {
         let overdue = |since: &Option<Instant>, patience: Duration| {
             since.is_some_and(|since| since.elapsed() >= patience)
         };
-        while !running.has_ended() {
-            thread::sleep(look);
+        while !running.ends_within(look) {
             look = (look * 2).min(LOOK.1);
             if self.shared.is_stopping() {
                 running.watch().stop();

@@ -11,6 +11,7 @@ mod coordination;
 mod directory;
 mod due;
 mod durable;
+mod ending;
 mod flow;
 mod holding;
 mod inspect;
@@ -51,6 +52,7 @@ use crate::time::{Timestamp, Watermark};
 #[cfg(feature = "testing")]
 pub(crate) use coordination::Coordination;
 pub(crate) use durable::Durable;
+pub(crate) use ending::Ending;
 pub use inspect::{Inspection, KeyState, PatternState};
 pub(crate) use intake::Fate;
 #[cfg(feature = "testing")]

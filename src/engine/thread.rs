@@ -5,6 +5,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::coordination::Coordination;
+use super::ending::{Ending, Going};
 use super::intake::Now;
 use super::keeper::Writer;
 use super::meter::Spent;
@@ -44,6 +45,7 @@ const SHARD: &str = "shard-";
 #[derive(Debug)]
 pub(crate) struct Running {
     threads: Vec<JoinHandle<()>>,
+    ending: Ending,
     watch: Watch,
     shared: Arc<Shared>,
     /// Of the state folder.
@@ -117,31 +119,39 @@ impl Running {
             began: Instant::now(),
             failure: Mutex::new(None),
         });
+        let (going, ending) = Ending::new();
         let mut running = Running {
             threads: Vec::new(),
+            ending,
             watch,
             shared,
             _lock: lock,
         };
         for (number, pump) in pumps.into_iter().enumerate() {
-            running.spawn(format!("sink-{number}"), move |thread| thread.pump(pump))?;
+            running.spawn(&going, format!("sink-{number}"), move |thread| {
+                thread.pump(pump)
+            })?;
         }
         if let Some(collector) = collector {
-            running.spawn("rows".to_owned(), |thread| thread.collect(collector))?;
+            running.spawn(&going, "rows".to_owned(), |thread| {
+                thread.collect(collector)
+            })?;
         }
         for writer in writers {
             let number = writer.number;
-            running.spawn(format!("state-{number}"), |thread| thread.write(writer))?;
+            running.spawn(&going, format!("state-{number}"), |thread| {
+                thread.write(writer)
+            })?;
         }
         if let Some(coordination) = coordination {
-            running.spawn("checkpoints".to_owned(), |thread| {
+            running.spawn(&going, "checkpoints".to_owned(), |thread| {
                 thread.coordinate(coordination)
             })?;
         }
         let cores = cores_for(workers.len());
         for (number, setup) in workers.into_iter().enumerate() {
             let core = cores.get(number).copied();
-            running.spawn(format!("{SHARD}{number}"), move |thread| {
+            running.spawn(&going, format!("{SHARD}{number}"), move |thread| {
                 if let Some(core) = core {
                     core_affinity::set_for_current(core);
                 }
@@ -154,6 +164,7 @@ impl Running {
 
     fn spawn(
         &mut self,
+        going: &Going,
         name: String,
         body: impl FnOnce(&Thread) -> Result<(), RunError> + Send + 'static,
     ) -> std::io::Result<()> {
@@ -162,8 +173,9 @@ impl Running {
             shared: Arc::clone(&self.shared),
             watch: self.watch.clone(),
         };
-        let span = tracing::Span::current();
+        let (span, going) = (tracing::Span::current(), going.clone());
         let run = move || {
+            let _going = going;
             let _span = span.entered();
             // A panic unwinds through here: the run must end, not hang.
             let guard = Guard(&thread);
@@ -229,6 +241,11 @@ impl Running {
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.threads.iter().all(JoinHandle::is_finished)
+    }
+
+    /// True once all threads have ended, as soon as they have; false if that takes longer than `time`.
+    pub fn ends_within(&self, time: Duration) -> bool {
+        self.ending.within(time)
     }
 
     /// Waits for the end.

@@ -222,8 +222,7 @@ fn wait(running: &Run, stop: &AtomicBool, rows_on_terminal: bool) {
     let bar = Bar::new(running.progress(), rows_on_terminal);
     let mut look = LOOK.0;
     let mut patience = ENDING;
-    while !running.has_ended() {
-        std::thread::sleep(look);
+    while !running.ends_within(look) {
         look = (look * 2).min(LOOK.1);
         bar.at(running.progress());
         if stop.load(Ordering::Relaxed) {

@@ -1,5 +1,7 @@
 //! A run at work, alone or as an instance of a group.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use leitmotif::config::{JoinConfig, Restart};
 #[cfg(feature = "http")]
@@ -61,11 +63,16 @@ impl Run {
         }
     }
 
-    pub fn has_ended(&self) -> bool {
+    /// True once it has ended; false if that takes longer than `time`.
+    pub fn ends_within(&self, time: Duration) -> bool {
         match self {
-            Run::Alone(run) => run.has_ended(),
+            Run::Alone(run) => run.ends_within(time),
             #[cfg(feature = "kafka")]
-            Run::Joined(run) => run.has_ended(),
+            Run::Joined(run) => {
+                // It takes seconds to leave a group.
+                std::thread::sleep(time);
+                run.has_ended()
+            }
         }
     }
 
