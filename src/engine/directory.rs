@@ -20,8 +20,8 @@ const IDLE_TIMERS_MIN: usize = 4_096;
 const FREE_SHARE: usize = 8;
 /// So many slots are given back at once: some hundred nanoseconds each.
 const GIVE_BACK_MAX: usize = 4_096;
-/// So many keys that are due are looked at before the first of them has its turn.
-const DUE_GROUP: usize = 16;
+/// So many keys are looked at before the first of them has its turn.
+pub(super) const GROUP: usize = 16;
 
 /// Keys with state. A key whose state is empty is forgotten.
 #[derive(Debug)]
@@ -190,11 +190,16 @@ impl<S> Directory<S> {
         self.index.find(hash, |_| true).copied()
     }
 
-    /// Reads a little of a slot, at both ends.
+    /// Slots of keys that are likely to be due at the instant or before, the next ones first. No slot is looked at.
+    pub(super) fn upcoming(&self, instant: Timestamp) -> impl Iterator<Item = u32> + Clone {
+        self.timers.upcoming(instant).map(|wake| wake.slot)
+    }
+
+    /// Reads a little of a slot, at both ends, if it is there.
     #[inline]
     pub(super) fn glance(&self, at: u32) -> u64 {
-        let slot = &self.slots[at];
-        slot.hash ^ u64::from(slot.state.is_some())
+        let slot = self.slots.get(at);
+        slot.map_or(0, |slot| slot.hash ^ u64::from(slot.state.is_some()))
     }
 
     /// Gives the event's key a slot.
@@ -245,9 +250,9 @@ impl<S> Directory<S> {
         at
     }
 
-    /// The state of a slot; `None` while it is free.
+    /// The state of a slot; `None` while it is free, or if it was given back.
     pub(super) fn state(&self, at: u32) -> Option<&S> {
-        self.slots[at].state.as_ref()
+        self.slots.get(at)?.state.as_ref()
     }
 
     /// An occupied slot.
@@ -375,15 +380,18 @@ impl<S> Directory<S> {
 
     /// Takes the slots due at the instant, in the order of their keys.
     pub(super) fn take_due(&mut self, instant: Timestamp, due: &mut Due) {
-        let mut wakes: SmallVec<[Wake; DUE_GROUP]> = SmallVec::new();
+        let mut wakes: SmallVec<[Wake; GROUP]> = SmallVec::new();
         loop {
-            wakes.extend(std::iter::from_fn(|| self.timers.pop(instant)).take(DUE_GROUP));
+            wakes.extend(std::iter::from_fn(|| self.timers.pop(instant)).take(GROUP));
             if wakes.is_empty() {
                 break;
             }
-            black_box(wakes.iter().fold(0, |seen, wake| {
-                seen ^ self.slots.get(wake.slot).map_or(0, |slot| slot.hash)
-            }));
+            // They come together: see `keyed::ahead`.
+            black_box(
+                wakes
+                    .iter()
+                    .fold(0, |seen, wake| seen ^ self.glance(wake.slot)),
+            );
             for wake in wakes.drain(..) {
                 if let Some(slot) = self.slots.get_mut(wake.slot)
                     && slot.generation == wake.generation

@@ -8,10 +8,8 @@ pub(crate) use evict::Offered;
 
 use std::sync::Arc;
 
-use ahead::GROUP;
-
 use super::cold::Cold;
-use super::directory::Directory;
+use super::directory::{Directory, GROUP};
 use super::due::Due;
 use super::holding::{Blocks, Holding, Key, Shown, Work};
 use super::judge::{Concern, Judged};

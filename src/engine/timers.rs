@@ -99,6 +99,13 @@ impl Timers {
         }
     }
 
+    /// Most of those that will be due at `instant` or before, the next ones first.
+    pub(crate) fn upcoming(&self, instant: Timestamp) -> impl Iterator<Item = Wake> + Clone {
+        let queued = self.queue.pieces.iter().flatten();
+        let due = queued.take_while(move |(due, _)| *due <= instant);
+        due.map(|(_, wake)| *wake)
+    }
+
     /// How many instants are asked for.
     pub(crate) fn len(&self) -> usize {
         self.queue.len + self.heap.len()

@@ -6,17 +6,15 @@
 use std::hint::black_box;
 
 use super::Keys;
+use crate::engine::directory::GROUP;
 use crate::engine::holding::Holding;
 use crate::engine::judge::Judged;
-
-/// So many keys are looked at before the first of them has its turn.
-pub(super) const GROUP: usize = 16;
 
 /// As many slots as this are no cache's business: with fewer, nothing is looked at before.
 const SLOTS_MIN: usize = 1 << 12;
 
 impl<S: Holding> Keys<S> {
-    /// Looks at the keys of at most [`GROUP`] events; gives the hashes of these, `None` for an event that has none.
+    /// Looks at the keys of at most [`GROUP`] events, and at as many that are due until then; gives the hashes of these, `None` for an event that has none.
     pub(super) fn look_at_shown(
         &self,
         events: &[Judged],
@@ -29,9 +27,13 @@ impl<S: Holding> Keys<S> {
                 *hash = self.directory.hash(event, fields);
             }
         }
-        if self.directory.slots() >= SLOTS_MIN {
+        if self.directory.slots() >= SLOTS_MIN
+            && let Some((last, _)) = group.last()
+        {
             let near = hashes.map(|hash| self.directory.near(hash?));
-            self.look_at(near.into_iter().flatten());
+            let until = events[*last as usize].event.time;
+            let due = self.directory.upcoming(until).take(GROUP);
+            self.look_at(near.into_iter().flatten().chain(due));
         }
         hashes
     }
