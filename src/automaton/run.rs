@@ -6,6 +6,7 @@ use super::choice::{Admitted, Candidate, GivenUp};
 use super::nfa::{Completion, Nfa, Skip, Target, Way, Which};
 use super::register::{self, Registers};
 use super::shape::pairwise;
+use super::state::glance_at;
 use crate::event::{Event, Position, Value};
 use crate::lang::pattern::StepId;
 use crate::time::{Span, Timestamp};
@@ -55,17 +56,13 @@ pub struct Runs {
 }
 
 impl Runs {
-    /// Reads a little of the first runs, all over them. How many are read does not depend on how many there are, which is not known before it was waited for.
+    /// Reads a little of the first runs, all over them.
     #[inline]
     pub(super) fn glance_on(&self) -> u64 {
-        let Some(last) = self.runs.len().checked_sub(1) else {
-            return 0;
-        };
-        let run = |at: usize| {
-            let run = &self.runs[at.min(last)];
+        glance_at::<3>(self.runs.len(), |at| {
+            let run = &self.runs[at];
             run.first ^ run.path ^ run.counters.len() as u64 ^ register::glance(&run.registers)
-        };
-        run(0) ^ run(1) ^ run(2)
+        })
     }
 
     /// True if nothing is left to remember.

@@ -161,6 +161,15 @@ impl Nfa {
     }
 }
 
+/// What `read` makes of the first `N` of so many. As many are read however many there are, which is not known before it was waited for: the last one again, if they are fewer.
+#[inline]
+pub(super) fn glance_at<const N: usize>(count: usize, read: impl Fn(usize) -> u64) -> u64 {
+    let Some(last) = count.checked_sub(1) else {
+        return 0;
+    };
+    (0..N).fold(0, |seen, at| seen ^ read(at.min(last)))
+}
+
 impl State {
     /// True if nothing is left to remember: the key can be forgotten.
     #[must_use]

@@ -15,6 +15,7 @@ use super::matcher::Incoming;
 use super::nfa::Nfa;
 use super::register::{self, Accumulator, Registers};
 use super::run::{mix, place};
+use super::state::glance_at;
 use crate::event::{Event, Value};
 use crate::lang::pattern::StepId;
 use crate::time::Timestamp;
@@ -62,17 +63,13 @@ impl Windows {
             })
     }
 
-    /// Reads a little of the first panes, both ends of each. How many are read does not depend on how many there are, which is not known before it was waited for.
+    /// Reads a little of the first panes, both ends of each.
     #[inline]
     pub(super) fn glance_on(&self) -> u64 {
-        let Some(last) = self.panes.len().checked_sub(1) else {
-            return 0;
-        };
-        let pane = |at: usize| {
-            let pane = &self.panes[at.min(last)];
+        glance_at::<4>(self.panes.len(), |at| {
+            let pane = &self.panes[at];
             pane.count ^ register::glance(&pane.registers)
-        };
-        pane(0) ^ pane(1) ^ pane(2) ^ pane(3)
+        })
     }
 
     /// A hash of all events held.

@@ -102,8 +102,6 @@ impl Keyed {
 #[derive(Debug)]
 pub(crate) struct Keys<S> {
     family: Arc<Family>,
-    /// Rows of keys in memory are made in the order of rows.
-    in_order: bool,
     directory: Directory<S>,
     /// Events shown so far.
     number: u64,
@@ -123,10 +121,6 @@ impl<S: Holding> Keys<S> {
             number: 0,
             work: Work::new(&family),
             due: Due::default(),
-            in_order: match &family.nfa.window {
-                Some(window) => window.ends_by_time() && family.variants.len() == 1,
-                None => false,
-            },
             family,
             saving: None,
             cold: None,
@@ -268,6 +262,9 @@ impl<S: Holding> Keys<S> {
 
     /// Lets every instant up to and including `until` pass, in order; at each, keys in their order, those in memory before others.
     fn pass_instants(&mut self, until: Timestamp, rows: &mut Rows<'_>) {
+        // Of windows that end by time, keys in their order make rows in theirs.
+        let in_order = self.family.variants.len() == 1
+            && (self.family.nfa.window.as_ref()).is_some_and(|window| window.ends_by_time());
         loop {
             let instant = self.directory.next_instant();
             if self.fetch_due(until.min(instant)) {
@@ -281,7 +278,7 @@ impl<S: Holding> Keys<S> {
             for group in due.groups(GROUP) {
                 self.look_at_due(group.clone());
                 group.for_each(|at| self.pass_instant(at, instant, rows));
-                if self.in_order {
+                if in_order {
                     rows.settle();
                 }
             }

@@ -3,12 +3,15 @@
 //! Timestamps are epoch milliseconds and durations milliseconds, as numbers. Decimals keep their digits, floats are the shortest text that
 //! reads back as the same double, what is no number is null. Names are escaped once, so a row costs no allocation.
 
-use super::number::{HEX, decimal, float, hex, int, unsigned};
+use super::number::{decimal, float, hex, int, unsigned};
 use crate::automaton::{Row, Stream};
 use crate::event::formats::chunk;
 use crate::event::{EventTypeId, Schema, Value};
 use crate::lang::pattern::{PatternId, Program};
 use crate::source::Rejected;
+
+/// The digits of hexadecimal numbers.
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Writes the rows of a program.
 #[derive(Clone, Debug)]

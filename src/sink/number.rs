@@ -4,9 +4,6 @@ use std::io::Write;
 
 use rust_decimal::Decimal;
 
-/// The digits of hexadecimal numbers.
-pub(super) const HEX: &[u8; 16] = b"0123456789abcdef";
-
 /// Eight zeros.
 const ZEROS: u64 = u64::from_ne_bytes([b'0'; 8]);
 
