@@ -3,6 +3,7 @@
 use super::expression::{Compiled, StepMask, StepPlan};
 use super::linear::LinearPlan;
 use super::nfa::{Emit, Input, Limit, Mindfulness, Nfa, Skip, Target};
+use super::outlook::Outlook;
 use super::register::RegisterSet;
 use super::run::mix;
 use super::stacks::StackPlan;
@@ -98,6 +99,7 @@ impl Nfa {
         let local = steps.iter().all(|step| step.correlated.is_none());
         let window = WindowPlan::of(pattern, local);
         let mut nfa = Nfa {
+            outlook: Outlook::default(),
             layout: Layout::default(),
             window,
             linear: None,
@@ -126,6 +128,7 @@ impl Nfa {
             splits,
             positions,
         };
+        nfa.outlook = Outlook::of(&nfa);
         nfa.linear = LinearPlan::of(&nfa);
         nfa.stacks = StackPlan::of(&nfa);
         nfa.layout = Layout::of(&nfa, program);

@@ -1,6 +1,8 @@
 //! Patterns that are one step after the other by `then` and `next`, each bound once: what their partial matches have in common need not be kept for each of them. The first of two may be
 //! a loop.
 
+use std::num::NonZero;
+
 use smallvec::SmallVec;
 
 use super::choice::Candidate;
@@ -404,8 +406,8 @@ impl Path {
             last_time: self.bounds.1,
             position,
             fresh: false,
-            bound,
-            mark: self.mark,
+            bound: u32::try_from(bound).unwrap_or(u32::MAX),
+            mark: self.mark.and_then(NonZero::new),
             path: self.hash,
             registers: registers.into(),
             ..Run::begin(nfa, self.first, self.bounds.0)

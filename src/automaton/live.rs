@@ -101,7 +101,7 @@ impl Nfa {
             at: Some(step),
             first: run.first_time,
             last: run.last_time,
-            bound: run.bound,
+            bound: u64::from(run.bound),
             waits: waits.collect(),
             kept: self.kept(&run.registers),
             events: events(&run.registers),

@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 use super::choice::{Admitted, Choice, Outcome, evicted, timed_out};
 use super::expression::{Bounds, Scope, StepMask};
 use super::nfa::{Completion, Mindfulness, Nfa, Target, Wanted, Way};
+use super::outlook::PlainWay;
 use super::run::{ROOM_KEPT, Run, Runs, bits};
 use crate::event::{Event, Value};
 use crate::lang::pattern::{Contiguity, Evict, StepId};
@@ -343,6 +344,16 @@ impl Pass<'_> {
     /// What the event means to a run, in which it also notes which loops the event ends.
     fn judge_all(&self, run: &mut Run) -> Verdicts {
         let nfa = self.nfa;
+        let outlook = nfa.outlook.at(run.position);
+        if let Some(ways) = &outlook.plain {
+            return match outlook.heeds.0 & self.incoming.fits.0 {
+                0 => Verdicts {
+                    surviving: run.alive,
+                    ..Verdicts::default()
+                },
+                _ => self.judge_plain(run, ways),
+            };
+        }
         let position = &nfa.positions[usize::from(run.position)];
         if !position.untils.is_empty() {
             let mut eyes = Judge::new(nfa, self.incoming, Some(run), &[], self.key);
@@ -359,6 +370,26 @@ impl Pass<'_> {
             verdicts.binding |= u64::from(verdict.binds) << at;
             verdicts.completing |= u64::from(verdict.completes) << at;
             verdicts.surviving |= u64::from(verdict.survives) << at;
+        }
+        verdicts
+    }
+
+    /// The same where nothing but events of the ways' steps makes a difference.
+    fn judge_plain(&self, run: &Run, plain: &[PlainWay]) -> Verdicts {
+        let nfa = self.nfa;
+        let ways = &nfa.positions[usize::from(run.position)].ways;
+        let mut verdicts = Verdicts::default();
+        let mut eyes = Judge::new(nfa, self.incoming, Some(run), &[], self.key);
+        for at in bits(run.alive) {
+            let PlainWay {
+                step,
+                stays,
+                is_wanting,
+            } = plain[at];
+            let satisfies = eyes.satisfies(step);
+            let wanted = is_wanting && eyes.wanted(&ways[at].wanted, Some(run));
+            verdicts.binding |= u64::from(satisfies && !wanted) << at;
+            verdicts.surviving |= u64::from((stays || !satisfies) && !wanted) << at;
         }
         verdicts
     }
@@ -422,9 +453,14 @@ impl Pass<'_> {
 
     /// Considers a run that just bound the event, if it completes at once.
     fn complete(&mut self, run: &Run) {
-        let ways = &self.nfa.positions[usize::from(run.position)].ways;
-        let mut ways = ways.iter();
-        if ways.any(|way| run.completes(self.nfa, way) && run.allows(way)) {
+        let completes = match self.nfa.outlook.at(run.position).opening {
+            Some(opening) => opening.completes,
+            None => {
+                let mut ways = self.nfa.positions[usize::from(run.position)].ways.iter();
+                ways.any(|way| run.completes(self.nfa, way) && run.allows(way))
+            }
+        };
+        if completes {
             self.choice
                 .consider(run.candidate(), self.admitted, self.out);
         }
@@ -485,6 +521,13 @@ pub(crate) fn pass_instants(
     scratch: &mut Scratch,
     out: &mut Outcome,
 ) {
+    if nfa.outlook.expires_silently {
+        let stays = |run: &Run| run.next > until || run.next == Timestamp::MAX;
+        state.runs.retain(stays);
+        forget(nfa, state, until);
+        give_room_back(&mut state.runs);
+        return;
+    }
     loop {
         let instant = state.next_instant(nfa);
         if instant > until || instant == Timestamp::MAX {
@@ -544,19 +587,21 @@ fn pass_instant(
         !matched && !choice.removes(run.first) && !completed.contains(&(run.first, run.path))
     });
     time_out(nfa, state, key, scratch, out);
+    forget(nfa, state, instant);
+    give_room_back(&mut state.runs);
+}
+
+/// Forgets what made a difference until now: events that ruled out a start, and matches that `limit` counted.
+fn forget(nfa: &Nfa, state: &mut Runs, now: Timestamp) {
     for (seen, (_, span)) in state.absent.iter_mut().zip(&nfa.leading) {
-        if seen.is_some_and(|seen| seen.plus(*span) <= instant) {
+        if seen.is_some_and(|seen| seen.plus(*span) <= now) {
             *seen = None;
         }
     }
-    if state
-        .admitted
-        .as_ref()
-        .is_some_and(|admitted| admitted.forgotten() <= instant)
-    {
+    let admitted = state.admitted.as_ref();
+    if admitted.is_some_and(|admitted| admitted.forgotten() <= now) {
         state.admitted = None;
     }
-    give_room_back(&mut state.runs);
 }
 
 /// Reports each start whose last run has expired, by its most advanced one.

@@ -17,6 +17,7 @@ mod looking;
 mod lookup;
 mod matcher;
 mod nfa;
+mod outlook;
 mod readers;
 mod register;
 mod row;

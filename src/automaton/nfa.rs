@@ -7,6 +7,7 @@
 use smallvec::SmallVec;
 
 use super::expression::{Compiled, StepMask, StepPlan};
+use super::outlook::Outlook;
 use super::register::RegisterSet;
 use super::structure::Layout;
 use crate::event::{EventTypeId, FieldId};
@@ -48,6 +49,8 @@ pub struct Nfa {
     pub(crate) ambiguous: bool,
     /// True if a partial match can wait by several ways on: then what goes on from it can split it.
     pub(crate) splits: bool,
+    /// What is known of all this beforehand.
+    pub(crate) outlook: Outlook,
     /// How states are laid out in bytes.
     pub(crate) layout: Layout,
 }

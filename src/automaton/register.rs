@@ -57,18 +57,16 @@ pub(super) enum RegisterKind {
     Rows,
 }
 
-/// A running value.
+/// A running value, no larger than a value: its plan says what it is, where that is not clear. There are up to three in each partial match, and all of it is looked at with each event.
 #[derive(Clone, Debug)]
 pub(crate) enum Accumulator {
-    /// `first`, `last`, `min`, `max`; null while nothing is bound.
+    /// `first`, `last`, `min`, `max`, `sum`. Null while nothing is bound, but for a sum, which is null once it overflowed.
     Value(Value),
-    /// `first` once something was bound, so that a null stays the first.
-    First(Option<Value>),
+    /// `first` before something was bound: a null can be the first.
+    Unset,
     Count(i64),
-    /// Null once it overflowed.
-    Sum(Value),
     /// Sum and number of values; the sum is null once it overflowed.
-    Avg(Value, i64),
+    Avg(Box<(Value, i64)>),
     Distinct(Arc<BTreeSet<Ordered>>),
     Collect(Chain<Value>),
     Rows(Chain<Arc<Event>>),
@@ -267,9 +265,16 @@ impl RegisterSet {
     }
 
     /// Adds what `later` holds to one register, as if its events had followed.
+    #[inline]
     pub(crate) fn merge_one(&self, at: usize, register: &mut Accumulator, later: &Accumulator) {
         match (later, self.specs[at].kind) {
-            // Minimum, maximum and last look alike; their plan tells them apart.
+            // They look alike; their plan tells them apart.
+            (Accumulator::Value(more), RegisterKind::Function(AggregateFunction::Sum, _)) => {
+                // A null is one that overflowed, and so does the sum of both.
+                if let Accumulator::Value(sum) = register {
+                    scalar::add(sum, more);
+                }
+            }
             (Accumulator::Value(new), RegisterKind::Function(function, _)) => {
                 register.add_value(function, new)
             }
@@ -317,12 +322,12 @@ fn empty(kind: RegisterKind) -> Accumulator {
     };
     match function {
         F::Last | F::Min | F::Max => Accumulator::Value(Value::Null),
-        F::First => Accumulator::First(None),
+        F::First => Accumulator::Unset,
         F::Count => Accumulator::Count(0),
-        F::Sum => Accumulator::Sum(zero(ty)),
+        F::Sum => Accumulator::Value(zero(ty)),
         // The mean of whole numbers is exact: a decimal.
-        F::Avg if ty == FieldType::Int => Accumulator::Avg(zero(FieldType::Decimal), 0),
-        F::Avg => Accumulator::Avg(zero(ty), 0),
+        F::Avg if ty == FieldType::Int => Accumulator::Avg(Box::new((zero(FieldType::Decimal), 0))),
+        F::Avg => Accumulator::Avg(Box::new((zero(ty), 0))),
         F::Distinct => Accumulator::Distinct(Arc::default()),
         F::Collect => Accumulator::Collect(Chain::default()),
     }
@@ -347,18 +352,17 @@ impl Accumulator {
     }
 
     fn add_value(&mut self, function: AggregateFunction, value: &Value) {
+        use AggregateFunction as F;
         match self {
             Accumulator::Count(count) => *count += 1,
-            Accumulator::First(first) => {
-                first.get_or_insert_with(|| value.clone());
-            }
+            Accumulator::Unset => *self = Accumulator::Value(value.clone()),
             Accumulator::Collect(list) => list.push(value.clone()),
-            Accumulator::Value(last) if function == AggregateFunction::Last => {
-                last.clone_from(value)
-            }
+            Accumulator::Value(_) if function == F::First => {}
+            Accumulator::Value(last) if function == F::Last => overwrite(last, value),
             _ if value.is_null() => {}
+            Accumulator::Value(sum) if function == F::Sum => scalar::add(sum, value),
             Accumulator::Value(best) => {
-                let wanted = if function == AggregateFunction::Min {
+                let wanted = if function == F::Min {
                     std::cmp::Ordering::Less
                 } else {
                     std::cmp::Ordering::Greater
@@ -367,8 +371,8 @@ impl Accumulator {
                     best.clone_from(value);
                 }
             }
-            Accumulator::Sum(sum) => scalar::add(sum, value),
-            Accumulator::Avg(sum, count) => {
+            Accumulator::Avg(mean) => {
+                let (sum, count) = &mut **mean;
                 scalar::add(sum, value);
                 *count += 1;
             }
@@ -382,15 +386,14 @@ impl Accumulator {
         }
     }
 
-    /// All but minimum, maximum and last, which need their plan.
+    /// All but plain values, which need their plan.
     fn merge(&mut self, later: &Accumulator) {
         match (self, later) {
             (Accumulator::Count(a), Accumulator::Count(b)) => *a = a.saturating_add(*b),
-            (Accumulator::First(a), Accumulator::First(b)) if a.is_none() => a.clone_from(b),
-            (Accumulator::Sum(a), Accumulator::Sum(b)) => scalar::add(a, b),
-            (Accumulator::Avg(a, n), Accumulator::Avg(b, m)) => {
-                scalar::add(a, b);
-                *n = n.saturating_add(*m);
+            (Accumulator::Avg(mean), Accumulator::Avg(later)) => {
+                let (sum, count) = &mut **mean;
+                scalar::add(sum, &later.0);
+                *count = count.saturating_add(later.1);
             }
             (Accumulator::Distinct(a), Accumulator::Distinct(b)) => {
                 Arc::make_mut(a).extend(b.iter().cloned())
@@ -404,13 +407,13 @@ impl Accumulator {
     /// Its value as expressions see it.
     pub(crate) fn value(&self) -> Cow<'_, Value> {
         match self {
-            Accumulator::Value(value) | Accumulator::Sum(value) => Cow::Borrowed(value),
-            Accumulator::First(first) => first
-                .as_ref()
-                .map_or(Cow::Owned(Value::Null), Cow::Borrowed),
+            Accumulator::Value(value) => Cow::Borrowed(value),
+            Accumulator::Unset => Cow::Owned(Value::Null),
             Accumulator::Count(count) => Cow::Owned(Value::Int(*count)),
-            Accumulator::Avg(_, 0) => Cow::Owned(Value::Null),
-            Accumulator::Avg(sum, count) => Cow::Owned(mean(sum, *count)),
+            Accumulator::Avg(of) => Cow::Owned(match &**of {
+                (_, 0) => Value::Null,
+                (sum, count) => mean(sum, *count),
+            }),
             Accumulator::Distinct(values) => Cow::Owned(Value::Int(values.len() as i64)),
             Accumulator::Collect(list) => Cow::Owned(Value::List(list.iter().collect())),
             Accumulator::Rows(_) => Cow::Owned(Value::Null),
@@ -423,6 +426,18 @@ impl Accumulator {
             Accumulator::Rows(rows) => rows.iter().collect(),
             _ => Vec::new(),
         }
+    }
+}
+
+/// Puts a value where another one was: those that are most common without looking at the old one twice.
+#[inline]
+fn overwrite(old: &mut Value, new: &Value) {
+    match (&mut *old, new) {
+        (Value::Float(old), Value::Float(new)) => *old = *new,
+        (Value::Int(old), Value::Int(new)) => *old = *new,
+        (Value::Timestamp(old), Value::Timestamp(new)) => *old = *new,
+        (Value::Decimal(old), Value::Decimal(new)) => *old = *new,
+        _ => old.clone_from(new),
     }
 }
 

@@ -1,9 +1,12 @@
 //! What changes: the partial matches of one key and pattern.
 
+use std::num::NonZero;
+
 use smallvec::SmallVec;
 
 use super::choice::{Admitted, Candidate, GivenUp};
 use super::nfa::{Completion, Nfa, Skip, Target, Way, Which};
+use super::outlook::end_of;
 use super::register::{self, Registers};
 use super::shape::pairwise;
 use super::state::glance_at;
@@ -11,7 +14,7 @@ use crate::event::{Event, Position, Value};
 use crate::lang::pattern::StepId;
 use crate::time::{Span, Timestamp};
 
-/// A partial match.
+/// A partial match: three lines of the processor's cache, if it has no more registers than lie in it.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
     /// Number of the first bound event in the order of events.
@@ -26,8 +29,8 @@ pub(crate) struct Run {
     pub fresh: bool,
     /// True once the start has matched: it never times out.
     pub matched: bool,
-    /// How many events are bound.
-    pub bound: u64,
+    /// How many events are bound, as far as that can be told.
+    pub bound: u32,
     /// Ways on that are open, one bit each. Never 0 in a stored run.
     pub alive: u64,
     /// `until` steps that an event since the last bound one has satisfied.
@@ -37,12 +40,17 @@ pub(crate) struct Run {
     /// Time of the first event of the closed loop.
     pub anchor: Timestamp,
     /// Number of the event that `skip to` looks for.
-    pub mark: Option<u64>,
+    pub mark: Option<NonZero<u64>>,
     /// A hash of the steps and positions bound so far.
     pub path: u64,
     pub counters: SmallVec<[u32; 2]>,
     pub registers: Registers,
 }
+
+/// As much as a line of the processor's cache holds, in bytes, on most of them.
+const LINE_BYTES: usize = 64;
+
+const _: () = assert!(size_of::<Run>() <= 3 * LINE_BYTES);
 
 /// Everything that one key has in one pattern.
 #[derive(Clone, Debug, Default)]
@@ -88,6 +96,9 @@ impl Runs {
     /// The earliest instant at which something happens without an event; [`Timestamp::MAX`] if nothing will.
     pub(crate) fn next_instant(&self, nfa: &Nfa) -> Timestamp {
         let runs = self.runs.iter().map(|run| run.next);
+        if self.absent.is_empty() && self.admitted.is_none() {
+            return runs.min().unwrap_or(Timestamp::MAX);
+        }
         let absent = self
             .absent
             .iter()
@@ -181,19 +192,24 @@ impl Run {
             && steps.has(step)
             && (which == Which::Last || self.mark.is_none())
         {
-            self.mark = Some(number);
+            self.mark = NonZero::new(number);
         }
         self.path = mix(mix(self.path, u64::from(step.0)), place(event));
         self.last = number;
         self.last_time = event.time;
         self.position = target;
         self.fresh = true;
-        self.bound += 1;
+        self.bound = self.bound.saturating_add(1);
         self.ended = 0;
         self.alive = 0;
-        for (at, way) in position.ways.iter().enumerate() {
-            if self.allows(way) && !self.completes(nfa, way) {
-                self.alive |= 1 << at;
+        match nfa.outlook.at(target).opening {
+            Some(opening) => self.alive = opening.open,
+            None => {
+                for (at, way) in position.ways.iter().enumerate() {
+                    if self.allows(way) && !self.completes(nfa, way) {
+                        self.alive |= 1 << at;
+                    }
+                }
             }
         }
         self.schedule(nfa);
@@ -206,7 +222,7 @@ impl Run {
             last: self.last,
             bounds: (self.first_time, self.last_time),
             anchor: self.anchor,
-            mark: self.mark,
+            mark: self.mark.map(NonZero::get),
             path: self.path,
             registers: &self.registers,
         }
@@ -257,12 +273,9 @@ impl Run {
         match way.target {
             Target::End(completion) => of(completion),
             Target::Position(_) => {
-                let inclusive = |from: Timestamp, span: Option<Span>| {
-                    span.map_or(never, |span| from.plus(span).plus(Span(1)))
-                };
                 let closed = way.closes.map_or(never, of);
-                inclusive(self.first_time, nfa.within)
-                    .min(inclusive(self.last_time, way.gap))
+                end_of(nfa.within, self.first_time)
+                    .min(end_of(way.gap, self.last_time))
                     .min(closed)
             }
         }
@@ -281,7 +294,15 @@ impl Run {
     }
 
     /// Works out the next instant anew.
+    #[inline]
     pub(crate) fn schedule(&mut self, nfa: &Nfa) {
+        if nfa.outlook.at(self.position).expires_as_whole {
+            self.next = match self.alive {
+                0 => Timestamp::MAX,
+                _ => end_of(nfa.within, self.first_time),
+            };
+            return;
+        }
         let ways = &nfa.positions[usize::from(self.position)].ways;
         let mut next = Timestamp::MAX;
         for at in bits(self.alive) {

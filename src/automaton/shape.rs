@@ -38,6 +38,7 @@ impl Nfa {
             splits: _,
             linear: _,
             stacks: _,
+            outlook: _,
             layout: _,
         } = self;
         self.structure() == other.structure()

@@ -151,7 +151,8 @@ impl Layout {
             .collect();
         registers.sort();
         let kept = kept(program, pattern);
-        let timed = makes_rows_in_time(nfa);
+        // A bound that became shorter would make rows of a past that is over.
+        let timed = nfa.outlook.rows_in_time;
         let mut description = Description::new(program, pattern, &kept);
         description.timed = timed;
         description.automaton(nfa);
@@ -184,16 +185,6 @@ fn open(position: &Position) -> u64 {
     let ways = (0..).zip(&position.ways);
     let open = ways.filter(|(_, way)| way.target != Target::End(Completion::AtOnce));
     open.fold(0, |mask, (at, _): (u32, _)| mask | 1 << at)
-}
-
-/// True if rows are made at instants: a bound that became shorter would make rows of a past that is over.
-fn makes_rows_in_time(nfa: &Nfa) -> bool {
-    let completes = |way: &Way| match way.target {
-        Target::End(completion) => completion != Completion::AtOnce,
-        Target::Position(_) => false,
-    };
-    let mut ways = nfa.positions.iter().flat_map(|position| &position.ways);
-    nfa.window.is_some() || nfa.timeout.is_some() || ways.any(completes)
 }
 
 /// The types of steps that bind events, each with the fields that rows of `emit each` read, by name.

@@ -378,31 +378,35 @@ impl<S> Directory<S> {
         self.timers.next().unwrap_or(Timestamp::MAX)
     }
 
-    /// Takes the slots due at the instant, in the order of their keys.
+    /// Takes the slots due at the instant, in the order of their keys. Those due before are taken.
     pub(super) fn take_due(&mut self, instant: Timestamp, due: &mut Due) {
-        let mut wakes: SmallVec<[Wake; GROUP]> = SmallVec::new();
-        loop {
-            wakes.extend(std::iter::from_fn(|| self.timers.pop(instant)).take(GROUP));
-            if wakes.is_empty() {
-                break;
-            }
-            // They come together: see `keyed::ahead`.
-            black_box(
-                wakes
-                    .iter()
-                    .fold(0, |seen, wake| seen ^ self.glance(wake.slot)),
-            );
-            for wake in wakes.drain(..) {
-                if let Some(slot) = self.slots.get_mut(wake.slot)
-                    && slot.generation == wake.generation
-                    && slot.wakes == instant
-                {
-                    slot.wakes = Timestamp::MAX;
-                    due.push(&slot.key, wake.slot);
-                }
+        while let Some(slots) = self.take_some(instant) {
+            for at in slots {
+                due.push(&self.slots[at].key, at);
             }
         }
         due.sort(|slot| &self.slots[slot].key);
+    }
+
+    /// Takes at most [`GROUP`] slots due at the instant or before, in any order; `None` once nothing is due.
+    pub(super) fn take_some(&mut self, instant: Timestamp) -> Option<SmallVec<[u32; GROUP]>> {
+        let wakes = std::iter::from_fn(|| self.timers.pop(instant));
+        let wakes: SmallVec<[Wake; GROUP]> = wakes.take(GROUP).collect();
+        // They come together: see `keyed::ahead`.
+        let glances = wakes.iter().map(|wake| self.glance(wake.slot));
+        black_box(glances.fold(0, |seen, glance| seen ^ glance));
+        let due = wakes.iter().filter(|wake| self.claim(**wake, instant));
+        let due = due.map(|wake| wake.slot).collect();
+        (!wakes.is_empty()).then_some(due)
+    }
+
+    /// True if the slot waits for an instant that has come: from now on it waits for none.
+    fn claim(&mut self, wake: Wake, instant: Timestamp) -> bool {
+        let slot = self.slots.get_mut(wake.slot);
+        let slot = slot.filter(|slot| slot.generation == wake.generation);
+        // Nothing comes at the end of time, up to which a last batch goes.
+        let slot = slot.filter(|slot| slot.wakes <= instant && slot.wakes != Timestamp::MAX);
+        slot.map(|slot| slot.wakes = Timestamp::MAX).is_some()
     }
 }
 

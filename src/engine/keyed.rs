@@ -199,7 +199,8 @@ impl<S: Holding> Keys<S> {
     /// Shows an event. `hash`: that of its key; without one it is nobody's.
     fn show(&mut self, judged: &Judged, concern: &Concern, hash: Option<u64>, rows: &mut Rows<'_>) {
         let event = &judged.event;
-        if self.next_instant() <= event.time {
+        let waits = self.waits();
+        if !waits && self.next_instant() <= event.time {
             self.pass_instants(event.time, rows);
         }
         let Some(fields) = self.family.nfa.key_fields(event.ty) else {
@@ -208,6 +209,10 @@ impl<S: Holding> Keys<S> {
         let Some(hash) = hash else { return };
         self.number += 1;
         let slot = match self.directory.find(hash, event, fields) {
+            Some(slot) if waits => {
+                self.catch_up(slot, event.time, rows);
+                slot
+            }
             Some(slot) => slot,
             None if concern.interest == Interest::Continues => return,
             None => {
@@ -260,8 +265,48 @@ impl<S: Holding> Keys<S> {
         }
     }
 
+    /// True if it makes no difference when a key is looked at, as long as it has come up to its time before it is shown an event: time alone makes no rows. Then keys wait until all
+    /// events of a batch are shown.
+    fn waits(&self) -> bool {
+        !self.family.nfa.outlook.rows_in_time
+    }
+
+    /// Lets every instant up to an event pass for its key, if keys wait.
+    fn catch_up(&mut self, at: u32, until: Timestamp, rows: &mut Rows<'_>) {
+        let (_, held) = self.directory.slot(at).parts();
+        if held.next_instant(&self.family) > until {
+            return;
+        }
+        self.let_pass(at, until, rows);
+        let (_, held) = self.directory.slot(at).parts();
+        if held.is_empty() {
+            *held = S::fresh(&self.family);
+        }
+    }
+
+    /// Lets every instant up to and including `until` pass for keys that wait.
+    fn pass_together(&mut self, until: Timestamp, rows: &mut Rows<'_>) {
+        loop {
+            let mut more = self.fetch_due(until);
+            while let Some(due) = self.directory.take_some(until) {
+                more = true;
+                self.look_at_due(due.iter().copied());
+                for at in due {
+                    self.let_pass(at, until, rows);
+                    self.settle(at);
+                }
+            }
+            if !more {
+                return;
+            }
+        }
+    }
+
     /// Lets every instant up to and including `until` pass, in order; at each, keys in their order, those in memory before others.
     fn pass_instants(&mut self, until: Timestamp, rows: &mut Rows<'_>) {
+        if self.waits() {
+            return self.pass_together(until, rows);
+        }
         // Of windows that end by time, keys in their order make rows in theirs.
         let in_order = self.family.variants.len() == 1
             && (self.family.nfa.window.as_ref()).is_some_and(|window| window.ends_by_time());
@@ -277,7 +322,10 @@ impl<S: Holding> Keys<S> {
             self.directory.take_due(instant, &mut due);
             for group in due.groups(GROUP) {
                 self.look_at_due(group.clone());
-                group.for_each(|at| self.pass_instant(at, instant, rows));
+                for at in group {
+                    self.let_pass(at, instant, rows);
+                    self.settle(at);
+                }
                 if in_order {
                     rows.settle();
                 }
@@ -287,8 +335,8 @@ impl<S: Holding> Keys<S> {
         }
     }
 
-    /// Lets an instant pass for a key.
-    fn pass_instant(&mut self, at: u32, instant: Timestamp, rows: &mut Rows<'_>) {
+    /// Lets an instant pass for a key, and all before it.
+    fn let_pass(&mut self, at: u32, instant: Timestamp, rows: &mut Rows<'_>) {
         self.save_before_change(at);
         let (parts, held) = self.directory.slot(at).parts();
         let on = Key {
@@ -304,7 +352,6 @@ impl<S: Holding> Keys<S> {
             rows.add(moment, None, row);
         };
         held.pass(instant, on, &mut self.work, &mut emit);
-        self.settle(at);
     }
 }
 

@@ -3,7 +3,9 @@
 //! Timestamps are epoch milliseconds and durations milliseconds, as numbers. Decimals keep their digits, floats are the shortest text that
 //! reads back as the same double, what is no number is null. Names are escaped once, so a row costs no allocation.
 
-use super::number::{decimal, float, hex, int, unsigned};
+use std::ops::Range;
+
+use super::number::{decimal, float, hex, int, thirteen, unsigned};
 use crate::automaton::{Row, Stream};
 use crate::event::formats::chunk;
 use crate::event::{EventTypeId, Schema, Value};
@@ -13,10 +15,19 @@ use crate::source::Rejected;
 /// The digits of hexadecimal numbers.
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
+/// What stands between the key and the first field of nearly all rows, whose times have thirteen digits.
+const MIDDLE: &[u8; 81] =
+    br#","match_id":"0000000000000000","from":0000000000000,"to":0000000000000,"record":{"#;
+
+/// Where the id and the times stand in it.
+const ID: Range<usize> = 13..29;
+const FROM: Range<usize> = 38..51;
+const TO: Range<usize> = 57..70;
+
 /// Writes the rows of a program.
 #[derive(Clone, Debug)]
 pub struct JsonRows {
-    /// By pattern: its name as JSON.
+    /// By pattern: how its rows begin, `"probe_then_drain","key":`.
     patterns: Vec<Box<[u8]>>,
     /// By event type.
     streams: Vec<StreamText>,
@@ -59,7 +70,7 @@ impl JsonRows {
         };
         JsonRows {
             patterns: patterns
-                .map(|name| quoted(name).into_boxed_slice())
+                .map(|name| [&quoted(name), &br#","key":"#[..]].concat().into())
                 .collect(),
             streams: schema.types.iter().map(stream).collect(),
         }
@@ -88,21 +99,26 @@ impl JsonRows {
     }
 
     /// From the pattern's name to the record's opening brace.
+    #[inline]
     fn middle(&self, row: &Row, out: &mut Vec<u8>) {
         out.extend_from_slice(self.pattern(row.pattern));
-        out.extend_from_slice(br#","key":"#);
         match &*row.key {
             [] => out.extend_from_slice(b"null"),
             [one] => append_value(one, out),
             parts => list(parts, out),
         }
-        out.extend_from_slice(br#","match_id":""#);
-        hex(row.match_id, out);
-        out.extend_from_slice(br#"","from":"#);
+        let mut middle = *MIDDLE;
+        middle[ID].copy_from_slice(&hex(row.match_id));
+        if let (Some(from), Some(to)) = (thirteen(row.from.0), thirteen(row.to.0)) {
+            middle[FROM].copy_from_slice(&from);
+            middle[TO].copy_from_slice(&to);
+            return out.extend_from_slice(&middle);
+        }
+        out.extend_from_slice(&middle[..FROM.start]);
         int(row.from.0, out);
-        out.extend_from_slice(br#","to":"#);
+        out.extend_from_slice(&MIDDLE[FROM.end..TO.start]);
         int(row.to.0, out);
-        out.extend_from_slice(br#","record":{"#);
+        out.extend_from_slice(&MIDDLE[TO.end..]);
     }
 
     fn pattern(&self, id: PatternId) -> &[u8] {
@@ -228,19 +244,22 @@ pub(super) mod tests {
         )
     }
 
-    fn row(stream: Stream, key: Vec<Value>, values: Vec<Value>) -> String {
-        let row = Row {
+    fn made(stream: Stream, key: Vec<Value>, values: Vec<Value>, from: i64) -> Row {
+        Row {
             pattern: PatternId(0),
             stream,
             at: Timestamp(1_700_000_030_000),
             key: key.into(),
             match_id: 0x9f3c,
-            from: Timestamp(1_700_000_000_000),
+            from: Timestamp(from),
             to: Timestamp(1_700_000_030_000),
             values: values.into(),
-        };
+        }
+    }
+
+    fn row(stream: Stream, key: Vec<Value>, values: Vec<Value>) -> String {
         let mut out = Vec::new();
-        rows().append(&row, &mut out);
+        rows().append(&made(stream, key, values, 1_700_000_000_000), &mut out);
         String::from_utf8(out).expect("text")
     }
 
@@ -264,6 +283,19 @@ pub(super) mod tests {
         );
         let unkeyed = row(Stream::Timeout(EventTypeId(0)), vec![], values);
         assert!(unkeyed.contains(r#""key":null,"#), "{unkeyed}");
+        let mut old = Vec::new();
+        rows().append(
+            &made(Stream::Evicted, Vec::new(), Vec::new(), 999_999_999_999),
+            &mut old,
+        );
+        assert_eq!(
+            String::from_utf8(old).expect("text"),
+            concat!(
+                r#"{"output":"evicted","pattern":"probe_then_drain","key":null,"match_id":"0000000000009f3c","#,
+                r#""from":999999999999,"to":1700000030000,"record":{"step":null}}"#,
+                "\n"
+            )
+        );
         assert_eq!(
             row(
                 Stream::Evicted,

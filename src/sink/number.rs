@@ -34,10 +34,26 @@ pub(super) fn unsigned(value: u64, out: &mut Vec<u8>) {
     padded(last, 8, out);
 }
 
-/// Appends 16 hexadecimal digits.
-pub(super) fn hex(value: u64, out: &mut Vec<u8>) {
-    out.extend_from_slice(&eight_hex(value >> 32).to_be_bytes());
-    out.extend_from_slice(&eight_hex(value & 0xffff_ffff).to_be_bytes());
+/// The thirteen digits of a number that has so many, as milliseconds since 1970 have from 2001 to 2286.
+#[inline]
+pub(super) fn thirteen(value: i64) -> Option<[u8; 13]> {
+    let value = u64::try_from(value).ok()?;
+    if !(1_000_000_000_000..10_000_000_000_000).contains(&value) {
+        return None;
+    }
+    let mut digits = [0; 13];
+    let first = eight_digits(value / EIGHT) | ZEROS;
+    digits[..5].copy_from_slice(&first.to_le_bytes()[3..]);
+    let last = eight_digits(value % EIGHT) | ZEROS;
+    digits[5..].copy_from_slice(&last.to_le_bytes());
+    Some(digits)
+}
+
+/// The 16 hexadecimal digits of a number.
+#[inline]
+pub(super) fn hex(value: u64) -> [u8; 16] {
+    let (first, last) = (eight_hex(value >> 32), eight_hex(value & 0xffff_ffff));
+    (u128::from(first) << 64 | u128::from(last)).to_be_bytes()
 }
 
 /// The eight hexadecimal digits of a number below 2 to the 32nd, one per byte, the first highest: halves of halves of it are moved apart at once.
@@ -55,6 +71,15 @@ fn eight_hex(value: u64) -> u64 {
 pub(super) fn decimal(value: &Decimal, out: &mut Vec<u8>) {
     let scale = value.scale() as usize;
     let mantissa = u64::try_from(value.mantissa().unsigned_abs());
+    if let Ok(mantissa) = mantissa
+        && mantissa < EIGHT
+        && (1..8).contains(&scale)
+    {
+        if value.is_sign_negative() {
+            out.push(b'-');
+        }
+        return short_decimal(mantissa, scale, out);
+    }
     let (Ok(mantissa), Some(power)) = (mantissa, 10_u64.checked_pow(value.scale())) else {
         write!(out, "{value}").expect("memory takes what is written");
         return;
@@ -68,6 +93,20 @@ pub(super) fn decimal(value: &Decimal, out: &mut Vec<u8>) {
         out.push(b'.');
         fraction(mantissa % power, scale, out);
     }
+}
+
+/// Appends a number below ten to the eighth of whose digits so many stand behind the point: some, and not all eight.
+#[inline]
+fn short_decimal(mantissa: u64, scale: usize, out: &mut Vec<u8>) {
+    let digits = eight_digits(mantissa);
+    let (before, behind) = (8 * (8 - scale), 8 * (9 - scale));
+    let text = u128::from(digits | ZEROS);
+    let point = u128::from(b'.') << before;
+    let text = (text & ((1 << before) - 1)) | point | text >> before << behind;
+    // One digit at least stands before the point.
+    let zeros = (digits.trailing_zeros() as usize / 8).min(7 - scale);
+    out.extend_from_slice(&(text >> (8 * zeros)).to_le_bytes());
+    out.truncate(out.len() - 7 - zeros);
 }
 
 /// Appends a finite double: the shortest text that reads back, with an exponent where that is shorter.
@@ -204,7 +243,11 @@ mod tests {
             let number = number >> shift;
             prop_assert_eq!(text(|out| int(number, out)), number.to_string());
             prop_assert_eq!(text(|out| unsigned(bits >> shift, out)), (bits >> shift).to_string());
-            prop_assert_eq!(text(|out| hex(bits >> shift, out)), format!("{:016x}", bits >> shift));
+            prop_assert_eq!(hex(bits >> shift).as_slice(), format!("{:016x}", bits >> shift).as_bytes());
+            let short = number % 20_000_000_000_000;
+            let digits = (short >= 1_000_000_000_000 && short < 10_000_000_000_000).then(|| short.to_string());
+            prop_assert_eq!(thirteen(short).map(Vec::from), digits.map(String::into_bytes));
+            check_decimal(Decimal::from_i128_with_scale(i128::from(cents % 100_000_000), scale));
             check_decimal(Decimal::from_i128_with_scale(i128::from(number), scale));
             check_decimal(Decimal::from_i128_with_scale(i128::from(number) * i128::from(part), scale));
         }

@@ -26,7 +26,8 @@ pub(super) fn put_registers(
     for &at in &nfa.layout.registers {
         let at = usize::from(at);
         let neighbour = neighbour.map(|neighbour| &neighbour[at]);
-        put_register(nfa, &registers[at], neighbour, from, out);
+        let register = (nfa.registers.specs[at].kind, &registers[at]);
+        put_register(nfa, register, neighbour, from, out);
     }
 }
 
@@ -61,7 +62,8 @@ pub(super) fn put_filled<'v>(
     out: &mut Vec<u8>,
 ) {
     for nth in places(nfa, step) {
-        put_register(nfa, value(nth), None, from, out);
+        let kind = nfa.registers.kind(step.registers[nth]);
+        put_register(nfa, (kind, value(nth)), None, from, out);
     }
 }
 
@@ -89,21 +91,22 @@ fn places<'a>(nfa: &'a Nfa, step: &'a FilledStep) -> impl Iterator<Item = usize>
 
 fn put_register(
     nfa: &Nfa,
-    register: &Accumulator,
+    (kind, register): (RegisterKind, &Accumulator),
     neighbour: Option<&Accumulator>,
     from: Timestamp,
     out: &mut Vec<u8>,
 ) {
     match register {
-        Accumulator::Value(value) | Accumulator::Sum(value) => put_value(out, value),
-        Accumulator::First(first) => {
-            put_bool(out, first.is_some());
-            if let Some(first) = first {
-                put_value(out, first);
+        Accumulator::Value(value) => {
+            if matches!(kind, RegisterKind::Function(AggregateFunction::First, _)) {
+                put_bool(out, true);
             }
+            put_value(out, value);
         }
+        Accumulator::Unset => put_bool(out, false),
         Accumulator::Count(count) => put_uint(out, count.cast_unsigned()),
-        Accumulator::Avg(sum, count) => {
+        Accumulator::Avg(mean) => {
+            let (sum, count) = &**mean;
             put_value(out, sum);
             put_uint(out, count.cast_unsigned());
         }
@@ -163,16 +166,12 @@ fn register(
         return rows.map(Accumulator::Rows);
     };
     Ok(match function {
-        F::Last | F::Min | F::Max => Accumulator::Value(value(reader)?),
-        F::First => Accumulator::First(match reader.bool()? {
-            true => Some(value(reader)?),
-            false => None,
-        }),
+        F::First if !reader.bool()? => Accumulator::Unset,
+        F::First | F::Last | F::Min | F::Max | F::Sum => Accumulator::Value(value(reader)?),
         F::Count => Accumulator::Count(number(reader)?.cast_signed()),
-        F::Sum => Accumulator::Sum(value(reader)?),
         F::Avg => {
             let sum = value(reader)?;
-            Accumulator::Avg(sum, number(reader)?.cast_signed())
+            Accumulator::Avg(Box::new((sum, number(reader)?.cast_signed())))
         }
         F::Distinct => Accumulator::Distinct(match neighbour {
             Some(Accumulator::Distinct(other)) if reader.bool()? => Arc::clone(other),

@@ -1,5 +1,7 @@
 //! Partial matches as bytes.
 
+use std::num::NonZero;
+
 use smallvec::SmallVec;
 
 use super::super::nfa::{Nfa, Skip};
@@ -109,7 +111,7 @@ fn put_run(nfa: &Nfa, run: &Run, neighbour: Option<&Run>, out: &mut Vec<u8>) {
     if !single {
         put_uint(out, run.last.wrapping_sub(run.first));
         put_time(out, run.last_time, run.first_time);
-        put_uint(out, run.bound);
+        put_uint(out, u64::from(run.bound));
     }
     put_uint(out, u64::from(run.position));
     if !nfa.layout.open[usize::from(run.position)].is_power_of_two() {
@@ -122,7 +124,7 @@ fn put_run(nfa: &Nfa, run: &Run, neighbour: Option<&Run>, out: &mut Vec<u8>) {
         put_time(out, run.anchor, run.first_time);
     }
     if let Some(mark) = run.mark {
-        put_uint(out, mark.wrapping_sub(run.first));
+        put_uint(out, mark.get().wrapping_sub(run.first));
     }
     put_fixed(out, run.path);
     for count in &run.counters {
@@ -193,7 +195,7 @@ fn run(nfa: &Nfa, neighbour: Option<&Run>, reader: &mut Reader<'_>) -> Result<Ru
         position,
         fresh: has(FRESH),
         matched: has(MATCHED),
-        bound,
+        bound: u32::try_from(bound).unwrap_or(u32::MAX),
         alive,
         ended,
         next: Timestamp::MAX,
@@ -229,10 +231,13 @@ fn place(nfa: &Nfa, reader: &mut Reader<'_>) -> Result<(u16, u64), Damaged> {
     Ok((position, alive))
 }
 
-fn mark(nfa: &Nfa, reader: &mut Reader<'_>, first: u64, last: u64) -> Result<u64, Damaged> {
-    let mark = first + number(reader)?;
-    if !matches!(nfa.skip, Skip::To(..)) || mark > last {
-        return Err(reader.damaged("event that `skip` looks for"));
-    }
-    Ok(mark)
+fn mark(
+    nfa: &Nfa,
+    reader: &mut Reader<'_>,
+    first: u64,
+    last: u64,
+) -> Result<NonZero<u64>, Damaged> {
+    let mark = NonZero::new(first + number(reader)?);
+    let known = mark.filter(|mark| matches!(nfa.skip, Skip::To(..)) && mark.get() <= last);
+    known.ok_or_else(|| reader.damaged("event that `skip` looks for"))
 }

@@ -32,7 +32,11 @@ impl<S: Holding> Keys<S> {
         {
             let near = hashes.map(|hash| self.directory.near(hash?));
             let until = events[*last as usize].event.time;
-            let due = self.directory.upcoming(until).take(GROUP);
+            let due = match self.waits() {
+                true => 0,
+                false => GROUP,
+            };
+            let due = self.directory.upcoming(until).take(due);
             self.look_at(near.into_iter().flatten().chain(due));
         }
         hashes
