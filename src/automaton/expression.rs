@@ -240,13 +240,48 @@ impl Compiled {
     #[inline]
     pub(crate) fn holds(&self, scope: &Scope<'_>) -> bool {
         match self {
-            Compiled::And(a, b) => a.holds(scope) && b.holds(scope),
-            Compiled::Or(a, b) => a.holds(scope) || b.holds(scope),
+            // The common conditions, where they are asked.
             Compiled::FieldConst(op, field, value) => scope
                 .event
                 .is_some_and(|event| scalar::relates(*op, event.get(*field), value)),
-            Compiled::Binary(op, a, b) => scalar::relates(*op, &a.eval(scope), &b.eval(scope)),
+            Compiled::Binary(op, a, b) => match (a.at_hand(scope), b.at_hand(scope)) {
+                (Some(a), Some(b)) => scalar::relates(*op, a, b),
+                _ => scalar::relates(*op, &a.eval(scope), &b.eval(scope)),
+            },
+            _ => self.holds_otherwise(scope),
+        }
+    }
+
+    fn holds_otherwise(&self, scope: &Scope<'_>) -> bool {
+        match self {
+            Compiled::And(a, b) => a.holds(scope) && b.holds(scope),
+            Compiled::Or(a, b) => a.holds(scope) || b.holds(scope),
             _ => matches!(*self.eval(scope), Value::Bool(true)),
+        }
+    }
+
+    /// The value, if it lies somewhere just so.
+    #[inline]
+    fn at_hand<'a>(&'a self, scope: &Scope<'a>) -> Option<&'a Value> {
+        match self {
+            Compiled::Coalesce(first, second) => match first.lies(scope)? {
+                Value::Null => second.lies(scope),
+                first => Some(first),
+            },
+            _ => self.lies(scope),
+        }
+    }
+
+    #[inline]
+    fn lies<'a>(&'a self, scope: &Scope<'a>) -> Option<&'a Value> {
+        match self {
+            Compiled::Const(value) => Some(value),
+            Compiled::Field(field) => scope.event.map(|event| event.get(*field)),
+            Compiled::Register(at) => match &scope.registers[*at] {
+                Accumulator::Value(value) => Some(value),
+                _ => None,
+            },
+            _ => None,
         }
     }
 

@@ -243,7 +243,7 @@ mod tests {
             let number = number >> shift;
             prop_assert_eq!(text(|out| int(number, out)), number.to_string());
             prop_assert_eq!(text(|out| unsigned(bits >> shift, out)), (bits >> shift).to_string());
-            prop_assert_eq!(hex(bits >> shift).as_slice(), format!("{:016x}", bits >> shift).as_bytes());
+            prop_assert_eq!(hex(bits >> shift).to_vec(), format!("{:016x}", bits >> shift).into_bytes());
             let short = number % 20_000_000_000_000;
             let digits = (short >= 1_000_000_000_000 && short < 10_000_000_000_000).then(|| short.to_string());
             prop_assert_eq!(thirteen(short).map(Vec::from), digits.map(String::into_bytes));

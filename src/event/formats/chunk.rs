@@ -51,9 +51,16 @@ fn first<const N: usize>(bytes: &[u8], at: usize) -> Option<&[u8; N]> {
     bytes.get(at..)?.first_chunk()
 }
 
-/// The last bytes, fewer than a chunk has. They are read as two words that overlap: bytes that are put together in memory and then read at once stall the processor.
+/// The last bytes, fewer than a chunk has. They are read with those before them, or as two words that overlap: bytes that are put together in memory and then read at once stall the
+/// processor.
 #[inline]
 fn last(bytes: &[u8], at: usize) -> u8x16 {
+    if let Some(chunk) = bytes.last_chunk()
+        && at < bytes.len()
+    {
+        let passed = at - (bytes.len() - BYTES);
+        return u8x16::new((u128::from_le_bytes(*chunk) >> (8 * passed)).to_le_bytes());
+    }
     let rest = bytes.get(at..).unwrap_or_default();
     let chunk = match (rest.first_chunk(), rest.last_chunk()) {
         (Some(first), Some(last)) => {
@@ -109,24 +116,16 @@ impl Expected {
     /// Whether it is all that stands there.
     #[inline]
     pub(super) fn ends(&self, bytes: &[u8], at: usize) -> bool {
-        bytes.get(at..) == Some(&self.text)
+        at + self.text.len() == bytes.len() && self.stands(bytes, at)
     }
 
     /// Whether it stands there.
     #[inline(always)]
     pub(super) fn stands(&self, bytes: &[u8], at: usize) -> bool {
-        let Some(chunk) = first(bytes, at) else {
-            return self.stands_near(bytes, at);
-        };
-        let head = u8x16::new(*chunk) & self.mask;
+        let head = chunk(bytes, at) & self.mask;
         head.simd_eq(self.head).to_bitmask() == ALL
+            && at + self.text.len() <= bytes.len()
             && (self.text.len() <= BYTES || bytes[at..].starts_with(&self.text))
-    }
-
-    /// The same with fewer bytes left than a chunk has. What stands nowhere has no text.
-    fn stands_near(&self, bytes: &[u8], at: usize) -> bool {
-        let rest = bytes.get(at..).unwrap_or_default();
-        !self.text.is_empty() && rest.starts_with(&self.text)
     }
 }
 
@@ -184,6 +183,12 @@ impl Seen {
 pub(super) fn digits(chunk: u8x16) -> Mask {
     let values = chunk - u8x16::splat(b'0');
     values.min(u8x16::splat(9)).simd_eq(values).to_bitmask()
+}
+
+/// The points of a chunk.
+#[inline(always)]
+pub(super) fn points(chunk: u8x16) -> Mask {
+    chunk.simd_eq(u8x16::splat(b'.')).to_bitmask()
 }
 
 /// The quotes, backslashes and control characters of a chunk.

@@ -60,28 +60,33 @@ pub(super) struct Written {
 }
 
 impl Written {
-    /// Looks for the number that begins there; gives where it ends, unless it is written in another way. Others are not looked into.
+    /// Looks for the number that begins there; gives where it ends, unless it is written in another way. Others are not looked into. Whoever asks sees to it that an exponent does not follow.
     #[inline(always)]
     pub(super) fn find(&mut self, bytes: &[u8], start: usize) -> Option<usize> {
         let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
-        let negative = byte(start) == b'-';
+        let chunk = chunk(bytes, start);
+        let (mut digits, mut points) = (chunk::digits(chunk), chunk::points(chunk));
+        let negative = digits & 1 == 0;
+        if negative {
+            if byte(start) != b'-' {
+                return None;
+            }
+            (digits, points) = (digits >> 1, points >> 1);
+        }
         let at = start + usize::from(negative);
-        let digits = chunk::digits(chunk(bytes, at));
         let whole = digits.trailing_ones();
         let mut end = at + whole as usize;
         let mut scale = 0;
-        let mut behind = byte(end);
-        if behind == b'.' {
+        if points >> whole & 1 == 1 {
             scale = (digits >> (whole + 1)).trailing_ones();
             end += 1 + scale as usize;
-            behind = byte(end);
             if scale == 0 {
                 return None;
             }
         }
         let leads_with_zero = whole > 1 && byte(at) == b'0';
         let is_long = end - start >= chunk::BYTES;
-        if whole == 0 || leads_with_zero || is_long || matches!(behind, b'e' | b'E') {
+        if whole == 0 || leads_with_zero || is_long {
             return None;
         }
         *self = Written {
@@ -98,8 +103,9 @@ impl Written {
     #[inline]
     pub(super) fn at(bytes: &[u8], start: usize) -> Option<Written> {
         let mut written = Written::default();
-        written.find(bytes, start)?;
-        Some(written)
+        let end = written.find(bytes, start)?;
+        let is_whole = !matches!(bytes.get(end), Some(b'e' | b'E'));
+        is_whole.then_some(written)
     }
 
     /// Where it stands.
