@@ -386,6 +386,16 @@ impl Accumulator {
         }
     }
 
+    /// Becomes a copy of another one.
+    #[inline]
+    pub(super) fn copy(&mut self, from: &Accumulator) {
+        match (&mut *self, from) {
+            (Accumulator::Value(value), Accumulator::Value(from)) => overwrite(value, from),
+            (Accumulator::Count(count), Accumulator::Count(from)) => *count = *from,
+            _ => self.clone_from(from),
+        }
+    }
+
     /// All but plain values, which need their plan.
     fn merge(&mut self, later: &Accumulator) {
         match (self, later) {

@@ -9,6 +9,7 @@ mod spare;
 
 use std::collections::VecDeque;
 
+use super::calendar::Aligned;
 use super::choice::{Admitted, Outcome, write_match, write_timeout};
 use super::expression::{Bounds, Scope};
 use super::matcher::Incoming;
@@ -167,6 +168,22 @@ impl Pane {
         self.path = mix(self.path, later.path);
     }
 
+    /// Becomes a copy of another one, with memory of its own.
+    fn copy(&mut self, from: &Pane) {
+        let Pane {
+            number,
+            count,
+            first_time,
+            last_time,
+            path,
+            registers,
+        } = from;
+        (self.number, self.count, self.path) = (*number, *count, *path);
+        (self.first_time, self.last_time) = (*first_time, *last_time);
+        let pairs = self.registers.iter_mut().zip(registers);
+        pairs.for_each(|(register, from)| register.copy(from));
+    }
+
     fn closes(&self, close: SessionClose) -> Timestamp {
         match close {
             SessionClose::AfterLast(span) => self.last_time.plus(span),
@@ -186,7 +203,7 @@ pub(super) fn step(
     out: &mut Outcome,
 ) {
     spare.lend(&mut state.panes);
-    take(nfa, plan, state, incoming, key, out);
+    take(nfa, plan, state, incoming, key, spare, out);
     spare.take_back(&mut state.panes);
 }
 
@@ -196,6 +213,7 @@ fn take(
     state: &mut Windows,
     incoming: Incoming<'_>,
     key: &[Value],
+    spare: &mut SparePanes,
     out: &mut Outcome,
 ) {
     let mut view = View {
@@ -269,7 +287,7 @@ fn take(
                 while state.panes.len() as u64 > *size {
                     state.panes.pop_front();
                 }
-                view.emit(state.panes.iter(), incoming.event.time, None);
+                view.emit(state.panes.iter(), incoming.event.time, None, spare);
                 let kept = size.saturating_sub(every / pane);
                 while state.panes.len() as u64 > kept {
                     state.panes.pop_front();
@@ -291,81 +309,39 @@ pub(super) fn pass_instants(
     spare: &mut SparePanes,
     out: &mut Outcome,
 ) {
-    loop {
-        let instant = state.next_instant(plan);
-        if instant > until || instant == Timestamp::MAX {
-            break;
-        }
-        if state
-            .admitted
-            .as_ref()
-            .is_some_and(|admitted| admitted.forgotten() <= instant)
-        {
-            state.admitted = None;
-        }
-        let mut view = View {
-            nfa,
-            plan,
-            key,
-            admitted: &mut state.admitted,
-            out,
-        };
-        match &plan.kind {
-            WindowKind::Session { close, .. } => {
-                let mut at = 0;
-                while at < state.panes.len() {
-                    if state.panes[at].closes(*close) > instant {
-                        at += 1;
-                    } else if let Some(pane) = state.panes.remove(at) {
-                        view.close(
-                            &pane,
-                            instant,
-                            (pane.first_time, instant),
-                            (pane.first_time, pane.last_time),
-                        );
-                    }
-                }
-            }
-            WindowKind::Time {
-                sharing: Sharing::Panes,
-                windows,
-            } => {
-                let window = state.next;
-                let bounds = windows.bounds(window);
-                if bounds.1 > instant {
-                    continue;
-                }
-                let end = windows.panes(window).end;
-                let held = state.panes.iter().take_while(|pane| pane.number < end);
-                view.emit(held, instant, Some(bounds));
-                state.next += 1;
-                let start = windows.panes(state.next).start;
-                let held = |pane: &Pane| pane.number >= start;
-                while state.panes.front().is_some_and(|front| !held(front)) {
-                    state.panes.pop_front();
-                    // Windows without events are passed over.
-                    if let Some(front) = state.panes.front() {
-                        state.next = state.next.max(windows.first(front.number));
-                    }
-                }
-            }
-            WindowKind::Time {
-                sharing: Sharing::Apart,
-                windows,
-            } => {
-                let Some(front) = state.panes.front() else {
-                    continue;
-                };
+    let mut view = View {
+        nfa,
+        plan,
+        key,
+        admitted: &mut state.admitted,
+        out,
+    };
+    let (panes, next) = (&mut state.panes, &mut state.next);
+    match &plan.kind {
+        WindowKind::Session { close, .. } => view.close_sessions(panes, *close, until),
+        WindowKind::Time {
+            sharing: Sharing::Panes,
+            windows,
+        } => view.close_sums(panes, next, windows, until, spare),
+        WindowKind::Time {
+            sharing: Sharing::Apart,
+            windows,
+        } => {
+            while let Some(front) = panes.front() {
                 let bounds = windows.bounds(front.number);
-                if bounds.1 > instant {
-                    continue;
+                if bounds.1 > until {
+                    break;
                 }
-                if let Some(window) = state.panes.pop_front() {
-                    view.close(&window, instant, bounds, bounds);
-                }
+                view.close(front, bounds.1, bounds, bounds);
+                panes.pop_front();
             }
-            WindowKind::Count { .. } => {}
         }
+        WindowKind::Count { .. } => {}
+    }
+    // What `limit` let through is looked at with each match: that it is forgotten late makes no difference to them.
+    let admitted = state.admitted.as_ref();
+    if admitted.is_some_and(|admitted| admitted.forgotten() <= until) {
+        state.admitted = None;
     }
     spare.take_back(&mut state.panes);
 }
@@ -454,12 +430,67 @@ impl View<'_> {
         }
     }
 
+    /// Closes sessions that end at `until` or before, those that end first before others.
+    fn close_sessions(
+        &mut self,
+        panes: &mut VecDeque<Pane>,
+        close: SessionClose,
+        until: Timestamp,
+    ) {
+        let ending = |panes: &VecDeque<Pane>| panes.iter().map(|pane| pane.closes(close)).min();
+        while let Some(instant) = ending(panes).filter(|instant| *instant <= until) {
+            let mut at = 0;
+            while at < panes.len() {
+                if panes[at].closes(close) > instant {
+                    at += 1;
+                } else if let Some(pane) = panes.remove(at) {
+                    self.close(
+                        &pane,
+                        instant,
+                        (pane.first_time, instant),
+                        (pane.first_time, pane.last_time),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Closes windows that end at `until` or before and are sums of panes. `next`: the number of the first of them.
+    fn close_sums(
+        &mut self,
+        panes: &mut VecDeque<Pane>,
+        next: &mut i64,
+        windows: &Aligned,
+        until: Timestamp,
+        spare: &mut SparePanes,
+    ) {
+        while !panes.is_empty() {
+            let bounds = windows.bounds(*next);
+            if bounds.1 > until {
+                break;
+            }
+            let end = windows.panes(*next).end;
+            let held = panes.iter().take_while(|pane| pane.number < end);
+            self.emit(held, bounds.1, Some(bounds), spare);
+            *next += 1;
+            let start = windows.panes(*next).start;
+            while panes.front().is_some_and(|front| front.number < start) {
+                panes.pop_front();
+                // Windows without events are passed over.
+                if let Some(front) = panes.front() {
+                    *next = windows.first(front.number).max(*next);
+                }
+            }
+        }
+    }
+
     /// Emits the sum of panes.
     fn emit<'p>(
         &mut self,
         mut panes: impl Iterator<Item = &'p Pane>,
         at: Timestamp,
         window: Option<(Timestamp, Timestamp)>,
+        spare: &mut SparePanes,
     ) {
         let nfa = self.nfa;
         let Some(first) = panes.next() else { return };
@@ -470,10 +501,10 @@ impl View<'_> {
         let Some(second) = panes.next() else {
             return close(first);
         };
-        let mut sum = first.clone();
+        let sum = spare.sum(first);
         sum.absorb(nfa, second);
         panes.for_each(|pane| sum.absorb(nfa, pane));
-        close(&sum);
+        close(sum);
     }
 
     /// A window is complete: a match, a timeout, or nothing.

@@ -5,12 +5,13 @@
 
 use std::ops::Range;
 
-use super::number::{decimal, float, hex, int, thirteen, unsigned};
+use super::number::{decimal, float, hex, int, millis, thirteen, unsigned};
 use crate::automaton::{Row, Stream};
 use crate::event::formats::chunk;
 use crate::event::{EventTypeId, Schema, Value};
 use crate::lang::pattern::{PatternId, Program};
 use crate::source::Rejected;
+use crate::time::Timestamp;
 
 /// The digits of hexadecimal numbers.
 const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -31,6 +32,41 @@ pub struct JsonRows {
     patterns: Vec<Box<[u8]>>,
     /// By event type.
     streams: Vec<StreamText>,
+}
+
+/// The times of the row before, as text: windows that end together have the same, and so have matches that end with the same event.
+#[derive(Debug, Default)]
+pub(super) struct Times {
+    from: Time,
+    to: Time,
+}
+
+/// A time of thirteen digits.
+#[derive(Debug)]
+struct Time {
+    millis: i64,
+    text: [u8; 13],
+}
+
+impl Default for Time {
+    fn default() -> Time {
+        Time {
+            millis: 1_000_000_000_000,
+            text: *b"1000000000000",
+        }
+    }
+}
+
+impl Time {
+    /// Becomes another time and gives its text; `None` if that has not thirteen digits.
+    #[inline]
+    fn of(&mut self, time: Timestamp) -> Option<&[u8; 13]> {
+        if self.millis != time.0 {
+            self.text = thirteen(time.0)?;
+            self.millis = time.0;
+        }
+        Some(&self.text)
+    }
 }
 
 /// A stream's names.
@@ -78,11 +114,16 @@ impl JsonRows {
 
     /// Appends a row and its line break.
     pub fn append(&self, row: &Row, out: &mut Vec<u8>) {
+        self.append_next(row, &mut Times::default(), out);
+    }
+
+    /// The same. `times`: of the row before.
+    pub(super) fn append_next(&self, row: &Row, times: &mut Times, out: &mut Vec<u8>) {
         match row.stream {
             Stream::Match(ty) | Stream::Timeout(ty) => {
                 let stream = self.stream(ty);
                 out.extend_from_slice(&stream.head);
-                self.middle(row, out);
+                self.middle(row, times, out);
                 for (name, value) in stream.fields.iter().zip(&row.values) {
                     out.extend_from_slice(name);
                     append_value(value, out);
@@ -90,7 +131,7 @@ impl JsonRows {
             }
             Stream::Evicted => {
                 out.extend_from_slice(br#"{"output":"evicted","pattern":"#);
-                self.middle(row, out);
+                self.middle(row, times, out);
                 out.extend_from_slice(br#""step":"#);
                 append_value(row.values.first().unwrap_or(&Value::Null), out);
             }
@@ -100,7 +141,7 @@ impl JsonRows {
 
     /// From the pattern's name to the record's opening brace.
     #[inline]
-    fn middle(&self, row: &Row, out: &mut Vec<u8>) {
+    fn middle(&self, row: &Row, times: &mut Times, out: &mut Vec<u8>) {
         out.extend_from_slice(self.pattern(row.pattern));
         match &*row.key {
             [] => out.extend_from_slice(b"null"),
@@ -109,15 +150,15 @@ impl JsonRows {
         }
         let mut middle = *MIDDLE;
         middle[ID].copy_from_slice(&hex(row.match_id));
-        if let (Some(from), Some(to)) = (thirteen(row.from.0), thirteen(row.to.0)) {
-            middle[FROM].copy_from_slice(&from);
-            middle[TO].copy_from_slice(&to);
+        if let (Some(from), Some(to)) = (times.from.of(row.from), times.to.of(row.to)) {
+            middle[FROM].copy_from_slice(from);
+            middle[TO].copy_from_slice(to);
             return out.extend_from_slice(&middle);
         }
         out.extend_from_slice(&middle[..FROM.start]);
-        int(row.from.0, out);
+        millis(row.from.0, out);
         out.extend_from_slice(&MIDDLE[FROM.end..TO.start]);
-        int(row.to.0, out);
+        millis(row.to.0, out);
         out.extend_from_slice(&MIDDLE[TO.end..]);
     }
 
@@ -177,7 +218,7 @@ fn append_value(value: &Value, out: &mut Vec<u8>) {
         Value::Float(_) => out.extend_from_slice(b"null"),
         Value::Decimal(value) => decimal(value, out),
         Value::Str(text) => string(text, out),
-        Value::Timestamp(time) => int(time.0, out),
+        Value::Timestamp(time) => millis(time.0, out),
         Value::Duration(span) => int(span.0, out),
         Value::List(values) => list(values, out),
     }
@@ -223,7 +264,7 @@ pub(super) mod tests {
     use crate::event::FieldType;
     use crate::event::schema::{EventType, Field};
     use crate::source::Rejection;
-    use crate::time::{Span, Timestamp};
+    use crate::time::Span;
     use proptest::prelude::*;
 
     pub(in crate::sink) fn rows() -> JsonRows {

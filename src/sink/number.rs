@@ -18,6 +18,15 @@ pub(super) fn int(value: i64, out: &mut Vec<u8>) {
     unsigned(value.unsigned_abs(), out);
 }
 
+/// Appends a whole number that nearly always has thirteen digits.
+#[inline]
+pub(super) fn millis(value: i64, out: &mut Vec<u8>) {
+    match thirteen(value) {
+        Some(digits) => out.extend_from_slice(&digits),
+        None => int(value, out),
+    }
+}
+
 /// Appends a whole number without a sign.
 pub(super) fn unsigned(value: u64, out: &mut Vec<u8>) {
     let (before, last) = (value / EIGHT, value % EIGHT);

@@ -8,7 +8,7 @@ use std::sync::mpsc::Receiver;
 #[cfg(any(test, feature = "testing"))]
 use super::Sending;
 use super::feed::{Chunk, Feed, Handed, Pipe};
-use super::json_row::{JsonRows, append_rejected};
+use super::json_row::{JsonRows, Times, append_rejected};
 use super::typed::{RowQueue, Typed};
 use super::{Error, Opening, Sink, Target};
 use crate::automaton::{Row, Stream};
@@ -26,15 +26,10 @@ pub trait RowText: Send {
     fn append(&self, row: &Row, out: &mut Vec<u8>);
 }
 
-impl RowText for JsonRows {
-    fn append(&self, row: &Row, out: &mut Vec<u8>) {
-        JsonRows::append(self, row, out);
-    }
-}
-
 /// All outputs of a run: which row goes to which sink, as text, and how far each sink is.
 pub(crate) struct Outputs {
     rows: JsonRows,
+    times: Times,
     /// How rows on standard output are written, if not as JSON.
     pretty: Option<Box<dyn RowText>>,
     pipes: Vec<Pipe>,
@@ -287,6 +282,7 @@ impl Outputs {
         let (late, malformed, evicted) = (side("late")?, side("malformed")?, side("evicted")?);
         let outputs = Outputs {
             rows: JsonRows::new(program),
+            times: Times::default(),
             pretty: None,
             stdout: Vec::new(),
             pipes,
@@ -342,11 +338,15 @@ impl Outputs {
             Stream::Evicted => self.evicted,
         };
         let Some(at) = at else { return };
-        let text: &dyn RowText = match &self.pretty {
-            Some(pretty) if self.stdout.contains(&at) => &**pretty,
-            _ => &self.rows,
-        };
-        self.pipes[at].add(arrived, |out| text.append(row, out));
+        let pipe = &mut self.pipes[at];
+        match &self.pretty {
+            Some(pretty) if self.stdout.contains(&at) => {
+                pipe.add(arrived, |out| pretty.append(row, out));
+            }
+            _ => pipe.add(arrived, |out| {
+                self.rows.append_next(row, &mut self.times, out)
+            }),
+        }
     }
 
     /// Writes a late or malformed record, if that output is bound.

@@ -60,7 +60,7 @@ pub(super) struct Written {
 }
 
 impl Written {
-    /// Looks for the number that begins there; gives where it ends, unless it is written in another way. Others are not looked into. Whoever asks sees to it that an exponent does not follow.
+    /// Looks for the number that begins there; gives where it ends, unless it is written in another way. Others are not looked into.
     #[inline(always)]
     pub(super) fn find(&mut self, bytes: &[u8], start: usize) -> Option<usize> {
         let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
@@ -86,7 +86,7 @@ impl Written {
         }
         let leads_with_zero = whole > 1 && byte(at) == b'0';
         let is_long = end - start >= chunk::BYTES;
-        if whole == 0 || leads_with_zero || is_long {
+        if whole == 0 || leads_with_zero || is_long || matches!(byte(end), b'e' | b'E') {
             return None;
         }
         *self = Written {
@@ -103,9 +103,8 @@ impl Written {
     #[inline]
     pub(super) fn at(bytes: &[u8], start: usize) -> Option<Written> {
         let mut written = Written::default();
-        let end = written.find(bytes, start)?;
-        let is_whole = !matches!(bytes.get(end), Some(b'e' | b'E'));
-        is_whole.then_some(written)
+        written.find(bytes, start)?;
+        Some(written)
     }
 
     /// Where it stands.
