@@ -146,3 +146,42 @@ fn a_key_that_moves_while_it_is_owed_is_saved_as_it_was() {
     }
     assert_eq!(saved, 1);
 }
+
+#[test]
+fn keys_that_wait_for_the_end_of_a_batch_have_come_up_to_each_event_they_are_shown() {
+    // Time alone makes no rows here, in two variants and a pattern by itself.
+    let patterns = "event E { t: timestamp time, k: int, v: int }\n\
+        pattern low { key k match a: E where v > 1 then b: E where v > 10 within 10ms emit lows { v: b.v } }\n\
+        pattern high { key k match a: E where v > 3 then b: E where v > 20 within 10ms emit highs { v: b.v } }\n\
+        pattern rise { key k match a: E+ where v > 0 and v > prev(v, 0) then b: E where v < 0 within 10ms emit rises { n: count(a) } }\n";
+    // What key 1 began is over one millisecond before its next event, what key 2 began is not.
+    let events = [
+        (1, 1, 5),
+        (2, 2, 5),
+        (12, 1, 25),
+        (12, 2, 25),
+        (13, 1, 30),
+        (14, 1, -1),
+        (14, 2, -1),
+        (15, 3, 5),
+    ];
+    let of = |value: i64| Value::Int(value);
+    let wanted = [
+        (0, 12, of(25)),
+        (1, 12, of(25)),
+        (0, 13, of(30)),
+        (1, 13, of(30)),
+        (2, 14, of(2)),
+        (2, 14, of(1)),
+    ];
+    for size in 1..=events.len() {
+        let mut shard = shard_of(patterns);
+        let batches = events.chunks(size);
+        let rows = batches.flat_map(|batch| show_keys(&mut shard, batch, batch[batch.len() - 1].0));
+        assert_eq!(rows.collect::<Vec<_>>(), wanted, "{size} at once");
+        assert_eq!(show_keys(&mut shard, &[], 25), []);
+        assert_eq!(shard.live(), (2, 3));
+        assert_eq!(show_keys(&mut shard, &[], 26), []);
+        assert_eq!(shard.live(), (0, 0));
+    }
+}
