@@ -443,9 +443,8 @@ impl Pass<'_> {
     fn arrive(&mut self, run: Run, runs: &mut Vec<Run>) {
         self.complete(&run);
         if run.alive != 0 {
-            if runs.capacity() == 0 {
-                // Most keys have one, and a run is large.
-                runs.reserve_exact(1);
+            if runs.len() == runs.capacity() {
+                make_room(runs);
             }
             runs.push(run);
         }
@@ -503,6 +502,13 @@ impl Pass<'_> {
             }
         }
     }
+}
+
+/// Makes room for one run, and then for twice as many each time: many keys have one, and a run is large. They are moved: to let the allocator make their room larger takes several times as long.
+fn make_room(runs: &mut Vec<Run>) {
+    let mut more = Vec::with_capacity((2 * runs.len()).max(1));
+    more.append(runs);
+    *runs = more;
 }
 
 /// A key that was busy gives back the memory that it does not use any more.
