@@ -237,7 +237,7 @@ impl Compiled {
     }
 
     /// True if the condition holds.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn holds(&self, scope: &Scope<'_>) -> bool {
         match self {
             // The common conditions, where they are asked.
@@ -261,7 +261,7 @@ impl Compiled {
     }
 
     /// The value, if it lies somewhere just so.
-    #[inline]
+    #[inline(always)]
     fn at_hand<'a>(&'a self, scope: &Scope<'a>) -> Option<&'a Value> {
         match self {
             Compiled::Coalesce(first, second) => match first.lies(scope)? {
@@ -272,7 +272,7 @@ impl Compiled {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn lies<'a>(&'a self, scope: &Scope<'a>) -> Option<&'a Value> {
         match self {
             Compiled::Const(value) => Some(value),

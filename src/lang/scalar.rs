@@ -107,7 +107,7 @@ fn stand<T: PartialOrd>(op: BinaryOp, a: &T, b: &T) -> Option<bool> {
 
 /// True if the operation's value is `true`. Comparisons make no value on the way.
 #[must_use]
-#[inline]
+#[inline(always)]
 pub fn relates(op: BinaryOp, left: &Value, right: &Value) -> bool {
     // What is asked most, without an order on the way.
     let told = match (left, right) {
@@ -116,9 +116,10 @@ pub fn relates(op: BinaryOp, left: &Value, right: &Value) -> bool {
         (Value::Float(a), Value::Int(b)) => stand(op, a, &(*b as f64)),
         _ => None,
     };
-    if let Some(told) = told {
-        return told;
-    }
+    told.unwrap_or_else(|| relates_otherwise(op, left, right))
+}
+
+fn relates_otherwise(op: BinaryOp, left: &Value, right: &Value) -> bool {
     let order = match (op, left, right) {
         // Whether texts are equal is told quicker than their order.
         (BinaryOp::Eq, Value::Str(a), Value::Str(b)) => return a == b,

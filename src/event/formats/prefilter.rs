@@ -126,6 +126,9 @@ impl Checks {
         let mut left = self.ways;
         let mut read = (usize::MAX, Short::default());
         for PlaceCheck { place, check, ways } in &self.checks {
+            if left & ways == 0 {
+                continue;
+            }
             let holds = match standing(*place) {
                 Standing::Text(cut) => check.text(bytes, cut),
                 Standing::Number(written) => {
