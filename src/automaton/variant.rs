@@ -2,6 +2,8 @@
 //!
 //! The automaton makes [`Draft`]s, which hold all that such patterns have in common; a [`Variant`] makes a row of one.
 
+use smallvec::smallvec;
+
 use super::nfa::Nfa;
 use super::row::{Row, Stream};
 use super::run::mix;
@@ -72,7 +74,10 @@ impl Variant {
             pattern: self.pattern,
             stream,
             at: draft.at,
-            key: key.into(),
+            key: match key {
+                [one] => smallvec![one.clone()],
+                parts => parts.into(),
+            },
             match_id,
             from: draft.from,
             to: draft.to,

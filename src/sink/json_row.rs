@@ -9,7 +9,7 @@ use super::number::{decimal, float, hex, int, millis, thirteen, unsigned};
 use crate::automaton::{Row, Stream};
 use crate::event::formats::chunk;
 use crate::event::{EventTypeId, Schema, Value};
-use crate::lang::pattern::{PatternId, Program};
+use crate::lang::pattern::Program;
 use crate::source::Rejected;
 use crate::time::Timestamp;
 
@@ -29,7 +29,7 @@ const TO: Range<usize> = 57..70;
 #[derive(Clone, Debug)]
 pub struct JsonRows {
     /// By pattern: how its rows begin, `"probe_then_drain","key":`.
-    patterns: Vec<Box<[u8]>>,
+    patterns: Vec<Piece>,
     /// By event type.
     streams: Vec<StreamText>,
 }
@@ -73,9 +73,47 @@ impl Time {
 #[derive(Clone, Debug)]
 struct StreamText {
     /// `{"output":"fraud","pattern":`
-    head: Box<[u8]>,
+    head: Piece,
     /// By field: `"card":`, with a comma before all but the first.
-    fields: Box<[Box<[u8]>]>,
+    fields: Box<[Piece]>,
+}
+
+/// A piece of text that is written again and again.
+#[derive(Clone, Debug)]
+struct Piece {
+    /// How it begins; the rest of these bytes is of no concern.
+    first: [u8; chunk::BYTES],
+    first_length: usize,
+    rest: Box<[u8]>,
+}
+
+impl Piece {
+    fn new(text: &[u8]) -> Piece {
+        let (first, rest) = text.split_at(text.len().min(chunk::BYTES));
+        let mut padded = [0; chunk::BYTES];
+        padded[..first.len()].copy_from_slice(first);
+        Piece {
+            first: padded,
+            first_length: first.len(),
+            rest: rest.into(),
+        }
+    }
+
+    #[inline]
+    fn append(&self, out: &mut Vec<u8>) {
+        append_first(&self.first, self.first_length, out);
+        if !self.rest.is_empty() {
+            out.extend_from_slice(&self.rest);
+        }
+    }
+}
+
+/// Appends the first of some bytes. All are copied, which takes less than to find out how many.
+#[inline]
+fn append_first(bytes: &[u8; chunk::BYTES], count: usize, out: &mut Vec<u8>) {
+    let end = out.len() + count;
+    out.extend_from_slice(bytes);
+    out.truncate(end);
 }
 
 impl JsonRows {
@@ -97,16 +135,16 @@ impl JsonRows {
                 let mut text = if at == 0 { Vec::new() } else { b",".to_vec() };
                 text.extend(quoted(&field.name));
                 text.push(b':');
-                text.into_boxed_slice()
+                Piece::new(&text)
             });
             StreamText {
-                head: head(&ty.name).into_boxed_slice(),
+                head: Piece::new(&head(&ty.name)),
                 fields: fields.collect(),
             }
         };
         JsonRows {
             patterns: patterns
-                .map(|name| [&quoted(name), &br#","key":"#[..]].concat().into())
+                .map(|name| Piece::new(&[&quoted(name), &br#","key":"#[..]].concat()))
                 .collect(),
             streams: schema.types.iter().map(stream).collect(),
         }
@@ -122,10 +160,10 @@ impl JsonRows {
         match row.stream {
             Stream::Match(ty) | Stream::Timeout(ty) => {
                 let stream = self.stream(ty);
-                out.extend_from_slice(&stream.head);
+                stream.head.append(out);
                 self.middle(row, times, out);
                 for (name, value) in stream.fields.iter().zip(&row.values) {
-                    out.extend_from_slice(name);
+                    name.append(out);
                     append_value(value, out);
                 }
             }
@@ -142,7 +180,7 @@ impl JsonRows {
     /// From the pattern's name to the record's opening brace.
     #[inline]
     fn middle(&self, row: &Row, times: &mut Times, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.pattern(row.pattern));
+        self.patterns[row.pattern.0 as usize].append(out);
         match &*row.key {
             [] => out.extend_from_slice(b"null"),
             [one] => append_value(one, out),
@@ -160,10 +198,6 @@ impl JsonRows {
         out.extend_from_slice(&MIDDLE[FROM.end..TO.start]);
         millis(row.to.0, out);
         out.extend_from_slice(&MIDDLE[TO.end..]);
-    }
-
-    fn pattern(&self, id: PatternId) -> &[u8] {
-        &self.patterns[id.0 as usize]
     }
 
     fn stream(&self, id: EventTypeId) -> &StreamText {
@@ -238,6 +272,10 @@ fn list(values: &[Value], out: &mut Vec<u8>) {
 fn string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let mut rest = text.as_bytes();
+    if let Some(plain) = chunk::plain(rest) {
+        append_first(&plain, rest.len(), out);
+        return out.push(b'"');
+    }
     loop {
         let at = chunk::plain_end(rest, 0);
         out.extend_from_slice(&rest[..at]);
@@ -263,6 +301,7 @@ pub(super) mod tests {
     use super::*;
     use crate::event::FieldType;
     use crate::event::schema::{EventType, Field};
+    use crate::lang::pattern::PatternId;
     use crate::source::Rejection;
     use crate::time::Span;
     use proptest::prelude::*;

@@ -8,7 +8,7 @@ use wide::u8x16;
 pub(super) type Mask = u32;
 
 /// How many bytes a chunk has.
-pub(super) const BYTES: usize = 16;
+pub(crate) const BYTES: usize = 16;
 
 /// Each of them.
 const ALL: Mask = 0xffff;
@@ -127,6 +127,17 @@ impl Expected {
             && at + self.text.len() <= bytes.len()
             && (self.text.len() <= BYTES || bytes[at..].starts_with(&self.text))
     }
+}
+
+/// A text that fits into a chunk, filled up with zeros, if a string can hold it as it is.
+#[inline(always)]
+pub(crate) fn plain(text: &[u8]) -> Option<[u8; BYTES]> {
+    if text.len() > BYTES {
+        return None;
+    }
+    let chunk = chunk(text, 0);
+    let of_text = special(chunk) & ((1 << text.len()) - 1);
+    (of_text == 0).then(|| chunk.to_array())
 }
 
 /// Where from `at` on the first byte stands that a string can't hold as it is: a quote, a backslash, a control character. The end, if none does.
