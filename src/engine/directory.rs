@@ -378,7 +378,7 @@ impl<S> Directory<S> {
         self.timers.next().unwrap_or(Timestamp::MAX)
     }
 
-    /// Takes the slots due at the instant, in the order of their keys. Those due before are taken.
+    /// Takes the slots due at the instant, in the order of their keys. Those due before have been taken.
     pub(super) fn take_due(&mut self, instant: Timestamp, due: &mut Due) {
         while let Some(slots) = self.take_some(instant) {
             for at in slots {

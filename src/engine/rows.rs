@@ -41,7 +41,7 @@ pub(crate) enum RowPacket {
 /// Where a shard leaves its rows.
 pub(crate) enum RowsOut {
     /// Into the outputs.
-    Own(Outputs),
+    Own(Box<Outputs>),
     /// To the collector.
     Sent(Sender),
 }
@@ -92,7 +92,7 @@ pub(crate) fn ways(
         for ordered in waiting {
             outputs.write(&ordered.row, ordered.arrived);
         }
-        return (vec![RowsOut::Own(outputs)], None);
+        return (vec![RowsOut::Own(Box::new(outputs))], None);
     }
     let (late, malformed) = (
         outputs.keeps(Rejection::Late),

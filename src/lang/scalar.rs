@@ -96,7 +96,7 @@ pub fn add(sum: &mut Value, value: &Value) {
 fn stand<T: PartialOrd>(op: BinaryOp, a: &T, b: &T) -> Option<bool> {
     Some(match op {
         BinaryOp::Eq => a == b,
-        BinaryOp::Ne => a < b || a > b,
+        BinaryOp::Ne => a.partial_cmp(b).is_some_and(std::cmp::Ordering::is_ne),
         BinaryOp::Lt => a < b,
         BinaryOp::Le => a <= b,
         BinaryOp::Gt => a > b,
