@@ -7,7 +7,7 @@ use std::io::{self, Read};
 
 use super::Record;
 use super::place::{Behind, Mark};
-use crate::event::formats::split::{record_end, trim_end};
+use crate::event::formats::split::{line_ends, record_end, trim_end};
 use crate::event::formats::{Format, RECORD_BYTES_MAX};
 
 /// How much is read at a time: what is made of it is to stay in the processor's cache until it is matched.
@@ -31,6 +31,8 @@ pub(super) struct Blocks<R> {
     fresh: bool,
     /// The record that names the columns, to be given out once more.
     header: Option<Header>,
+    /// Where lines end; empty between calls.
+    line_ends: Vec<u32>,
 }
 
 /// The first record of a file.
@@ -68,6 +70,7 @@ impl<R: Read> Blocks<R> {
             mark: Mark::beginning(1),
             fresh: true,
             header: None,
+            line_ends: Vec::new(),
         }
     }
 
@@ -187,6 +190,9 @@ impl<R: Read> Blocks<R> {
 
     /// Hands out the records that are complete.
     fn cut(&mut self, take: &mut dyn FnMut(Record<'_>)) {
+        if self.format == Format::Json && self.mark.behind != Behind::Rest {
+            self.cut_lines(take);
+        }
         loop {
             if self.mark.behind == Behind::Rest && !self.drop_line() {
                 return;
@@ -204,6 +210,22 @@ impl<R: Read> Blocks<R> {
                 None => return,
             }
         }
+    }
+
+    /// The same, up to a record that is too large: records are lines, whose ends are looked for all at once.
+    fn cut_lines(&mut self, take: &mut dyn FnMut(Record<'_>)) {
+        let mut ends = std::mem::take(&mut self.line_ends);
+        let first = self.start;
+        line_ends(&self.buffer[first..self.end], &mut ends);
+        for end in ends.drain(..) {
+            let end = first + end as usize;
+            if !is_small(&self.buffer[self.start..end]) {
+                break;
+            }
+            self.give(end - self.start, take);
+            self.pass(1);
+        }
+        self.line_ends = ends;
     }
 
     /// Hands out the record of so many bytes at `start`. Empty lines are none.
