@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 use super::choice::{Admitted, Choice, Outcome, evicted, timed_out};
 use super::expression::{Bounds, Scope, StepMask};
 use super::nfa::{Completion, Mindfulness, Nfa, Target, Wanted, Way};
-use super::outlook::PlainWay;
+use super::outlook::{PlainWay, Wants};
 use super::run::{ROOM_KEPT, Run, Runs, bits};
 use crate::event::{Event, Value};
 use crate::lang::pattern::{Contiguity, Evict, StepId};
@@ -110,10 +110,13 @@ impl<'a> Judge<'a> {
         }
     }
 
+    #[inline(always)]
     fn satisfies(&mut self, step: StepId) -> bool {
-        if !self.incoming.fits.has(step) {
-            return false;
-        }
+        self.incoming.fits.has(step) && self.satisfies_as_well(step)
+    }
+
+    /// True if what the step asks of the run holds too.
+    fn satisfies_as_well(&mut self, step: StepId) -> bool {
         let Some(correlated) = &self.nfa.steps[usize::from(step.0)].correlated else {
             return true;
         };
@@ -381,13 +384,12 @@ impl Pass<'_> {
         let mut verdicts = Verdicts::default();
         let mut eyes = Judge::new(nfa, self.incoming, Some(run), &[], self.key);
         for at in bits(run.alive) {
-            let PlainWay {
-                step,
-                stays,
-                is_wanting,
-            } = plain[at];
+            let PlainWay { step, stays, wants } = plain[at];
             let satisfies = eyes.satisfies(step);
-            let wanted = is_wanting && eyes.wanted(&ways[at].wanted, Some(run));
+            let wanted = match wants {
+                Wants::Always(steps) => eyes.satisfies_any(steps),
+                Wants::Counted => eyes.wanted(&ways[at].wanted, Some(run)),
+            };
             verdicts.binding |= u64::from(satisfies && !wanted) << at;
             verdicts.surviving |= u64::from((stays || !satisfies) && !wanted) << at;
         }

@@ -47,8 +47,16 @@ pub(crate) struct PlainWay {
     pub step: StepId,
     /// It stays open when it has bound one.
     pub stays: bool,
-    /// A greedy loop may want events.
-    pub is_wanting: bool,
+    pub wants: Wants,
+}
+
+/// What greedy loops that were left would still want.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wants {
+    /// Events that satisfy one of these steps; often none.
+    Always(StepMask),
+    /// That depends on counts.
+    Counted,
 }
 
 impl Outlook {
@@ -117,8 +125,20 @@ impl PlainWay {
         (waits && !minds && !ends).then_some(PlainWay {
             step,
             stays,
-            is_wanting: !way.wanted.is_empty(),
+            wants: Wants::of(way),
         })
+    }
+}
+
+impl Wants {
+    fn of(way: &Way) -> Wants {
+        match way.wanted.iter().all(|wanted| wanted.full.is_none()) {
+            true => {
+                let steps = way.wanted.iter().flat_map(|wanted| wanted.steps.steps());
+                Wants::Always(steps.collect())
+            }
+            false => Wants::Counted,
+        }
     }
 }
 

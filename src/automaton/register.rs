@@ -211,8 +211,14 @@ impl RegisterSet {
     }
 
     /// Registers before anything is bound.
-    pub(crate) fn empty<R: FromIterator<Accumulator>>(&self) -> R {
-        self.specs.iter().map(|spec| empty(spec.kind)).collect()
+    #[inline]
+    pub(crate) fn empty(&self) -> Registers {
+        let mut registers = Registers::new();
+        // One by one: nearly all have three at most, which takes less than what is made for any number.
+        for spec in &self.specs {
+            registers.push(empty(spec.kind));
+        }
+        registers
     }
 
     /// What a register is for.
