@@ -397,19 +397,9 @@ impl View<'_> {
         let (time, step) = (incoming.event.time, self.plan.step);
         let open_before = panes.len();
         if let Some(until) = until {
-            let mut at = 0;
-            while at < panes.len() {
-                if !self.fits(Some(&panes[at]), None, until, incoming) {
-                    at += 1;
-                } else if let Some(pane) = panes.remove(at) {
-                    self.close(
-                        &pane,
-                        time,
-                        (pane.first_time, time),
-                        (pane.first_time, pane.last_time),
-                    );
-                }
-            }
+            self.end_sessions(panes, time, |view, pane| {
+                view.fits(Some(pane), None, until, incoming)
+            });
         }
         let closed = panes.len() < open_before;
         let within = self.nfa.within;
@@ -439,18 +429,24 @@ impl View<'_> {
     ) {
         let ending = |panes: &VecDeque<Pane>| panes.iter().map(|pane| pane.closes(close)).min();
         while let Some(instant) = ending(panes).filter(|instant| *instant <= until) {
-            let mut at = 0;
-            while at < panes.len() {
-                if panes[at].closes(close) > instant {
-                    at += 1;
-                } else if let Some(pane) = panes.remove(at) {
-                    self.close(
-                        &pane,
-                        instant,
-                        (pane.first_time, instant),
-                        (pane.first_time, pane.last_time),
-                    );
-                }
+            self.end_sessions(panes, instant, |_, pane| pane.closes(close) <= instant);
+        }
+    }
+
+    /// Closes sessions that end now.
+    fn end_sessions(
+        &mut self,
+        panes: &mut VecDeque<Pane>,
+        now: Timestamp,
+        ends: impl Fn(&Self, &Pane) -> bool,
+    ) {
+        let mut at = 0;
+        while at < panes.len() {
+            if !ends(self, &panes[at]) {
+                at += 1;
+            } else if let Some(pane) = panes.remove(at) {
+                let bounds = (pane.first_time, pane.last_time);
+                self.close(&pane, now, (pane.first_time, now), bounds);
             }
         }
     }

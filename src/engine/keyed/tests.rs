@@ -185,3 +185,31 @@ fn keys_that_wait_for_the_end_of_a_batch_have_come_up_to_each_event_they_are_sho
         assert_eq!(shard.live(), (0, 0));
     }
 }
+
+#[test]
+fn a_sum_that_overflowed_stays_null_in_each_window_that_holds_it() {
+    let mut shard = shard_of(
+        "event E { t: timestamp time, k: int, v: int }\n\
+        pattern sums { key k match a: E+ hop 20ms every 10ms emit sums { s: sum(a.v) } }\n",
+    );
+    let events = [
+        (1, 1, i64::MAX),
+        (1, 2, 5),
+        (2, 1, 1),
+        (11, 1, 5),
+        (11, 2, i64::MAX),
+        (12, 2, 1),
+    ];
+    let (five, null) = (|| Value::Int(5), || Value::Null);
+    assert_eq!(
+        show_keys(&mut shard, &events, 40),
+        [
+            (0, 10, null()),
+            (0, 10, five()),
+            (0, 20, null()),
+            (0, 20, null()),
+            (0, 30, five()),
+            (0, 30, null()),
+        ]
+    );
+}
