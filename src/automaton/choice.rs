@@ -69,6 +69,13 @@ impl Admitted {
     }
 }
 
+/// Drops what `limit` let through once nothing of it counts any more.
+pub(crate) fn forget_admitted(admitted: &mut Option<Box<Admitted>>, now: Timestamp) {
+    if admitted.as_ref().is_some_and(|of| of.forgotten() <= now) {
+        *admitted = None;
+    }
+}
+
 /// A completed candidate.
 #[derive(Clone, Copy)]
 pub(crate) struct Candidate<'a> {

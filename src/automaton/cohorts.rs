@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 
 use smallvec::SmallVec;
 
-use super::choice::{Admitted, Choice, Outcome, evicted, timed_out};
+use super::choice::{Admitted, Choice, Outcome, evicted, forget_admitted, timed_out};
 use super::linear::{Ending, LinearPlan, bound, expiry, satisfies, satisfies_any};
 use super::matcher::Incoming;
 use super::nfa::Nfa;
@@ -465,10 +465,7 @@ pub(crate) fn pass_instants(
             }
         }
         state.starts.drain(expired);
-        let admitted = state.admitted.as_ref();
-        if admitted.is_some_and(|admitted| admitted.forgotten() <= instant) {
-            state.admitted = None;
-        }
+        forget_admitted(&mut state.admitted, instant);
     }
     state.sweep();
     state.give_room_back();

@@ -12,7 +12,7 @@ use std::cell::Cell;
 use hashbrown::HashSet;
 use smallvec::SmallVec;
 
-use super::choice::{Admitted, Choice, Outcome, evicted, timed_out};
+use super::choice::{Admitted, Choice, Outcome, evicted, forget_admitted, timed_out};
 use super::expression::{Bounds, Scope, StepMask};
 use super::nfa::{Completion, Mindfulness, Nfa, Target, Wanted, Way};
 use super::outlook::{PlainWay, Wants};
@@ -606,10 +606,7 @@ fn forget(nfa: &Nfa, state: &mut Runs, now: Timestamp) {
             *seen = None;
         }
     }
-    let admitted = state.admitted.as_ref();
-    if admitted.is_some_and(|admitted| admitted.forgotten() <= now) {
-        state.admitted = None;
-    }
+    forget_admitted(&mut state.admitted, now);
 }
 
 /// Reports each start whose last run has expired, by its most advanced one.

@@ -6,7 +6,6 @@
 use super::expression::StepMask;
 use super::nfa::{Completion, Nfa, Position, Target, Way};
 use crate::lang::pattern::{Contiguity, StepId};
-use crate::time::{Span, Timestamp};
 
 /// What is known of an automaton.
 #[derive(Clone, Debug, Default)]
@@ -164,9 +163,4 @@ fn expires_with_the_whole(way: &Way) -> bool {
         Target::Position(_) => way.gap.is_none() && way.closes.is_none(),
         Target::End(completion) => completion == Completion::AtOnce,
     }
-}
-
-/// When what began at a time is over that may take so long, this included; [`Timestamp::MAX`] if it may take any time.
-pub(super) fn end_of(within: Option<Span>, began: Timestamp) -> Timestamp {
-    within.map_or(Timestamp::MAX, |within| began.plus(within).plus(Span(1)))
 }

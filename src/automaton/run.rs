@@ -6,7 +6,6 @@ use smallvec::SmallVec;
 
 use super::choice::{Admitted, Candidate, GivenUp};
 use super::nfa::{Completion, Nfa, Skip, Target, Way, Which};
-use super::outlook::end_of;
 use super::register::{self, Registers};
 use super::shape::pairwise;
 use super::state::glance_at;
@@ -283,10 +282,8 @@ impl Run {
 
     /// The bound that passed when the way on to a step expired at the instant: those of `within` are inclusive, that of a closer is not.
     pub(crate) fn bound_before(&self, nfa: &Nfa, way: &Way, instant: Timestamp) -> Timestamp {
-        let inclusive = |from: Timestamp, span: Option<Span>| {
-            span.is_some_and(|span| from.plus(span).plus(Span(1)) <= instant)
-        };
-        if inclusive(self.first_time, nfa.within) || inclusive(self.last_time, way.gap) {
+        let end = end_of(nfa.within, self.first_time).min(end_of(way.gap, self.last_time));
+        if end <= instant {
             instant.minus(Span(1))
         } else {
             instant
@@ -310,6 +307,11 @@ impl Run {
         }
         self.next = next;
     }
+}
+
+/// When what began at a time is over that may take so long, this included; [`Timestamp::MAX`] if it may take any time.
+pub(super) fn end_of(within: Option<Span>, began: Timestamp) -> Timestamp {
+    within.map_or(Timestamp::MAX, |within| began.plus(within).plus(Span(1)))
 }
 
 /// The numbers of the bits that are set, lowest first.

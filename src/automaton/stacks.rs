@@ -17,7 +17,7 @@ mod walk;
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::choice::{Admitted, Choice, Outcome};
+use super::choice::{Admitted, Choice, Outcome, forget_admitted};
 use super::expression::StepMask;
 use super::linear::{expiry, satisfies};
 use super::matcher::Incoming;
@@ -319,10 +319,7 @@ pub(crate) fn pass_instants(
             walk::time_out(nfa, plan, state, expired, key, out);
         }
         state.drop_starts(plan, expired);
-        let admitted = state.admitted.as_ref();
-        if admitted.is_some_and(|admitted| admitted.forgotten() <= instant) {
-            state.admitted = None;
-        }
+        forget_admitted(&mut state.admitted, instant);
     }
 }
 

@@ -10,7 +10,7 @@ mod spare;
 use std::collections::VecDeque;
 
 use super::calendar::Aligned;
-use super::choice::{Admitted, Outcome, write_match, write_timeout};
+use super::choice::{Admitted, Outcome, forget_admitted, write_match, write_timeout};
 use super::expression::{Bounds, Scope};
 use super::matcher::Incoming;
 use super::nfa::Nfa;
@@ -339,10 +339,7 @@ pub(super) fn pass_instants(
         WindowKind::Count { .. } => {}
     }
     // What `limit` let through is looked at with each match: that it is forgotten late makes no difference to them.
-    let admitted = state.admitted.as_ref();
-    if admitted.is_some_and(|admitted| admitted.forgotten() <= until) {
-        state.admitted = None;
-    }
+    forget_admitted(&mut state.admitted, until);
     spare.take_back(&mut state.panes);
 }
 

@@ -290,11 +290,7 @@ impl<S: Holding> Keys<S> {
             let mut more = self.fetch_due(until);
             while let Some(due) = self.directory.take_some(until) {
                 more = true;
-                self.look_at_due(due.iter().copied());
-                for at in due {
-                    self.let_pass(at, until, rows);
-                    self.settle(at);
-                }
+                self.let_all_pass(due.iter().copied(), until, rows);
             }
             if !more {
                 return;
@@ -321,17 +317,27 @@ impl<S: Holding> Keys<S> {
             let mut due = std::mem::take(&mut self.due);
             self.directory.take_due(instant, &mut due);
             for group in due.groups(GROUP) {
-                self.look_at_due(group.clone());
-                for at in group {
-                    self.let_pass(at, instant, rows);
-                    self.settle(at);
-                }
+                self.let_all_pass(group, instant, rows);
                 if in_order {
                     rows.settle();
                 }
             }
             due.clear();
             self.due = due;
+        }
+    }
+
+    /// Lets an instant pass for keys that are due, and all before it.
+    fn let_all_pass(
+        &mut self,
+        due: impl Iterator<Item = u32> + Clone,
+        instant: Timestamp,
+        rows: &mut Rows<'_>,
+    ) {
+        self.look_at_due(due.clone());
+        for at in due {
+            self.let_pass(at, instant, rows);
+            self.settle(at);
         }
     }
 

@@ -80,21 +80,15 @@ fn eight_hex(value: u64) -> u64 {
 pub(super) fn decimal(value: &Decimal, out: &mut Vec<u8>) {
     let scale = value.scale() as usize;
     let mantissa = u64::try_from(value.mantissa().unsigned_abs());
-    if let Ok(mantissa) = mantissa
-        && mantissa < EIGHT
-        && (1..8).contains(&scale)
-    {
-        if value.is_sign_negative() {
-            out.push(b'-');
-        }
-        return short_decimal(mantissa, scale, out);
-    }
     let (Ok(mantissa), Some(power)) = (mantissa, 10_u64.checked_pow(value.scale())) else {
         write!(out, "{value}").expect("memory takes what is written");
         return;
     };
     if value.is_sign_negative() {
         out.push(b'-');
+    }
+    if mantissa < EIGHT && (1..8).contains(&scale) {
+        return short_decimal(mantissa, scale, out);
     }
     // One digit at least stands before the point.
     unsigned(mantissa / power, out);

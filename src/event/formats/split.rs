@@ -17,7 +17,7 @@ pub fn record_end(format: Format, bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// Appends where lines end, in bytes that are fewer than 4 GiB. Sixty-four of them are looked at together: a search that begins anew behind each line takes twice as long.
+/// Appends where lines end, in bytes that are fewer than 4 GiB. Sixty-four of them are looked at together: lines are short, and a search that begins anew behind each costs more than the bytes that it looks at.
 pub fn line_ends(bytes: &[u8], into: &mut Vec<u32>) {
     let (stretches, rest) = bytes.as_chunks::<64>();
     for (at, stretch) in stretches.iter().enumerate() {
