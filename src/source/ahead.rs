@@ -1,95 +1,141 @@
-//! Reads ahead on a thread of its own, so that whoever polls never waits for input.
+//! Reads ahead on a thread of its own, so that whoever polls never waits for input, or less.
 //!
 //! Blocks travel through a bounded queue and come back to be filled again: when nobody takes them, the thread stops reading, and whoever
-//! writes to the input waits. The thread ends with the input, or when its block finds nobody to take it; until then it
-//! may sit in a read that cannot be interrupted, which keeps no process from ending.
+//! writes to the input waits. A block is cut into records where it lies: in front of what was read it has room for the beginning of a record that the one before ended with. The
+//! thread ends with the input, or when its block finds nobody to take it; until then it may sit in a read that cannot be interrupted, which keeps no process from ending.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
 
-/// How much is read at a time; more than a pipe holds.
-const BLOCK_BYTES: usize = 128 * 1024;
+use super::blocks::{Feed, Unread};
 
-/// How many blocks wait.
-const BLOCKS: usize = 4;
+/// How many blocks there are.
+const BLOCKS: usize = 8;
 
-/// An input that says [`io::ErrorKind::WouldBlock`] when nothing is at hand.
+/// So many go back at once: each time somebody has to be woken.
+const RETURNED: usize = BLOCKS / 2;
+
+/// How much room there is in front of what was read. Nearly all records are shorter.
+const HEADROOM_BYTES: usize = 16 * 1024;
+
+/// An input that is read by somebody else.
 #[derive(Debug)]
 pub(super) struct Ahead {
+    /// Both have room for all blocks there are.
     filled: Receiver<io::Result<Block>>,
-    /// Has room for all blocks there are.
     empty: SyncSender<Vec<u8>>,
-    block: Block,
-    taken: usize,
+    /// On their way back.
+    spent: Vec<Vec<u8>>,
+    wait: Wait,
+    ended: bool,
 }
 
-/// What one read brought.
-#[derive(Debug, Default)]
+/// What to do when nothing was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// Say [`io::ErrorKind::WouldBlock`]: nobody knows when something comes.
+    Never,
+    /// Wait: it is being read.
+    UntilRead,
+}
+
+/// What one read brought, behind the headroom.
+#[derive(Debug)]
 struct Block {
     bytes: Vec<u8>,
     length: usize,
 }
 
 impl Ahead {
-    /// Starts to read.
+    /// Starts to read so many bytes at a time.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(super) fn start(name: &str, input: impl Read + Send + 'static) -> io::Result<Ahead> {
+    pub(super) fn start(
+        name: &str,
+        input: impl Read + Send + 'static,
+        block_bytes: usize,
+        wait: Wait,
+    ) -> io::Result<Ahead> {
         let (filled_by, filled) = sync_channel(BLOCKS);
-        let (empty, emptied) = sync_channel(BLOCKS + 2);
+        let (empty, emptied) = sync_channel(BLOCKS);
         thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || read(input, &filled_by, &emptied))?;
+            .spawn(move || read(input, block_bytes, &filled_by, &emptied))?;
         Ok(Ahead {
             filled,
             empty,
-            block: Block::default(),
-            taken: 0,
+            spent: Vec::with_capacity(RETURNED),
+            wait,
+            ended: false,
         })
+    }
+
+    fn next(&mut self) -> io::Result<Block> {
+        let gone = || io::Error::other("its reader has ended without a word");
+        match self.wait {
+            Wait::Never => match self.filled.try_recv() {
+                Ok(block) => block,
+                Err(TryRecvError::Empty) => Err(io::ErrorKind::WouldBlock.into()),
+                Err(TryRecvError::Disconnected) => Err(gone()),
+            },
+            Wait::UntilRead => self.filled.recv().map_err(|_| gone())?,
+        }
     }
 }
 
-/// Fills blocks until the input ends or nobody takes them.
-fn read(mut input: impl Read, filled: &SyncSender<io::Result<Block>>, emptied: &Receiver<Vec<u8>>) {
+impl Feed for Ahead {
+    fn feed(&mut self, unread: &mut Unread) -> io::Result<usize> {
+        if self.ended {
+            return Ok(0);
+        }
+        let Block { bytes, length } = self.next()?;
+        self.ended = length == 0;
+        self.spent.push(unread.go_on(bytes, HEADROOM_BYTES, length));
+        if self.spent.len() == RETURNED {
+            for spent in self.spent.drain(..) {
+                // Nobody takes it once the input has ended.
+                let _ = self.empty.try_send(spent);
+            }
+        }
+        Ok(length)
+    }
+}
+
+/// Fills blocks until the input ends or nobody takes them. At the end there is an empty one.
+fn read(
+    mut input: impl Read,
+    block_bytes: usize,
+    filled: &SyncSender<io::Result<Block>>,
+    emptied: &Receiver<Vec<u8>>,
+) {
+    let whole = HEADROOM_BYTES + block_bytes;
+    let mut made = 0;
     loop {
-        let mut bytes = emptied.try_recv().unwrap_or_else(|_| vec![0; BLOCK_BYTES]);
+        let mut bytes = if made < BLOCKS {
+            made += 1;
+            Vec::new()
+        } else if let Ok(spent) = emptied.recv() {
+            spent
+        } else {
+            return;
+        };
+        // The first that comes back was made elsewhere.
+        if bytes.len() < whole {
+            bytes = vec![0; whole];
+        }
         let block = loop {
-            match input.read(&mut bytes) {
+            match input.read(&mut bytes[HEADROOM_BYTES..whole]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => break Err(error),
-                Ok(0) => return,
                 Ok(length) => break Ok(Block { bytes, length }),
             }
         };
-        let failed = block.is_err();
-        if filled.send(block).is_err() || failed {
+        let goes_on = block.as_ref().is_ok_and(|block| block.length > 0);
+        if filled.send(block).is_err() || !goes_on {
             return;
         }
-    }
-}
-
-impl Read for Ahead {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.taken == self.block.length {
-            let next = match self.filled.try_recv() {
-                Ok(next) => next?,
-                Err(TryRecvError::Empty) => return Err(io::ErrorKind::WouldBlock.into()),
-                Err(TryRecvError::Disconnected) => return Ok(0),
-            };
-            let read = std::mem::replace(&mut self.block, next);
-            if !read.bytes.is_empty() {
-                // Nobody takes it once the input has ended.
-                let _ = self.empty.try_send(read.bytes);
-            }
-            self.taken = 0;
-        }
-        let rest = &self.block.bytes[self.taken..self.block.length];
-        let count = rest.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&rest[..count]);
-        self.taken += count;
-        Ok(count)
     }
 }
 
@@ -99,14 +145,27 @@ mod tests {
     use std::io::{Write, pipe};
     use std::time::{Duration, Instant};
 
+    const BLOCK_BYTES: usize = 128 * 1024;
+
+    fn start(input: impl Read + Send + 'static) -> Ahead {
+        Ahead::start("test", input, BLOCK_BYTES, Wait::Never).unwrap()
+    }
+
+    /// What comes next.
+    fn next(ahead: &mut Ahead) -> io::Result<Vec<u8>> {
+        let mut unread = Unread::new(10);
+        let count = ahead.feed(&mut unread)?;
+        assert_eq!(count, unread.rest().len());
+        Ok(unread.rest().to_vec())
+    }
+
     /// Everything until the end, and how often nothing was at hand.
     fn drain(ahead: &mut Ahead) -> io::Result<(Vec<u8>, u32)> {
         let (mut bytes, mut waits) = (Vec::new(), 0);
-        let mut buffer = [0; 1_000];
         loop {
-            match ahead.read(&mut buffer) {
-                Ok(0) => return Ok((bytes, waits)),
-                Ok(count) => bytes.extend_from_slice(&buffer[..count]),
+            match next(ahead) {
+                Ok(next) if next.is_empty() => return Ok((bytes, waits)),
+                Ok(next) => bytes.extend(next),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     waits += 1;
                     thread::sleep(Duration::from_millis(1));
@@ -119,10 +178,9 @@ mod tests {
     #[test]
     fn bytes_come_through_in_order_and_are_waited_for_elsewhere() {
         let (reader, mut writer) = pipe().unwrap();
-        let mut ahead = Ahead::start("test", reader).unwrap();
+        let mut ahead = start(reader);
         let began = Instant::now();
-        let mut buffer = [0; 10];
-        let nothing = ahead.read(&mut buffer).unwrap_err();
+        let nothing = next(&mut ahead).unwrap_err();
         assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
         assert!(began.elapsed() < Duration::from_millis(500));
         let sent: Vec<u8> = (0..3_000_000_u32)
@@ -152,10 +210,10 @@ mod tests {
             }
         }
         let reads = std::sync::Arc::default();
-        let ahead = Ahead::start("test", Endless(std::sync::Arc::clone(&reads))).unwrap();
+        let ahead = start(Endless(std::sync::Arc::clone(&reads)));
         thread::sleep(Duration::from_millis(100));
         let count = reads.load(std::sync::atomic::Ordering::Relaxed);
-        assert!((1..=BLOCKS + 1).contains(&count), "{count}");
+        assert!((1..=BLOCKS).contains(&count), "{count}");
         drop(ahead);
     }
 
@@ -173,11 +231,10 @@ mod tests {
                 }
             }
         }
-        let mut ahead = Ahead::start("test", Broken(0)).unwrap();
+        let mut ahead = start(Broken(0));
         thread::sleep(Duration::from_millis(20));
-        let mut buffer = [0; 10];
-        assert_eq!(ahead.read(&mut buffer).unwrap(), 1);
-        assert_eq!(ahead.read(&mut buffer).unwrap(), 1);
+        assert_eq!(next(&mut ahead).unwrap(), b"a");
+        assert_eq!(next(&mut ahead).unwrap(), b"a");
         assert_eq!(drain(&mut ahead).unwrap_err().to_string(), "unplugged");
     }
 }

@@ -11,7 +11,7 @@ use crate::event::formats::split::{line_ends, record_end, trim_end};
 use crate::event::formats::{Format, RECORD_BYTES_MAX};
 
 /// How much is read at a time: what is made of it is to stay in the processor's cache until it is matched.
-const BLOCK_BYTES: usize = 128 * 1024;
+pub(super) const BLOCK_BYTES: usize = 128 * 1024;
 
 /// What files written elsewhere begin with.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -21,11 +21,11 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 pub(super) struct Blocks<R> {
     input: R,
     format: Format,
-    buffer: Vec<u8>,
-    /// What was read and not given out: `buffer[start..end]` begins with a record.
-    start: usize,
-    end: usize,
-    /// Where the byte at `start` lies in the input.
+    /// How much is read at a time.
+    block_bytes: usize,
+    /// What was read and not given out. It begins with a record.
+    unread: Unread,
+    /// Where it lies in the input.
     mark: Mark,
     /// The beginning of the input has not been looked at.
     fresh: bool,
@@ -42,20 +42,92 @@ pub(super) struct Header {
     bytes: Box<[u8]>,
 }
 
+/// Bytes that were read and not used yet.
+#[derive(Debug)]
+pub(super) struct Unread {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+/// An input that is read block by block.
+pub(super) trait Feed {
+    /// Appends what was read next, and tells how much that is; nothing at the end. An input that would have to wait has nothing at hand, and says so:
+    /// [`io::ErrorKind::WouldBlock`].
+    fn feed(&mut self, unread: &mut Unread) -> io::Result<usize>;
+}
+
+impl<R: Read> Feed for R {
+    fn feed(&mut self, unread: &mut Unread) -> io::Result<usize> {
+        unread.make_room();
+        let read = self.read(&mut unread.bytes[unread.end..])?;
+        unread.end += read;
+        Ok(read)
+    }
+}
+
+impl Unread {
+    /// Nothing yet. So much is read at a time.
+    pub(super) fn new(block_bytes: usize) -> Unread {
+        Unread {
+            bytes: vec![0; block_bytes],
+            start: 0,
+            end: 0,
+        }
+    }
+
+    /// What is left.
+    pub(super) fn rest(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+
+    /// Moves what is left to the front; makes more room when it holds the beginning of one record and nothing else. A record that is too
+    /// large was dropped before, so it stays within some megabytes.
+    fn make_room(&mut self) {
+        if self.start > 0 {
+            self.bytes.copy_within(self.start..self.end, 0);
+        }
+        self.end -= self.start;
+        self.start = 0;
+        if self.end == self.bytes.len() {
+            self.bytes.resize(self.bytes.len() * 2, 0);
+        }
+    }
+
+    /// Goes on in a block of which so many bytes were read, behind some headroom. What is left moves there, if it finds room: else what was read moves here. Gives back the
+    /// memory that is not used any more.
+    pub(super) fn go_on(&mut self, mut block: Vec<u8>, headroom: usize, length: usize) -> Vec<u8> {
+        let read = headroom..headroom + length;
+        let rest = self.end - self.start;
+        match headroom.checked_sub(rest) {
+            Some(start) => {
+                block[start..headroom].copy_from_slice(self.rest());
+                (self.start, self.end) = (start, read.end);
+                std::mem::replace(&mut self.bytes, block)
+            }
+            None => {
+                self.bytes.truncate(self.end);
+                self.bytes.extend_from_slice(&block[read]);
+                self.bytes.drain(..self.start);
+                (self.start, self.end) = (0, self.bytes.len());
+                block
+            }
+        }
+    }
+}
+
 /// What one read brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Block {
-    /// As much as was asked for.
-    Full,
-    /// Less: the input had no more at hand.
-    Part,
+    /// Something, or a signal: perhaps whoever polls wants to stop.
+    Some,
     /// Nothing: the input has nothing at hand, and has not ended.
     Nothing,
     /// The input has ended.
     End,
 }
 
-impl<R: Read> Blocks<R> {
+impl<R: Feed> Blocks<R> {
     pub(super) fn new(input: R, format: Format) -> Blocks<R> {
         Blocks::sized(input, format, BLOCK_BYTES)
     }
@@ -64,9 +136,8 @@ impl<R: Read> Blocks<R> {
         Blocks {
             input,
             format,
-            buffer: vec![0; bytes],
-            start: 0,
-            end: 0,
+            block_bytes: bytes,
+            unread: Unread::new(bytes),
             mark: Mark::beginning(1),
             fresh: true,
             header: None,
@@ -82,6 +153,10 @@ impl<R: Read> Blocks<R> {
         &mut self.input
     }
 
+    pub(super) fn block_bytes(&self) -> usize {
+        self.block_bytes
+    }
+
     pub(super) fn format(&self) -> Format {
         self.format
     }
@@ -94,14 +169,14 @@ impl<R: Read> Blocks<R> {
     /// Goes on with the beginning of another input, or of the same one. Numbers of lines go on; gives back how many bytes of a record that was not
     /// complete are dropped.
     pub(super) fn restart(&mut self) -> usize {
-        let dropped = self.end - self.start;
+        let dropped = self.unread.rest().len();
         self.go_on(Mark::beginning(self.mark.line), None);
         dropped
     }
 
     /// Goes on at a mark, where the input stands already. A header is given out before everything else.
     pub(super) fn go_on(&mut self, mark: Mark, header: Option<Header>) {
-        (self.start, self.end) = (0, 0);
+        (self.unread.start, self.unread.end) = (0, 0);
         self.fresh = mark.bytes == 0;
         self.mark = mark;
         self.header = header;
@@ -136,38 +211,31 @@ impl<R: Read> Blocks<R> {
                 heads_file: true,
             });
         }
-        self.make_room();
-        let room = self.buffer.len() - self.end;
-        let read = match self.input.read(&mut self.buffer[self.end..]) {
-            // A signal: perhaps whoever polls wants to stop.
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Block::Part),
+        let read = match self.input.feed(&mut self.unread) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Block::Some),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Block::Nothing),
             read => read?,
         };
-        self.end += read;
         if read > 0 && self.awaits_more() {
-            return Ok(Block::Part);
+            return Ok(Block::Some);
         }
         self.cut(take);
         if read == 0 {
+            let rest = self.unread.rest().len();
             // A carriage return behind the last record begins no line.
-            if self.start < self.end && self.mark.behind != Behind::End {
-                self.give(self.end - self.start, take);
+            if rest > 0 && self.mark.behind != Behind::End {
+                self.give(rest, take);
                 self.mark.behind = Behind::End;
             }
             return Ok(Block::End);
         }
-        Ok(if read == room {
-            Block::Full
-        } else {
-            Block::Part
-        })
+        Ok(Block::Some)
     }
 
     /// Passes over what may stand before the first record: a byte order mark, and the line break that the last record lacked when it was given out.
     /// True when more has to be read to tell.
     fn awaits_more(&mut self) -> bool {
-        let bytes = &self.buffer[self.start..self.end];
+        let bytes = self.unread.rest();
         if self.fresh {
             if bytes.len() < BYTE_ORDER_MARK.len() && BYTE_ORDER_MARK.starts_with(bytes) {
                 return true;
@@ -197,7 +265,7 @@ impl<R: Read> Blocks<R> {
             if self.mark.behind == Behind::Rest && !self.drop_line() {
                 return;
             }
-            let rest = &self.buffer[self.start..self.end];
+            let rest = self.unread.rest();
             match record_end(self.format, rest) {
                 Some(length) if is_small(&rest[..length]) => {
                     self.give(length, take);
@@ -215,14 +283,14 @@ impl<R: Read> Blocks<R> {
     /// The same, up to a record that is too large: records are lines, whose ends are looked for all at once.
     fn cut_lines(&mut self, take: &mut dyn FnMut(Record<'_>)) {
         let mut ends = std::mem::take(&mut self.line_ends);
-        let first = self.start;
-        line_ends(&self.buffer[first..self.end], &mut ends);
+        let first = self.unread.start;
+        line_ends(self.unread.rest(), &mut ends);
         for end in ends.drain(..) {
-            let end = first + end as usize;
-            if !is_small(&self.buffer[self.start..end]) {
+            let length = first + end as usize - self.unread.start;
+            if !is_small(&self.unread.rest()[..length]) {
                 break;
             }
-            self.give(end - self.start, take);
+            self.give(length, take);
             self.pass(1);
         }
         self.line_ends = ends;
@@ -230,7 +298,7 @@ impl<R: Read> Blocks<R> {
 
     /// Hands out the record of so many bytes at `start`. Empty lines are none.
     fn give(&mut self, length: usize, take: &mut dyn FnMut(Record<'_>)) {
-        let bytes = &self.buffer[self.start..self.start + length];
+        let bytes = &self.unread.rest()[..length];
         let offset = self.mark.line;
         self.mark.line += match self.format {
             Format::Json => 1,
@@ -254,7 +322,7 @@ impl<R: Read> Blocks<R> {
     #[cold]
     fn give_first(&mut self, take: &mut dyn FnMut(Record<'_>)) {
         take(Record {
-            bytes: &self.buffer[self.start..=self.start + RECORD_BYTES_MAX],
+            bytes: &self.unread.rest()[..=RECORD_BYTES_MAX],
             partition: 0,
             offset: self.mark.line,
             arrived: None,
@@ -267,7 +335,7 @@ impl<R: Read> Blocks<R> {
 
     /// Drops what is left of a line; true when its end was there.
     fn drop_line(&mut self) -> bool {
-        let rest = &self.buffer[self.start..self.end];
+        let rest = self.unread.rest();
         match memchr::memchr(b'\n', rest) {
             Some(length) => {
                 self.pass(length + 1);
@@ -275,7 +343,7 @@ impl<R: Read> Blocks<R> {
                 true
             }
             None => {
-                self.pass(self.end - self.start);
+                self.pass(self.unread.rest().len());
                 false
             }
         }
@@ -283,21 +351,8 @@ impl<R: Read> Blocks<R> {
 
     /// So many bytes are done with.
     fn pass(&mut self, bytes: usize) {
-        self.start += bytes;
+        self.unread.start += bytes;
         self.mark.bytes += bytes as u64;
-    }
-
-    /// Moves what is left to the front; makes the buffer larger when it holds the beginning of one record and nothing else. A record that is too
-    /// large was dropped before, so it stays within some megabytes.
-    fn make_room(&mut self) {
-        if self.start > 0 {
-            self.buffer.copy_within(self.start..self.end, 0);
-        }
-        self.end -= self.start;
-        self.start = 0;
-        if self.end == self.buffer.len() {
-            self.buffer.resize(self.buffer.len() * 2, 0);
-        }
     }
 }
 
@@ -330,8 +385,8 @@ mod tests {
     impl<R> Blocks<R> {
         /// Reads less at a time. For tests of whoever has blocks, before the first poll.
         pub(in crate::source) fn shrink(&mut self, bytes: usize) {
-            assert_eq!(self.end, 0);
-            self.buffer = vec![0; bytes];
+            assert_eq!(self.unread.end, 0);
+            (self.block_bytes, self.unread) = (bytes, Unread::new(bytes));
         }
     }
 

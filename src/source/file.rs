@@ -354,7 +354,7 @@ impl Reading {
         let (format, input) = (self.blocks.format(), self.blocks.input_mut());
         let following = self.stage == Stage::Following;
         input.at_end(AtEnd::End);
-        let header = Blocks::first(&mut *input, format, place.mark.first_line)?;
+        let header = Blocks::first(input.here()?, format, place.mark.first_line)?;
         input.rewind()?;
         if following {
             input.at_end(AtEnd::Wait);
@@ -431,8 +431,12 @@ impl Reading {
 
     /// Hands out some records; the end is that of the file, or of one that is not followed.
     pub(super) fn poll(&mut self, take: &mut dyn FnMut(Record<'_>)) -> io::Result<Polled> {
+        if self.stage == Stage::Ending {
+            let block_bytes = self.blocks.block_bytes();
+            self.blocks.input_mut().read_ahead(block_bytes)?;
+        }
         match self.blocks.poll(take)? {
-            Block::Full | Block::Part => Ok(Polled::More),
+            Block::Some => Ok(Polled::More),
             Block::Nothing => self.look(),
             Block::End if self.stage == Stage::Leaving => match self.leave() {
                 // Renamed again in this moment.

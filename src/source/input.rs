@@ -4,14 +4,52 @@ use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use flate2::read::MultiGzDecoder;
 
 use super::Packing;
+use super::ahead::{Ahead, Wait};
+use super::blocks::{Feed, Unread};
 use super::place::{HEAD_BYTES, Head, Identity, Mark};
 
+/// A file of fewer blocks is not worth a thread.
+const AHEAD_BLOCKS: u64 = 4;
+
 /// A file being read.
-pub(super) enum Input {
+pub(super) struct Input {
+    /// Shares its place with the one that is read.
+    file: fs::File,
+    packing: Packing,
+    length: u64,
+    device: u64,
+    inode: u64,
+    seen: Arc<Seen>,
+    bytes: Bytes,
+}
+
+/// Who reads the file.
+enum Bytes {
+    /// Whoever asks for it.
+    Here(Unpacked),
+    /// A thread of its own.
+    Ahead(Ahead),
+    /// Nobody: no thread could be had.
+    Nobody,
+}
+
+/// What was read of a file.
+#[derive(Debug, Default)]
+struct Seen {
+    /// How many bytes.
+    bytes: AtomicU64,
+    /// The first ones: at most [`HEAD_BYTES`].
+    head: Mutex<Vec<u8>>,
+}
+
+/// What a file holds.
+pub(super) enum Unpacked {
     Plain(Counted),
     Gzip(Box<MultiGzDecoder<Counted>>),
     Zstd(Box<zstd::stream::read::Decoder<'static, io::BufReader<Counted>>>),
@@ -21,11 +59,7 @@ pub(super) enum Input {
 pub(super) struct Counted {
     file: fs::File,
     read: u64,
-    /// Its first bytes, as far as they were read: at most [`HEAD_BYTES`].
-    head: Vec<u8>,
-    length: u64,
-    device: u64,
-    inode: u64,
+    seen: Arc<Seen>,
     at_end: AtEnd,
 }
 
@@ -56,71 +90,88 @@ impl Input {
         if about.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
+        let seen = Arc::default();
         let counted = Counted {
-            file,
+            file: file.try_clone()?,
             read: 0,
-            head: Vec::new(),
+            seen: Arc::clone(&seen),
+            at_end,
+        };
+        Ok(Input {
+            file,
+            packing,
             length: about.len(),
             device: about.dev(),
             inode: about.ino(),
-            at_end,
-        };
-        Input::unpacking(counted, packing)
-    }
-
-    fn unpacking(counted: Counted, packing: Packing) -> io::Result<Input> {
-        Ok(match packing {
-            Packing::Plain => Input::Plain(counted),
-            Packing::Gzip => Input::Gzip(Box::new(MultiGzDecoder::new(counted))),
-            Packing::Zstd => Input::Zstd(Box::new(zstd::stream::read::Decoder::new(counted)?)),
+            seen,
+            bytes: Bytes::Here(Unpacked::of(counted, packing)?),
         })
     }
 
     pub(super) fn is_packed(&self) -> bool {
-        !matches!(self, Input::Plain(_))
+        self.packing != Packing::Plain
+    }
+
+    /// Reads ahead from now on, so many bytes at a time, if there is enough to read. Nothing is appended any more.
+    pub(super) fn read_ahead(&mut self, block_bytes: usize) -> io::Result<()> {
+        if self.length < AHEAD_BLOCKS * block_bytes as u64 {
+            return Ok(());
+        }
+        self.bytes = match std::mem::replace(&mut self.bytes, Bytes::Nobody) {
+            Bytes::Here(unpacked) => {
+                let ahead = Ahead::start("reader", unpacked, block_bytes, Wait::UntilRead);
+                Bytes::Ahead(ahead?)
+            }
+            bytes => bytes,
+        };
+        Ok(())
+    }
+
+    /// The bytes from where it stands on, as long as they are not read by somebody else.
+    pub(super) fn here(&mut self) -> io::Result<&mut Unpacked> {
+        match &mut self.bytes {
+            Bytes::Here(unpacked) => Ok(unpacked),
+            Bytes::Ahead(_) | Bytes::Nobody => Err(io::Error::other("it is read by somebody else")),
+        }
     }
 
     /// How many bytes were read, before unpacking.
     pub(super) fn read_bytes(&self) -> u64 {
-        self.counted().read
+        self.seen.bytes.load(Ordering::Relaxed)
     }
 
     /// How many bytes there were when it was opened.
     pub(super) fn length(&self) -> u64 {
-        self.counted().length
-    }
-
-    fn counted(&self) -> &Counted {
-        match self {
-            Input::Plain(counted) => counted,
-            Input::Gzip(input) => input.get_ref(),
-            Input::Zstd(input) => input.get_ref().get_ref(),
-        }
+        self.length
     }
 
     /// What tells this file from another one, once it was read up to a mark. Of a plain file what lies behind the mark tells nothing: the beginning of
     /// a record may yet be taken back.
     pub(super) fn identity(&self, mark: Mark) -> Identity {
-        let counted = self.counted();
+        let head = self
+            .seen
+            .head
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let most = match self.is_packed() {
-            true => counted.head.len(),
+            true => head.len(),
             false => usize::try_from(mark.bytes).unwrap_or(usize::MAX),
         };
         Identity {
-            device: counted.device,
-            inode: counted.inode,
-            head: Head::of(&counted.head[..most.min(counted.head.len())]),
+            device: self.device,
+            inode: self.inode,
+            head: Head::of(&head[..most.min(head.len())]),
         }
     }
 
     /// The number of the file, by which it is found when it has another name.
     pub(super) fn inode(&self) -> u64 {
-        self.counted().inode
+        self.inode
     }
 
     /// How long it is now.
     pub(super) fn length_now(&self) -> io::Result<u64> {
-        Ok(self.counted().file.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 
     /// Its first bytes as they lie there, at most so many. Reads on where it was.
@@ -129,8 +180,7 @@ impl Input {
         let most = usize::try_from(most).unwrap_or(HEAD_BYTES).min(HEAD_BYTES);
         let mut length = 0;
         while length < most {
-            let file = &self.counted().file;
-            match file.read_at(&mut head[length..most], length as u64) {
+            match self.file.read_at(&mut head[length..most], length as u64) {
                 Ok(0) => break,
                 Ok(read) => length += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -147,17 +197,18 @@ impl Input {
             io::ErrorKind::WouldBlock => Ok(0),
             _ => Err(error),
         };
-        let through = match self {
+        let through = match self.packing {
             // Later places are told apart by its first bytes.
-            Input::Plain(_) => bytes.min(HEAD_BYTES as u64),
-            Input::Gzip(_) | Input::Zstd(_) => bytes,
+            Packing::Plain => bytes.min(HEAD_BYTES as u64),
+            Packing::Gzip | Packing::Zstd => bytes,
         };
+        let unpacked = self.here()?;
         let (mut passed, mut buffer) = (0, vec![0; 64 * 1024]);
         while passed < through {
             let most = buffer
                 .len()
                 .min(usize::try_from(through - passed).unwrap_or(usize::MAX));
-            match self.read(&mut buffer[..most]) {
+            match unpacked.read(&mut buffer[..most]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 read => match read.or_else(read_on)? {
                     0 => return Ok(passed),
@@ -165,12 +216,12 @@ impl Input {
                 },
             }
         }
-        if let Input::Plain(counted) = self
+        if let Unpacked::Plain(counted) = unpacked
             && bytes > passed
         {
             let bytes = bytes.min(counted.file.metadata()?.len());
             counted.file.seek(SeekFrom::Start(bytes))?;
-            counted.read = bytes;
+            counted.count(bytes);
             return Ok(bytes);
         }
         Ok(passed)
@@ -178,9 +229,8 @@ impl Input {
 
     /// What became of the file that was opened by this path.
     pub(super) fn fate(&self, path: &Path) -> io::Result<Fate> {
-        let counted = self.counted();
-        let own = counted.file.metadata()?;
-        if own.len() < counted.read {
+        let own = self.file.metadata()?;
+        if own.len() < self.read_bytes() {
             return Ok(Fate::Truncated);
         }
         match fs::metadata(path) {
@@ -199,29 +249,45 @@ impl Input {
 
     /// What the end of a plain file means from now on.
     pub(super) fn at_end(&mut self, at_end: AtEnd) {
-        if let Input::Plain(counted) = self {
+        if let Bytes::Here(Unpacked::Plain(counted)) = &mut self.bytes {
             counted.at_end = at_end;
         }
     }
 
     /// Goes back to the beginning.
     pub(super) fn rewind(&mut self) -> io::Result<()> {
-        let counted = self.counted();
-        let mut file = counted.file.try_clone()?;
-        file.seek(SeekFrom::Start(0))?;
+        let at_end = match &self.bytes {
+            Bytes::Here(Unpacked::Plain(counted)) => counted.at_end,
+            _ => AtEnd::End,
+        };
+        self.file.seek(SeekFrom::Start(0))?;
+        self.seen = Arc::default();
         let counted = Counted {
-            file,
+            file: self.file.try_clone()?,
             read: 0,
-            head: Vec::new(),
-            ..*counted
+            seen: Arc::clone(&self.seen),
+            at_end,
         };
-        let packing = match self {
-            Input::Plain(_) => Packing::Plain,
-            Input::Gzip(_) => Packing::Gzip,
-            Input::Zstd(_) => Packing::Zstd,
-        };
-        *self = Input::unpacking(counted, packing)?;
+        self.bytes = Bytes::Here(Unpacked::of(counted, self.packing)?);
         Ok(())
+    }
+}
+
+impl Unpacked {
+    fn of(counted: Counted, packing: Packing) -> io::Result<Unpacked> {
+        Ok(match packing {
+            Packing::Plain => Unpacked::Plain(counted),
+            Packing::Gzip => Unpacked::Gzip(Box::new(MultiGzDecoder::new(counted))),
+            Packing::Zstd => Unpacked::Zstd(Box::new(zstd::stream::read::Decoder::new(counted)?)),
+        })
+    }
+}
+
+impl Counted {
+    /// So many bytes were read.
+    fn count(&mut self, bytes: u64) {
+        self.read = bytes;
+        self.seen.bytes.store(bytes, Ordering::Relaxed);
     }
 }
 
@@ -229,10 +295,15 @@ impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read(buffer)?;
         if self.read < HEAD_BYTES as u64 {
-            let room = HEAD_BYTES - self.head.len();
-            self.head.extend_from_slice(&buffer[..read.min(room)]);
+            let mut head = self
+                .seen
+                .head
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let room = HEAD_BYTES - head.len();
+            head.extend_from_slice(&buffer[..read.min(room)]);
         }
-        self.read += read as u64;
+        self.count(self.read + read as u64);
         if read == 0 && !buffer.is_empty() && self.at_end == AtEnd::Wait {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -240,12 +311,21 @@ impl Read for Counted {
     }
 }
 
-impl Read for Input {
+impl Read for Unpacked {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Input::Plain(input) => input.read(buffer),
-            Input::Gzip(input) => input.read(buffer),
-            Input::Zstd(input) => input.read(buffer),
+            Unpacked::Plain(input) => input.read(buffer),
+            Unpacked::Gzip(input) => input.read(buffer),
+            Unpacked::Zstd(input) => input.read(buffer),
+        }
+    }
+}
+
+impl Feed for Input {
+    fn feed(&mut self, unread: &mut Unread) -> io::Result<usize> {
+        match &mut self.bytes {
+            Bytes::Ahead(ahead) => ahead.feed(unread),
+            Bytes::Here(_) | Bytes::Nobody => self.here()?.feed(unread),
         }
     }
 }

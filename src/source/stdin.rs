@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::ahead::Ahead;
-use super::blocks::{Block, Blocks};
+use super::ahead::{Ahead, Wait};
+use super::blocks::{BLOCK_BYTES, Block, Blocks};
 use super::{Error, Extent, Polled, Progress, Record, Source};
 use crate::event::formats::Format;
 
@@ -19,7 +19,8 @@ impl Stdin {
     /// # Errors
     /// When the system gives no thread.
     pub fn open(format: Format) -> Result<Stdin, Error> {
-        let ahead = Ahead::start("stdin", io::stdin()).map_err(|error| unreadable(&error))?;
+        let ahead = Ahead::start("stdin", io::stdin(), BLOCK_BYTES, Wait::Never);
+        let ahead = ahead.map_err(|error| unreadable(&error))?;
         Ok(Stdin(Blocks::new(ahead, format)))
     }
 }
@@ -32,7 +33,7 @@ impl Source for Stdin {
     fn poll(&mut self, take: &mut dyn FnMut(Record<'_>)) -> Result<Polled, Error> {
         match self.0.poll(take) {
             Ok(Block::End) => Ok(Polled::End),
-            Ok(Block::Full | Block::Part) => Ok(Polled::More),
+            Ok(Block::Some) => Ok(Polled::More),
             Ok(Block::Nothing) => Ok(Polled::Waiting),
             Err(error) => Err(unreadable(&error)),
         }

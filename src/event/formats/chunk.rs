@@ -14,7 +14,7 @@ pub(crate) const BYTES: usize = 16;
 const ALL: Mask = 0xffff;
 
 /// The bytes from `at` on; zeros stand where there are none left.
-#[inline(always)]
+#[inline]
 pub(super) fn chunk(bytes: &[u8], at: usize) -> u8x16 {
     match first(bytes, at) {
         Some(chunk) => u8x16::new(*chunk),
@@ -22,17 +22,7 @@ pub(super) fn chunk(bytes: &[u8], at: usize) -> u8x16 {
     }
 }
 
-/// Eight bytes from `at` on, the first of which is the lowest; zeros stand where there are none left.
-#[inline(always)]
-fn word(bytes: &[u8], at: usize) -> u64 {
-    match first(bytes, at) {
-        Some(word) => u64::from_le_bytes(*word),
-        None => last_word(bytes.get(at..).unwrap_or_default()),
-    }
-}
-
 /// All there are, fewer than a word has.
-#[inline]
 fn last_word(rest: &[u8]) -> u64 {
     match (rest.first_chunk(), rest.last_chunk()) {
         (Some(first), Some(last)) => {
@@ -47,13 +37,13 @@ fn last_word(rest: &[u8]) -> u64 {
 }
 
 #[inline(always)]
-fn first<const N: usize>(bytes: &[u8], at: usize) -> Option<&[u8; N]> {
-    bytes.get(at..)?.first_chunk()
+pub(super) fn first<const N: usize>(bytes: &[u8], at: usize) -> Option<&[u8; N]> {
+    bytes.get(at..at + N)?.first_chunk()
 }
 
 /// The last bytes, fewer than a chunk has. They are read with those before them, or as two words that overlap: bytes that are put together in memory and then read at once stall the
 /// processor.
-#[inline]
+#[inline(never)]
 fn last(bytes: &[u8], at: usize) -> u8x16 {
     if let Some(chunk) = bytes.last_chunk()
         && at < bytes.len()
@@ -107,25 +97,33 @@ impl Expected {
         self.mask = chunk(&[0xff; BYTES][..text.len().min(BYTES)], 0);
     }
 
+    /// The text itself.
+    pub(super) fn text_itself(&self) -> &[u8] {
+        &self.text
+    }
+
     /// How long it is, in bytes.
     #[inline]
     pub(super) fn length(&self) -> usize {
         self.text.len()
     }
 
-    /// Whether it is all that stands there.
-    #[inline]
-    pub(super) fn ends(&self, bytes: &[u8], at: usize) -> bool {
-        at + self.text.len() == bytes.len() && self.stands(bytes, at)
-    }
-
     /// Whether it stands there.
     #[inline(always)]
     pub(super) fn stands(&self, bytes: &[u8], at: usize) -> bool {
-        let head = chunk(bytes, at) & self.mask;
+        let Some(chunk) = first(bytes, at) else {
+            return self.stands_near(bytes, at);
+        };
+        let head = u8x16::new(*chunk) & self.mask;
         head.simd_eq(self.head).to_bitmask() == ALL
-            && at + self.text.len() <= bytes.len()
             && (self.text.len() <= BYTES || bytes[at..].starts_with(&self.text))
+    }
+
+    /// The same with fewer bytes left than a chunk has.
+    #[inline(never)]
+    fn stands_near(&self, bytes: &[u8], at: usize) -> bool {
+        let rest = bytes.get(at..).unwrap_or_default();
+        !self.text.is_empty() && rest.starts_with(&self.text)
     }
 }
 
@@ -142,20 +140,12 @@ pub(crate) fn plain(text: &[u8]) -> Option<[u8; BYTES]> {
 
 /// Where from `at` on the first byte stands that a string can't hold as it is: a quote, a backslash, a control character. The end, if none does.
 #[inline(always)]
-pub(crate) fn plain_end(bytes: &[u8], at: usize) -> usize {
-    plain_end_seeing(bytes, at, &mut Seen::default())
-}
-
-/// The same. What is looked at on the way is seen, and perhaps some bytes behind it.
-#[inline(always)]
-pub(super) fn plain_end_seeing(bytes: &[u8], mut at: usize, seen: &mut Seen) -> usize {
+pub(crate) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
     loop {
         let Some(chunk) = first(bytes, at) else {
-            return plain_end_near(bytes, at, seen);
+            return plain_end_near(bytes, at);
         };
-        let chunk = u8x16::new(*chunk);
-        seen.0 |= chunk;
-        let special = special(chunk);
+        let special = special(u8x16::new(*chunk));
         if special != 0 {
             return at + special.trailing_zeros() as usize;
         }
@@ -165,27 +155,116 @@ pub(super) fn plain_end_seeing(bytes: &[u8], mut at: usize, seen: &mut Seen) -> 
 
 /// The same with fewer bytes left than a chunk has. The last chunk is looked at: bytes that were put together and then read at once stall the processor.
 #[inline(always)]
-fn plain_end_near(bytes: &[u8], at: usize, seen: &mut Seen) -> usize {
+fn plain_end_near(bytes: &[u8], at: usize) -> usize {
     let (chunk, from) = match bytes.last_chunk() {
         Some(chunk) => (u8x16::new(*chunk), bytes.len() - BYTES),
         None => (last(bytes, 0), 0),
     };
-    seen.0 |= chunk;
     match special(chunk).checked_shr((at - from) as u32) {
         None | Some(0) => bytes.len(),
         Some(special) => bytes.len().min(at + special.trailing_zeros() as usize),
     }
 }
 
-/// The bits of all bytes that were looked at.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Seen(u8x16);
+/// Where the quotes of a text stand, a bit for each byte, found for all of it at once: a search that begins where another one has ended has to wait for it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Quotes {
+    /// One word more than there are bytes for.
+    words: Vec<u64>,
+    bytes: usize,
+    /// What is neither printable nor a quote, in bytes that are not zero: control characters, backslashes;
+    odd: u8x16,
+    /// and what is not ASCII, in bytes of which the highest bit is set.
+    high: u8x16,
+}
 
-impl Seen {
+/// How many bytes a word has bits for.
+const WORD: usize = 64;
+
+impl Quotes {
+    /// Looks at a text.
+    #[inline]
+    pub(super) fn look(&mut self, bytes: &[u8]) {
+        (self.odd, self.high) = (u8x16::splat(0), u8x16::splat(0));
+        self.bytes = bytes.len();
+        let count = bytes.len() / WORD + 2;
+        if self.words.len() < count {
+            self.words.resize(count, 0);
+        }
+        let (wholes, rest) = bytes.as_chunks::<WORD>();
+        for (at, whole) in wholes.iter().enumerate() {
+            self.words[at] = self.of_chunks(whole.as_chunks().0);
+        }
+        let (chunks, tail) = rest.as_chunks();
+        let mut word = self.of_chunks(chunks);
+        if !tail.is_empty() {
+            // With the bytes before it, which were looked at.
+            let mask = match bytes.last_chunk() {
+                Some(last) => self.of_chunk(u8x16::new(*last)) >> (BYTES - tail.len()),
+                None => {
+                    let mut padded = [b' '; BYTES];
+                    padded[..tail.len()].copy_from_slice(tail);
+                    self.of_chunk(u8x16::new(padded))
+                }
+            };
+            word |= u64::from(mask) << (BYTES * chunks.len());
+        }
+        self.words[count - 2] = word;
+        self.words[count - 1] = 0;
+    }
+
+    #[inline(always)]
+    fn of_chunks(&mut self, chunks: &[[u8; BYTES]]) -> u64 {
+        let masks = chunks.iter().enumerate();
+        masks.fold(0, |word, (nth, chunk)| {
+            word | u64::from(self.of_chunk(u8x16::new(*chunk))) << (BYTES * nth)
+        })
+    }
+
+    #[inline(always)]
+    fn of_chunk(&mut self, chunk: u8x16) -> Mask {
+        let controls = u8x16::splat(0x20).saturating_sub(chunk);
+        self.odd |= controls | chunk.simd_eq(u8x16::splat(b'\\'));
+        self.high |= chunk;
+        chunk.simd_eq(u8x16::splat(b'"')).to_bitmask()
+    }
+
+    /// True if between quotes is nothing but what strings can hold as it is.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        self.odd.simd_eq(u8x16::splat(0)).to_bitmask() == ALL
+    }
+
     /// True if all bytes are ASCII.
     #[inline]
-    pub(super) fn is_ascii(self) -> bool {
-        self.0.max(u8x16::splat(0x80)).simd_eq(self.0).to_bitmask() == 0
+    pub(super) fn is_ascii(&self) -> bool {
+        self.high.to_bitmask() == 0
+    }
+
+    /// Where from `at` on, which is not behind the end, the first quote stands; the end, if none does.
+    #[inline(always)]
+    pub(super) fn next(&self, at: usize) -> usize {
+        let (word, shift) = (at / WORD, at % WORD);
+        let (Some(low), Some(high)) = (self.words.get(word), self.words.get(word + 1)) else {
+            return self.bytes;
+        };
+        // Whether a text lies in one word or two is hard to foresee.
+        match low >> shift | high << 1 << (WORD - 1 - shift) {
+            0 => self.next_far(word + 1),
+            quotes => at + quotes.trailing_zeros() as usize,
+        }
+    }
+
+    /// The same behind a word.
+    #[inline(never)]
+    fn next_far(&self, mut word: usize) -> usize {
+        while word * WORD < self.bytes {
+            match self.words[word] {
+                0 => word += 1,
+                quotes => return word * WORD + quotes.trailing_zeros() as usize,
+            }
+        }
+        self.bytes
     }
 }
 
@@ -211,27 +290,31 @@ fn special(chunk: u8x16) -> Mask {
     (quotes | backslashes | controls).to_bitmask()
 }
 
-/// The number that `count` digits from `at` on are, fewer than seventeen.
+/// The number that the first `count` digits of a chunk are, one to sixteen.
 #[inline(always)]
-pub(super) fn number(bytes: &[u8], at: usize, count: usize) -> u64 {
+pub(super) fn number(chunk: u128, count: u32) -> u64 {
     // Zeros go in front, as bytes of value zero.
-    match count {
-        0 => 0,
-        1..=8 => eight_digits(word(bytes, at) << (64 - 8 * count)),
-        _ => {
-            let first = word(bytes, at) << (128 - 8 * count);
-            eight_digits(first) * 100_000_000 + eight_digits(word(bytes, at + count - 8))
-        }
+    if count <= 8 {
+        return eight_digits((chunk as u64) << (64 - 8 * count));
     }
+    let digits = chunk << (128 - 8 * count);
+    eight_digits(digits as u64) * 100_000_000 + eight_digits((digits >> 64) as u64)
 }
 
-/// The number that at most seven digits are that stand around a point, `whole` of them before it.
+/// The number that the digits around a point are with which a chunk begins: `whole` of them before it, `scale` behind it, together at most fifteen.
 #[inline(always)]
-pub(super) fn number_with_point(bytes: &[u8], at: usize, whole: usize, scale: usize) -> u64 {
-    let word = word(bytes, at);
-    let before = word & ((1 << (8 * whole)) - 1);
-    let joined = before | word >> 8 >> (8 * whole) << (8 * whole);
-    eight_digits(joined << (64 - 8 * (whole + scale)))
+pub(super) fn number_with_point(chunk: u128, whole: u32, scale: u32) -> u64 {
+    if whole + scale < 8 {
+        let chunk = chunk as u64;
+        let before = chunk & ((1 << (8 * whole)) - 1);
+        let joined = before | chunk >> 8 >> (8 * whole) << (8 * whole);
+        return eight_digits(joined << (64 - 8 * (whole + scale)));
+    }
+    let before = chunk & ((1 << (8 * whole)) - 1);
+    number(
+        before | chunk >> 8 >> (8 * whole) << (8 * whole),
+        whole + scale,
+    )
 }
 
 /// The number of eight digits, the first of which is the lowest byte (D. Lemire, "Quickly parsing eight digits", 2018). Bytes of zero are digits of zero.
@@ -282,28 +365,33 @@ mod tests {
             let mut rest: Vec<u8> = bytes.get(at..).unwrap_or_default().to_vec();
             rest.resize(BYTES.max(rest.len()), 0);
             prop_assert_eq!(&chunk(&bytes, at).to_array()[..], &rest[..BYTES]);
-            prop_assert_eq!(&word(&bytes, at).to_le_bytes()[..], &rest[..8]);
         }
 
         #[test]
-        fn digits_are_their_number(value in 0_u64..10_000_000_000_000_000, point in 0_usize..16, before in "[,}. ]{0,16}", behind in "[,}. ]{0,16}") {
+        fn digits_are_their_number(value in 0_u64..10_000_000_000_000_000, point in 1_usize..16, behind in "[,}. ]{16}") {
+            let of = |written: String| u128::from_le_bytes(*written.as_bytes().first_chunk().expect("it is long enough"));
             let text = value.to_string();
-            let (at, count) = (before.len(), text.len());
-            let written = format!("{before}{text}{behind}");
-            prop_assert_eq!(number(written.as_bytes(), at, count), value);
-            prop_assert_eq!(number(written.as_bytes(), at, 0), 0);
-            if count < 8 && point < count {
-                let written = format!("{before}{}.{}{behind}", &text[..point], &text[point..]);
-                prop_assert_eq!(number_with_point(written.as_bytes(), at, point, count - point), value);
+            let count = text.len();
+            prop_assert_eq!(number(of(format!("{text}{behind}")), count as u32), value);
+            if point < count && count < BYTES {
+                let (whole, fraction) = text.split_at(point);
+                let chunk = of(format!("{whole}.{fraction}{behind}"));
+                prop_assert_eq!(number_with_point(chunk, point as u32, fraction.len() as u32), value);
             }
         }
 
         #[test]
-        fn what_is_not_ascii_is_seen(text in "[a-z]{0,40}", special in prop::option::of("[é-ü🦀]"), behind in "[a-z]{0,20}") {
-            let text = text + special.as_deref().unwrap_or_default() + &behind;
-            let mut seen = Seen::default();
-            prop_assert_eq!(plain_end_seeing(text.as_bytes(), 0, &mut seen), text.len());
-            prop_assert_eq!(seen.is_ascii(), special.is_none());
+        fn quotes_stand_where_a_look_at_each_byte_says(texts in prop::collection::vec("[a-z\"]{0,200}|[é-ü\\\\\t\"]{0,3}|[a-z]{100,300}", 1..5)) {
+            let mut quotes = Quotes::default();
+            for text in &texts {
+                quotes.look(text.as_bytes());
+                for at in 0..=text.len() {
+                    let next = text.bytes().skip(at).position(|byte| byte == b'"');
+                    prop_assert_eq!(quotes.next(at), next.map_or(text.len(), |next| at + next), "{} {}", text, at);
+                }
+                prop_assert_eq!(quotes.is_ascii(), text.is_ascii());
+                prop_assert_eq!(quotes.is_plain(), !text.contains(['\\', '\t']));
+            }
         }
     }
 }

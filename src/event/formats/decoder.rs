@@ -56,6 +56,17 @@ pub(crate) enum Read {
     Filtered(Option<Timestamp>),
 }
 
+/// What is told of a record at a glance: whether it is laid out like one before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Glance {
+    /// It is, and is sure to be an event of no use.
+    Filtered(Timestamp),
+    /// It is, and its values were found.
+    Found { is_ascii: bool },
+    /// Nothing.
+    Unknown,
+}
+
 /// Turns records of one source partition into events. Each is written over the one before, unless that was taken; then over a spent one that was given back; without
 /// any, it is one allocation and one more per string over 24 bytes.
 #[derive(Clone, Debug)]
@@ -309,10 +320,45 @@ impl Decoder {
     ///
     /// # Errors
     /// As [`Decoder::decode`].
-    #[inline]
     pub(crate) fn read(
         &mut self,
         record: &[u8],
+        position: Position,
+        stamp: Option<Timestamp>,
+    ) -> Result<Read, Malformed> {
+        let glance = self.glance(record);
+        self.read_on(record, glance, position, stamp)
+    }
+
+    /// Whether a record is laid out like one before, and of no use. Most are, and nothing else is done with them.
+    // By itself: what is done with others has use for all registers.
+    #[inline(never)]
+    pub(crate) fn glance(&mut self, record: &[u8]) -> Glance {
+        let Form::Json(_, layouts) = &mut self.form else {
+            return Glance::Unknown;
+        };
+        if record.len() > RECORD_BYTES_MAX || !layouts.look(record) {
+            return Glance::Unknown;
+        }
+        let shapes = &self.shapes;
+        let glance = layouts.find(|layout, quotes| {
+            layout.find(record, quotes)?;
+            let is_ascii = quotes.is_ascii();
+            let filtered = is_ascii.then(|| layout.filtered(record, &shapes[layout.shape]));
+            let found = Glance::Found { is_ascii };
+            Some(filtered.flatten().map_or(found, Glance::Filtered))
+        });
+        glance.unwrap_or(Glance::Unknown)
+    }
+
+    /// Reads a record of which so much is told.
+    ///
+    /// # Errors
+    /// As [`Decoder::decode`].
+    pub(crate) fn read_on(
+        &mut self,
+        record: &[u8],
+        glance: Glance,
         position: Position,
         stamp: Option<Timestamp>,
     ) -> Result<Read, Malformed> {
@@ -324,20 +370,21 @@ impl Decoder {
         }
         let (text, name) = match &mut self.form {
             Form::Json(tree, layouts) => {
-                let read = |layout: &mut Layout| {
-                    let shape = &self.shapes[layout.shape];
-                    let is_ascii = layout.find(record)?;
-                    if is_ascii && let Some(stated) = layout.filtered(record, shape) {
-                        return Some(Read::Filtered(Some(stamp.unwrap_or(stated))));
+                match glance {
+                    Glance::Filtered(time) => {
+                        return Ok(Read::Filtered(Some(stamp.unwrap_or(time))));
                     }
-                    make_room(&mut self.event, &mut self.spare, shape);
-                    let values = &mut self.event.values;
-                    let stated = layout.fill(record, is_ascii, shape, values)?;
-                    let time = stamp.unwrap_or(stated);
-                    Some(shape.head(&mut self.event, time, position))
-                };
-                if let Some(read) = layouts.find(read) {
-                    return Ok(read);
+                    Glance::Found { is_ascii } => {
+                        let layout = layouts.found();
+                        let shape = &self.shapes[layout.shape];
+                        make_room(&mut self.event, &mut self.spare, shape);
+                        let values = &mut self.event.values;
+                        if let Some(stated) = layout.fill(record, is_ascii, shape, values) {
+                            let time = stamp.unwrap_or(stated);
+                            return Ok(shape.head(&mut self.event, time, position));
+                        }
+                    }
+                    Glance::Unknown => {}
                 }
                 let text = json::text(record)?;
                 json::read(text, tree, &mut self.slots)?;

@@ -334,11 +334,11 @@ impl Scan<'_> {
     #[inline]
     fn number(&mut self) -> Scanned<()> {
         match Written::default().find(self.bytes, self.at) {
-            Some(end) => {
+            Some(end) if !matches!(self.bytes.get(end), Some(b'.' | b'e' | b'E')) => {
                 self.at = end;
                 Ok(())
             }
-            None => self.long_number(),
+            _ => self.long_number(),
         }
     }
 

@@ -5,10 +5,10 @@
 //! long numbers, values that a field can't have), is left to the scanner, which alone knows what a record means and what is wrong with it. What is read here is what the
 //! scanner would have read.
 
-use super::chunk::{self, Expected, Seen};
+use super::chunk::{self, Expected, Quotes};
 use super::convert;
 use super::number::Written;
-use super::prefilter::{Checks, Prefilter, Standing};
+use super::prefilter::{Checks, Prefilter};
 use super::shape::Shape;
 use super::token::{Cut, Token};
 use crate::event::Value;
@@ -42,17 +42,29 @@ pub(super) struct Layouts {
     streak: u32,
     /// So many records are not looked at.
     resting: u32,
+    /// Those of the record that was looked at.
+    quotes: Quotes,
 }
 
 impl Layouts {
-    /// What `read` says of the first layout of which it says something.
+    /// Looks at a record; false if it is laid out like no other one, or is not looked at.
     #[inline]
-    pub(super) fn find<T>(&mut self, mut read: impl FnMut(&mut Layout) -> Option<T>) -> Option<T> {
-        if self.resting > 0 {
-            return None;
+    pub(super) fn look(&mut self, bytes: &[u8]) -> bool {
+        if self.resting > 0 || self.known.is_empty() {
+            return false;
         }
+        self.quotes.look(bytes);
+        self.quotes.is_plain()
+    }
+
+    /// What `read` says of the first layout of which it says something, of the record that was looked at.
+    #[inline]
+    pub(super) fn find<T>(
+        &mut self,
+        mut read: impl FnMut(&mut Layout, &Quotes) -> Option<T>,
+    ) -> Option<T> {
         for at in 0..self.known.len() {
-            if let Some(found) = read(&mut self.known[at]) {
+            if let Some(found) = read(&mut self.known[at], &self.quotes) {
                 if at > 0 {
                     self.known[..=at].rotate_right(1);
                 }
@@ -61,6 +73,11 @@ impl Layouts {
             }
         }
         None
+    }
+
+    /// The layout that was found last.
+    pub(super) fn found(&self) -> &Layout {
+        &self.known[0]
     }
 
     /// A record was read that no layout was found for.
@@ -89,12 +106,9 @@ pub(super) struct Layout {
     /// The number of the shape that such records have.
     pub(super) shape: usize,
     values: Vec<Place>,
-    /// What stands behind the last value.
-    end: Expected,
+    end: End,
     /// Fields whose values stand nowhere, by number: what is true or false, or else null.
     fixed: Vec<(usize, Option<bool>)>,
-    /// True if what stands between the values is ASCII.
-    is_ascii: bool,
     /// What tells records of no use, if that can be told.
     sieve: Option<Sieve>,
 }
@@ -115,12 +129,23 @@ struct Place {
     /// What stands between it and the value before, with the quote that ends that one.
     before: Expected,
     form: Form,
+    /// How far from its end the next quote stands; `None` of a number behind which there is none before the next value.
+    lead: Option<u32>,
     /// The number of the field whose value it is.
     field: Option<usize>,
     /// What stands there in the record that was looked at last: a text,
     text: Cut,
     /// or else a number.
     number: Written,
+}
+
+/// What stands behind the last value.
+#[derive(Clone, Debug, Default)]
+struct End {
+    text: Vec<u8>,
+    /// Its last eight bytes, the first of which is the lowest, of which those are compared that the mask has.
+    word: u64,
+    mask: u64,
 }
 
 /// How a value is written.
@@ -168,9 +193,8 @@ impl Layout {
         let mut layout = Layout {
             shape: shape_at,
             values: Vec::new(),
-            end: Expected::nothing(),
+            end: End::default(),
             fixed,
-            is_ascii: true,
             sieve: None,
         };
         let mut from = 0;
@@ -185,24 +209,36 @@ impl Layout {
                 return None;
             }
             let before = &text.as_bytes()[from..cut.start as usize];
-            layout.is_ascii &= before.is_ascii();
             layout.values.push(Place {
                 before: Expected::text(before),
                 form,
+                lead: None,
                 field,
                 text: Cut::default(),
                 number: Written::default(),
             });
             from = cut.end as usize;
         }
-        layout.end.set(&text.as_bytes()[from..]);
-        layout.is_ascii &= text.as_bytes()[from..].is_ascii();
+        layout.end = End::of(&text.as_bytes()[from..]);
+        layout.set_leads();
         layout.sieve = shape
             .prefilter
             .as_ref()
             .and_then(|prefilter| layout.sieve(prefilter, shape));
         // Two fields may be read from one value.
         sought.is_empty().then_some(layout)
+    }
+
+    /// Tells of each value how far behind its end the next quote stands.
+    fn set_leads(&mut self) {
+        let next = |at: usize| self.values.get(at).map(|place| place.before.text_itself());
+        let lead = |behind: &[u8]| behind.iter().position(|byte| *byte == b'"');
+        let leads: Vec<Option<u32>> = (1..=self.values.len())
+            .map(|at| Some(lead(next(at).unwrap_or(&self.end.text))? as u32))
+            .collect();
+        for (place, lead) in self.values.iter_mut().zip(leads) {
+            place.lead = lead;
+        }
     }
 
     /// How to tell records that the prefilter wants to have nothing to do with, if any: all their values must be sure to be what their fields can have.
@@ -239,53 +275,57 @@ impl Layout {
         })
     }
 
-    /// Finds the values of a record that is laid out like this; tells whether all bytes are ASCII.
+    /// Finds the values of a record that is laid out like this, and is plain.
+    ///
+    /// Where one value ends has to be known before the next one is looked at: so it is told by the next quote, which is found before what stands there is looked at.
     // By itself: it has use for all registers.
     #[inline(never)]
-    pub(super) fn find(&mut self, bytes: &[u8]) -> Option<bool> {
-        let mut at = 0;
-        let mut seen = Seen::default();
+    pub(super) fn find(&mut self, bytes: &[u8], quotes: &Quotes) -> Option<()> {
+        // No record has more than so many bytes; where it is known that sums don't overflow, less is asked.
+        let mut at = 0_u32;
+        let mut differs = 0;
         for place in &mut self.values {
-            if !place.before.stands(bytes, at) {
+            if !place.before.stands(bytes, at as usize) {
                 return None;
             }
-            at += place.before.length();
+            at += place.before.length() as u32;
             match place.form {
                 Form::Text => {
-                    let end = chunk::plain_end_seeing(bytes, at, &mut seen);
-                    place.text = Cut::new(at, end);
-                    at = end;
+                    let end = quotes.next(at as usize);
+                    place.text = Cut::new(at as usize, end);
+                    at = end as u32;
                 }
                 Form::Number => {
-                    at = place.number.find(bytes, at)?;
+                    let start = at as usize;
+                    let found = place.number.find(bytes, start)? as u32;
+                    at = match place.lead {
+                        Some(lead) => (quotes.next(start) as u32).wrapping_sub(lead),
+                        None => found,
+                    };
+                    differs |= at ^ found;
                 }
             }
         }
-        let ends = self.end.ends(bytes, at);
-        ends.then(|| seen.is_ascii() && self.is_ascii)
+        let ends = differs == 0 && self.end.is_left(bytes, at as usize);
+        ends.then_some(())
     }
 
     /// The time of the record that was found, if it is sure to be an event, and of no use.
     #[inline]
     pub(super) fn filtered(&self, bytes: &[u8], shape: &Shape) -> Option<Timestamp> {
         let sieve = self.sieve.as_ref()?;
-        let standing = |place: usize| {
-            let place = &self.values[place];
-            match place.form {
-                Form::Text => Standing::Text(place.text),
-                Form::Number => Standing::Number(&place.number),
-            }
-        };
+        let text = |place: usize| self.values[place].text;
+        let number = |place: usize| self.values[place].number.number(bytes);
         let is_whole = |place: &usize| self.values[*place].number.is_whole();
-        if sieve.checks.hold(bytes, standing) || !sieve.whole.iter().all(is_whole) {
+        if sieve.checks.hold(bytes, text, number) || !sieve.whole.iter().all(is_whole) {
             return None;
         }
         let time = &shape.fields[usize::from(shape.time.0)];
-        let time = match standing(sieve.time) {
-            Standing::Number(written) => convert::short_time(time.ty, written.number(bytes)),
-            Standing::Text(cut) => {
-                let text = std::str::from_utf8(bytes).ok()?;
-                convert::time(time, Token::Text(cut), text).ok()?
+        let time = match self.values[sieve.time].form {
+            Form::Number => convert::short_time(time.ty, number(sieve.time)),
+            Form::Text => {
+                let bytes = std::str::from_utf8(bytes).ok()?;
+                convert::time(time, Token::Text(text(sieve.time)), bytes).ok()?
             }
         };
         time.filter(|time| convert::is_plausible(*time))
@@ -346,6 +386,31 @@ impl Layout {
             Value::Timestamp(time) if convert::is_plausible(time) => Some(time),
             _ => None,
         }
+    }
+}
+
+impl End {
+    fn of(text: &[u8]) -> End {
+        let bits = 8 * text.len().min(8);
+        let last = text.iter().rev().take(8).rev();
+        let word = last.fold(0, |word, byte| word >> 8 | u64::from(*byte) << 56);
+        End {
+            text: text.to_vec(),
+            word,
+            mask: u64::MAX.checked_shl(64 - bits as u32).unwrap_or(0),
+        }
+    }
+
+    /// Whether it is all that is left.
+    #[inline]
+    fn is_left(&self, bytes: &[u8], at: usize) -> bool {
+        let is = match bytes.last_chunk() {
+            Some(last) if self.text.len() <= 8 => {
+                (u64::from_le_bytes(*last) ^ self.word) & self.mask == 0
+            }
+            _ => bytes.ends_with(&self.text),
+        };
+        is && at + self.text.len() == bytes.len()
     }
 }
 
@@ -436,7 +501,10 @@ mod tests {
         let mut layout = Layout::of(like, 0, &shape, &slots, None)?;
         let read = |record: &&str| {
             let mut values = vec![Value::Null; 4];
-            let is_ascii = layout.find(record.as_bytes())?;
+            let mut quotes = Quotes::default();
+            quotes.look(record.as_bytes());
+            layout.find(record.as_bytes(), &quotes)?;
+            let is_ascii = quotes.is_plain().then_some(quotes.is_ascii())?;
             let time = layout.fill(record.as_bytes(), is_ascii, &shape, &mut values)?;
             Some(format!(
                 "{} {} {} {}",
@@ -577,13 +645,14 @@ mod tests {
         #[test]
         fn layouts_are_learned_again_after_a_rest(changes in prop::collection::vec(0..3_u32, 3)) {
             let mut layouts = Layouts::default();
-            let layout = |shape: u32| Layout { shape: shape as usize, values: Vec::new(), end: Expected::nothing(), fixed: Vec::new(), is_ascii: true, sieve: None };
+            let layout = |shape: u32| Layout { shape: shape as usize, values: Vec::new(), end: End::default(), fixed: Vec::new(), sieve: None };
             for change in changes {
                 let mut found = false;
                 for record in 0..3 * RESTING {
                     // At first all are different.
                     let like = if record < RESTING { 10 + record } else { change };
-                    found = layouts.find(|layout| (layout.shape == like as usize).then_some(())).is_some();
+                    let is_like = |layout: &mut Layout, _: &Quotes| (layout.shape == like as usize).then_some(());
+                    found = layouts.look(b"{}") && layouts.find(is_like).is_some();
                     if !found {
                         layouts.learn(|| Some(layout(like)));
                     }

@@ -43,8 +43,8 @@ use std::fmt;
 #[cfg(any(feature = "avro", feature = "protobuf"))]
 pub use beside::Beside;
 pub use built::EventBuilder;
-pub(crate) use decoder::Read;
 pub use decoder::{Decoded, Decoder, HeaderError, Kinds};
+pub(crate) use decoder::{Glance, Read};
 pub use encoding::Encoding;
 pub(crate) use instant::shown;
 pub(crate) use prefilter::{Ask, Asked, Prefilter};

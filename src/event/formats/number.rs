@@ -1,6 +1,7 @@
 //! Numbers as text to exact numbers. The texts follow JSON's grammar, or are refused here.
 
 use rust_decimal::Decimal;
+use wide::u8x16;
 
 use super::chunk::{self, chunk};
 use super::token::Cut;
@@ -60,46 +61,51 @@ pub(super) struct Written {
 }
 
 impl Written {
-    /// Looks for the number that begins there; gives where it ends, unless it is written in another way. Others are not looked into.
+    /// Looks for the number that begins there; gives where it ends, unless it is written in another way. Others are not looked into: what follows is to be looked at by whoever
+    /// asks, for it may be a point without digits or an exponent.
     #[inline(always)]
     pub(super) fn find(&mut self, bytes: &[u8], start: usize) -> Option<usize> {
-        let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
-        let chunk = chunk(bytes, start);
-        let (mut digits, mut points) = (chunk::digits(chunk), chunk::points(chunk));
-        let negative = digits & 1 == 0;
-        if negative {
-            if byte(start) != b'-' {
-                return None;
-            }
-            (digits, points) = (digits >> 1, points >> 1);
+        match chunk::first(bytes, start) {
+            Some(chunk) => self.find_in(chunk, start),
+            None => self.find_near(bytes, start),
         }
-        let at = start + usize::from(negative);
+    }
+
+    /// The same with fewer bytes left than a chunk has.
+    #[inline(never)]
+    fn find_near(&mut self, bytes: &[u8], start: usize) -> Option<usize> {
+        self.find_in(&chunk(bytes, start).to_array(), start)
+    }
+
+    /// The same of a number with which a chunk begins.
+    #[inline(always)]
+    fn find_in(&mut self, bytes: &[u8; chunk::BYTES], start: usize) -> Option<usize> {
+        let chunk = u8x16::new(*bytes);
+        let negative = bytes[0] == b'-';
+        let digits = chunk::digits(chunk) >> u32::from(negative);
+        let points = chunk::points(chunk) >> u32::from(negative);
         let whole = digits.trailing_ones();
-        let mut end = at + whole as usize;
+        let mut length = u32::from(negative) + whole;
         let mut scale = 0;
         if points >> whole & 1 == 1 {
             scale = (digits >> (whole + 1)).trailing_ones();
-            end += 1 + scale as usize;
-            if scale == 0 {
-                return None;
-            }
+            length += scale + u32::from(scale > 0);
         }
-        let leads_with_zero = whole > 1 && byte(at) == b'0';
-        let is_long = end - start >= chunk::BYTES;
-        if whole == 0 || leads_with_zero || is_long || matches!(byte(end), b'e' | b'E') {
+        let leads_with_zero = whole > 1 && bytes[usize::from(negative)] == b'0';
+        if whole == 0 || leads_with_zero || length as usize >= chunk::BYTES {
             return None;
         }
         *self = Written {
-            at: at as u32,
-            end: end as u32,
+            at: start as u32 + u32::from(negative),
+            end: start as u32 + length,
             negative,
             whole: whole as u8,
             scale: scale as u8,
         };
-        Some(end)
+        Some(start + length as usize)
     }
 
-    /// The number that begins there.
+    /// The number that begins there; see [`Written::find`].
     #[inline]
     pub(super) fn at(bytes: &[u8], start: usize) -> Option<Written> {
         let mut written = Written::default();
@@ -124,35 +130,29 @@ impl Written {
 
     /// The number that it is.
     // Read where it stays: parts that were written one by one and are then copied as a whole stall the processor.
-    #[inline]
+    #[inline(always)]
     pub(super) fn number(&self, bytes: &[u8]) -> Short {
-        let at = self.at as usize;
-        let (whole, scale) = (usize::from(self.whole), usize::from(self.scale));
-        match scale {
-            0 => self.of_digits(chunk::number(bytes, at, whole)),
-            _ if whole + scale < 8 => {
-                self.of_digits(chunk::number_with_point(bytes, at, whole, scale))
-            }
-            _ => self.long_number(bytes),
-        }
-    }
-
-    #[inline(never)]
-    fn long_number(&self, bytes: &[u8]) -> Short {
-        let at = self.at as usize;
-        let (whole, scale) = (usize::from(self.whole), usize::from(self.scale));
-        let fraction = chunk::number(bytes, at + whole + 1, scale);
-        self.of_digits(chunk::number(bytes, at, whole) * 10_u64.pow(scale as u32) + fraction)
-    }
-
-    #[inline]
-    fn of_digits(&self, digits: u64) -> Short {
+        let chunk = match chunk::first(bytes, self.at as usize) {
+            Some(chunk) => u128::from_le_bytes(*chunk),
+            None => self.chunk_near(bytes),
+        };
+        let (whole, scale) = (u32::from(self.whole), u32::from(self.scale));
+        let digits = match scale {
+            0 => chunk::number(chunk, whole),
+            _ => chunk::number_with_point(chunk, whole, scale),
+        };
         let digits = digits.cast_signed();
         Short {
             digits: if self.negative { -digits } else { digits },
-            scale: u32::from(self.scale),
+            scale,
             negative: self.negative,
         }
+    }
+
+    /// What it stands in with fewer bytes left than a chunk has.
+    #[inline(never)]
+    fn chunk_near(&self, bytes: &[u8]) -> u128 {
+        u128::from_le_bytes(chunk(bytes, self.at as usize).to_array())
     }
 }
 

@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 
 use super::chunk::Expected;
-use super::number::{Short, Written};
+use super::number::Short;
 use super::token::Cut;
 use crate::event::schema::FieldType;
 use crate::event::value::TENS;
@@ -37,21 +37,26 @@ pub(crate) enum Asked {
 /// The same of all fields of a record, asked of what stands in it, each thing once.
 #[derive(Clone, Debug)]
 pub(super) struct Checks {
-    /// Texts before numbers, and what is asked of one place in a row.
-    checks: Vec<PlaceCheck>,
+    /// A text is compared as it stands.
+    texts: Vec<PlaceCheck<Vec<Expected>>>,
+    /// A number has to be read.
+    numbers: Vec<NumberChecks>,
     /// All ways.
     ways: Ways,
 }
 
 /// What is asked of what stands in one place.
 #[derive(Clone, Debug)]
-struct PlaceCheck {
+struct PlaceCheck<T> {
     /// The number of the place in the record.
     place: usize,
-    check: Check,
+    check: T,
     /// Those that are none if it doesn't hold.
     ways: Ways,
 }
+
+/// All that is asked of a number.
+type NumberChecks = PlaceCheck<Vec<(Bound, Ways)>>;
 
 /// Ways of being of use, one bit each.
 type Ways = u32;
@@ -59,8 +64,14 @@ type Ways = u32;
 /// What is asked of a value.
 #[derive(Clone, Debug)]
 enum Check {
+    /// To be one of these.
     Text(Vec<Expected>),
-    /// The order that is not wanted: that of the number and the bound.
+    Number(Bound),
+}
+
+/// Another order than this of a number and a bound.
+#[derive(Clone, Debug)]
+enum Bound {
     Exact(Ordering, Units),
     Float(Ordering, f64),
 }
@@ -70,13 +81,12 @@ enum Check {
 struct Units {
     units: i64,
     scale: u32,
+    /// The same in units of other scales, by these, where they are whole and not too many.
+    scaled: [Option<i64>; SCALES],
 }
 
-/// What stands in a place, as far as it is asked.
-pub(super) enum Standing<'a> {
-    Text(Cut),
-    Number(&'a Written),
-}
+/// So many scales numbers usually have.
+const SCALES: usize = 4;
 
 impl Checks {
     /// What can be asked of records in which the values of fields stand in these places. `None` if any may be of use.
@@ -109,44 +119,70 @@ impl Checks {
             }
             ways |= way;
         }
-        let checks = asked.into_iter().filter_map(|(ask, ways)| {
+        let mut checks = Checks {
+            texts: Vec::new(),
+            numbers: Vec::new(),
+            ways,
+        };
+        for (ask, ways) in asked {
             let (place, ty) = place(ask.field)?;
-            let check = Check::of(&ask.asked, ty)?;
-            Some(PlaceCheck { place, check, ways })
-        });
-        let mut checks: Vec<PlaceCheck> = checks.collect();
-        // A text is compared as it stands, a number has to be read.
-        checks.sort_by_key(|asked| (!matches!(asked.check, Check::Text(_)), asked.place));
-        Some(Checks { checks, ways })
+            match Check::of(&ask.asked, ty)? {
+                Check::Text(check) => checks.texts.push(PlaceCheck { place, check, ways }),
+                Check::Number(bound) => checks.push(place, bound, ways),
+            }
+        }
+        Some(checks)
     }
 
-    /// True if all holds of one way. `standing` tells what stands in a place.
+    fn push(&mut self, place: usize, bound: Bound, ways: Ways) {
+        match self.numbers.iter_mut().find(|other| other.place == place) {
+            Some(other) => {
+                other.check.push((bound, ways));
+                other.ways |= ways;
+            }
+            None => self.numbers.push(PlaceCheck {
+                place,
+                check: vec![(bound, ways)],
+                ways,
+            }),
+        }
+    }
+
+    /// True if all holds of one way. What stands in a place is told by its number: a text, or a number.
     #[inline]
-    pub(super) fn hold<'a>(&self, bytes: &[u8], standing: impl Fn(usize) -> Standing<'a>) -> bool {
+    pub(super) fn hold(
+        &self,
+        bytes: &[u8],
+        text: impl Fn(usize) -> Cut,
+        number: impl Fn(usize) -> Short,
+    ) -> bool {
         let mut left = self.ways;
-        let mut read = (usize::MAX, Short::default());
-        for PlaceCheck { place, check, ways } in &self.checks {
+        for PlaceCheck { place, check, ways } in &self.texts {
+            if left & ways != 0 && !is_one_of(check, bytes, text(*place)) {
+                left &= !ways;
+            }
+        }
+        for PlaceCheck { place, check, ways } in &self.numbers {
             if left & ways == 0 {
                 continue;
             }
-            let holds = match standing(*place) {
-                Standing::Text(cut) => check.text(bytes, cut),
-                Standing::Number(written) => {
-                    if read.0 != *place {
-                        read = (*place, written.number(bytes));
-                    }
-                    check.number(read.1)
-                }
-            };
-            if !holds {
-                left &= !ways;
-                if left == 0 {
-                    return false;
+            let number = number(*place);
+            for (bound, ways) in check {
+                if left & ways != 0 && !bound.admits(number) {
+                    left &= !ways;
                 }
             }
         }
         left != 0
     }
+}
+
+/// True if what stands there is one of these.
+#[inline]
+fn is_one_of(texts: &[Expected], bytes: &[u8], cut: Cut) -> bool {
+    let (start, end) = (cut.start as usize, cut.end as usize);
+    let is = |text: &Expected| text.length() == end - start && text.stands(bytes, start);
+    texts.iter().any(is)
 }
 
 impl Check {
@@ -168,54 +204,64 @@ impl Check {
         };
         match (ty, bound) {
             (FieldType::Int | FieldType::Decimal, bound) => {
-                Some(Check::Exact(unwanted, Units::of(bound)?))
+                Some(Check::Number(Bound::Exact(unwanted, Units::of(bound)?)))
             }
-            (FieldType::Float, Value::Float(bound)) => Some(Check::Float(unwanted, *bound)),
-            (FieldType::Float, Value::Int(bound)) => Some(Check::Float(unwanted, *bound as f64)),
+            (FieldType::Float, Value::Float(bound)) => {
+                Some(Check::Number(Bound::Float(unwanted, *bound)))
+            }
+            (FieldType::Float, Value::Int(bound)) => {
+                Some(Check::Number(Bound::Float(unwanted, *bound as f64)))
+            }
             _ => None,
         }
     }
+}
 
-    /// True if a string that stands there is one of those.
-    #[inline]
-    fn text(&self, bytes: &[u8], cut: Cut) -> bool {
-        let (start, end) = (cut.start as usize, cut.end as usize);
-        let is = |text: &Expected| text.length() == end - start && text.stands(bytes, start);
-        matches!(self, Check::Text(texts) if texts.iter().any(is))
-    }
-
+impl Bound {
     /// True if a number is within the bound.
     #[inline]
-    fn number(&self, number: Short) -> bool {
+    fn admits(&self, number: Short) -> bool {
         match self {
-            Check::Exact(unwanted, bound) => bound.order(number) != *unwanted,
+            Bound::Exact(unwanted, bound) => bound.order(number) != *unwanted,
             // A number that is no double has no place here; the scanner reads it.
-            Check::Float(unwanted, bound) => number
+            Bound::Float(unwanted, bound) => number
                 .float()
                 .is_none_or(|number| number.partial_cmp(bound) != Some(*unwanted)),
-            Check::Text(_) => false,
         }
     }
 }
 
 impl Units {
     fn of(bound: &Value) -> Option<Units> {
-        match bound {
-            Value::Int(units) => Some(Units {
-                units: *units,
-                scale: 0,
-            }),
-            Value::Decimal(bound) if (bound.scale() as usize) < TENS.len() => Some(Units {
-                units: i64::try_from(bound.mantissa()).ok()?,
-                scale: bound.scale(),
-            }),
-            _ => None,
+        let (units, scale) = match bound {
+            Value::Int(units) => (*units, 0),
+            Value::Decimal(bound) if (bound.scale() as usize) < TENS.len() => {
+                (i64::try_from(bound.mantissa()).ok()?, bound.scale())
+            }
+            _ => return None,
+        };
+        let in_units_of = |other: usize| {
+            let more = other.checked_sub(scale as usize)?;
+            units.checked_mul(TENS[more])
+        };
+        Some(Units {
+            units,
+            scale,
+            scaled: std::array::from_fn(in_units_of),
+        })
+    }
+
+    /// The order of a number and this one.
+    #[inline]
+    fn order(&self, number: Short) -> Ordering {
+        match self.scaled.get(number.scale as usize) {
+            Some(Some(units)) => number.digits.cmp(units),
+            _ => self.order_shifted(number),
         }
     }
 
-    /// The order of a number and this one. Neither product has more than 36 digits.
-    #[inline]
-    fn order(self, number: Short) -> Ordering {
+    /// The same of any scales. Neither product has more than 36 digits.
+    fn order_shifted(&self, number: Short) -> Ordering {
         let shifted = |units: i64, scale: u32| i128::from(units) * i128::from(TENS[scale as usize]);
         shifted(number.digits, self.scale).cmp(&shifted(self.units, number.scale))
     }
@@ -227,6 +273,7 @@ mod tests {
     use proptest::sample::select;
     use rust_decimal::Decimal;
 
+    use super::super::number::Written;
     use super::*;
     use crate::lang::scalar;
 
@@ -265,9 +312,9 @@ mod tests {
                 let at_least = order.is_some_and(Ordering::is_ge);
                 for (asked, holds) in [(Asked::AtMost(bound.clone()), at_most), (Asked::AtLeast(bound.clone()), at_least)] {
                     // What is let through is judged still.
-                    if let Some(check) = Check::of(&asked, ty) {
-                        prop_assert!(check.number(number) || !holds, "{:?} {:?} {:?}", ty, text, asked);
-                        prop_assert!(!check.number(number) || holds || order.is_none(), "{:?} {:?} {:?}", ty, text, asked);
+                    if let Some(Check::Number(bound)) = Check::of(&asked, ty) {
+                        prop_assert!(bound.admits(number) || !holds, "{:?} {:?} {:?}", ty, text, asked);
+                        prop_assert!(!bound.admits(number) || holds || order.is_none(), "{:?} {:?} {:?}", ty, text, asked);
                     }
                 }
             }
@@ -288,8 +335,10 @@ mod tests {
             &Asked::OneOf(vec![Value::Str("b".into()), text()]),
             FieldType::String,
         );
-        let check = check.expect("it can be asked");
-        let holds = |record: &str| check.text(record.as_bytes(), Cut::new(0, record.len()));
+        let Some(Check::Text(texts)) = check else {
+            panic!("it can be asked")
+        };
+        let holds = |record: &str| is_one_of(&texts, record.as_bytes(), Cut::new(0, record.len()));
         assert!(holds("b") && holds("a text of more than sixteen bytes"));
         assert!(!holds("") && !holds("bb") && !holds("a text of more than sixteen bytez"));
     }
