@@ -433,7 +433,7 @@ impl Reading {
     pub(super) fn poll(&mut self, take: &mut dyn FnMut(Record<'_>)) -> io::Result<Polled> {
         if self.stage == Stage::Ending {
             let block_bytes = self.blocks.block_bytes();
-            self.blocks.input_mut().read_ahead(block_bytes)?;
+            self.blocks.input_mut().unpack_ahead(block_bytes)?;
         }
         match self.blocks.poll(take)? {
             Block::Some => Ok(Polled::More),

@@ -14,9 +14,6 @@ use super::ahead::{Ahead, Wait};
 use super::blocks::{Feed, Unread};
 use super::place::{HEAD_BYTES, Head, Identity, Mark};
 
-/// A file of fewer blocks is not worth a thread.
-const AHEAD_BLOCKS: u64 = 4;
-
 /// A file being read.
 pub(super) struct Input {
     /// Shares its place with the one that is read.
@@ -112,9 +109,9 @@ impl Input {
         self.packing != Packing::Plain
     }
 
-    /// Reads ahead from now on, so many bytes at a time, if there is enough to read. Nothing is appended any more.
-    pub(super) fn read_ahead(&mut self, block_bytes: usize) -> io::Result<()> {
-        if self.length < AHEAD_BLOCKS * block_bytes as u64 {
+    /// Unpacks ahead from now on, so many bytes at a time, if there is something to unpack, and enough of it to be worth a thread.
+    pub(super) fn unpack_ahead(&mut self, block_bytes: usize) -> io::Result<()> {
+        if !self.is_packed() || self.length < block_bytes as u64 {
             return Ok(());
         }
         self.bytes = match std::mem::replace(&mut self.bytes, Bytes::Nobody) {

@@ -1,7 +1,7 @@
 //! Where records come from: files, folders, standard input, HTTP, Kafka, and nothing but a seed.
 //!
 //! A [`Source`] gives out undecoded [`Record`]s in the order of each partition; what they mean is not known here. Sources read when they
-//! are polled; standard input and long files that end are read a few blocks ahead, on a thread of their own. So an engine that falls behind holds no more than a megabyte per source.
+//! are polled; standard input is read, and packed files are unpacked, a few blocks ahead, on a thread of their own. So an engine that falls behind holds no more than a megabyte per source.
 //!
 //! A source that can be read again tells where each partition [goes on](SourcePosition). Another process opens the same source and goes on there, as if nothing had been in between.
 

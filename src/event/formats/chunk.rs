@@ -43,7 +43,7 @@ pub(super) fn first<const N: usize>(bytes: &[u8], at: usize) -> Option<&[u8; N]>
 
 /// The last bytes, fewer than a chunk has. They are read with those before them, or as two words that overlap: bytes that are put together in memory and then read at once stall the
 /// processor.
-#[inline(never)]
+#[inline]
 fn last(bytes: &[u8], at: usize) -> u8x16 {
     if let Some(chunk) = bytes.last_chunk()
         && at < bytes.len()
@@ -95,11 +95,6 @@ impl Expected {
         self.text.extend_from_slice(text);
         self.head = chunk(text, 0);
         self.mask = chunk(&[0xff; BYTES][..text.len().min(BYTES)], 0);
-    }
-
-    /// The text itself.
-    pub(super) fn text_itself(&self) -> &[u8] {
-        &self.text
     }
 
     /// How long it is, in bytes.
@@ -172,10 +167,37 @@ pub(super) struct Quotes {
     /// One word more than there are bytes for.
     words: Vec<u64>,
     bytes: usize,
-    /// What is neither printable nor a quote, in bytes that are not zero: control characters, backslashes;
+    /// True if between them is nothing but what strings can hold as it is.
+    pub(super) is_plain: bool,
+    /// True if all bytes are ASCII.
+    pub(super) is_ascii: bool,
+}
+
+/// What else was seen in chunks: what a string can't hold as it is, but quotes, in bytes that are not zero, and what is not ASCII, in bytes of which the highest bit is set.
+#[derive(Clone, Copy, Default)]
+struct Seen {
     odd: u8x16,
-    /// and what is not ASCII, in bytes of which the highest bit is set.
     high: u8x16,
+}
+
+impl Seen {
+    /// The quotes of a chunk.
+    #[inline(always)]
+    fn quotes(&mut self, chunk: u8x16) -> Mask {
+        let controls = u8x16::splat(0x20).saturating_sub(chunk);
+        self.odd |= controls | chunk.simd_eq(u8x16::splat(b'\\'));
+        self.high |= chunk;
+        chunk.simd_eq(u8x16::splat(b'"')).to_bitmask()
+    }
+
+    /// Those of up to four.
+    #[inline(always)]
+    fn quotes_of(&mut self, chunks: &[[u8; BYTES]]) -> u64 {
+        let chunks = chunks.iter().enumerate();
+        chunks.fold(0, |word, (nth, chunk)| {
+            word | u64::from(self.quotes(u8x16::new(*chunk))) << (BYTES * nth)
+        })
+    }
 }
 
 /// How many bytes a word has bits for.
@@ -185,60 +207,48 @@ impl Quotes {
     /// Looks at a text.
     #[inline]
     pub(super) fn look(&mut self, bytes: &[u8]) {
-        (self.odd, self.high) = (u8x16::splat(0), u8x16::splat(0));
+        let mut seen = Seen::default();
         self.bytes = bytes.len();
         let count = bytes.len() / WORD + 2;
         if self.words.len() < count {
             self.words.resize(count, 0);
         }
         let (wholes, rest) = bytes.as_chunks::<WORD>();
-        for (at, whole) in wholes.iter().enumerate() {
-            self.words[at] = self.of_chunks(whole.as_chunks().0);
+        for (word, whole) in self.words.iter_mut().zip(wholes) {
+            *word = seen.quotes_of(whole.as_chunks().0);
         }
         let (chunks, tail) = rest.as_chunks();
-        let mut word = self.of_chunks(chunks);
+        let mut word = seen.quotes_of(chunks);
         if !tail.is_empty() {
             // With the bytes before it, which were looked at.
             let mask = match bytes.last_chunk() {
-                Some(last) => self.of_chunk(u8x16::new(*last)) >> (BYTES - tail.len()),
+                Some(last) => seen.quotes(u8x16::new(*last)) >> (BYTES - tail.len()),
                 None => {
                     let mut padded = [b' '; BYTES];
                     padded[..tail.len()].copy_from_slice(tail);
-                    self.of_chunk(u8x16::new(padded))
+                    seen.quotes(u8x16::new(padded))
                 }
             };
             word |= u64::from(mask) << (BYTES * chunks.len());
         }
         self.words[count - 2] = word;
         self.words[count - 1] = 0;
+        self.is_plain = seen.odd == u8x16::default();
+        self.is_ascii = seen.high.to_bitmask() == 0;
     }
 
-    #[inline(always)]
-    fn of_chunks(&mut self, chunks: &[[u8; BYTES]]) -> u64 {
-        let masks = chunks.iter().enumerate();
-        masks.fold(0, |word, (nth, chunk)| {
-            word | u64::from(self.of_chunk(u8x16::new(*chunk))) << (BYTES * nth)
-        })
-    }
-
-    #[inline(always)]
-    fn of_chunk(&mut self, chunk: u8x16) -> Mask {
-        let controls = u8x16::splat(0x20).saturating_sub(chunk);
-        self.odd |= controls | chunk.simd_eq(u8x16::splat(b'\\'));
-        self.high |= chunk;
-        chunk.simd_eq(u8x16::splat(b'"')).to_bitmask()
-    }
-
-    /// True if between quotes is nothing but what strings can hold as it is.
+    /// Where they stand, a bit for each byte, lowest first.
     #[inline]
-    pub(super) fn is_plain(&self) -> bool {
-        self.odd.simd_eq(u8x16::splat(0)).to_bitmask() == ALL
+    pub(super) fn words(&self) -> &[u64] {
+        &self.words[..self.bytes / WORD + 1]
     }
 
-    /// True if all bytes are ASCII.
+    /// A number that others with the same quotes have too.
     #[inline]
-    pub(super) fn is_ascii(&self) -> bool {
-        self.high.to_bitmask() == 0
+    pub(super) fn digest(&self) -> u64 {
+        // An odd number mixes upwards.
+        let mixed = |digest: u64, word: &u64| (digest ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.words().iter().fold(self.bytes as u64, mixed) >> 32
     }
 
     /// Where from `at` on, which is not behind the end, the first quote stands; the end, if none does.
@@ -389,8 +399,8 @@ mod tests {
                     let next = text.bytes().skip(at).position(|byte| byte == b'"');
                     prop_assert_eq!(quotes.next(at), next.map_or(text.len(), |next| at + next), "{} {}", text, at);
                 }
-                prop_assert_eq!(quotes.is_ascii(), text.is_ascii());
-                prop_assert_eq!(quotes.is_plain(), !text.contains(['\\', '\t']));
+                prop_assert_eq!(quotes.is_ascii, text.is_ascii());
+                prop_assert_eq!(quotes.is_plain, !text.contains(['\\', '\t']));
             }
         }
     }

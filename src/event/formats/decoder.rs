@@ -343,7 +343,7 @@ impl Decoder {
         let shapes = &self.shapes;
         let glance = layouts.find(|layout, quotes| {
             layout.find(record, quotes)?;
-            let is_ascii = quotes.is_ascii();
+            let is_ascii = quotes.is_ascii;
             let filtered = is_ascii.then(|| layout.filtered(record, &shapes[layout.shape]));
             let found = Glance::Found { is_ascii };
             Some(filtered.flatten().map_or(found, Glance::Filtered))

@@ -10,6 +10,7 @@ use super::convert;
 use super::number::Written;
 use super::prefilter::{Checks, Prefilter};
 use super::shape::Shape;
+use super::stencil::Stencils;
 use super::token::{Cut, Token};
 use crate::event::Value;
 use crate::event::schema::FieldType;
@@ -54,7 +55,7 @@ impl Layouts {
             return false;
         }
         self.quotes.look(bytes);
-        self.quotes.is_plain()
+        self.quotes.is_plain
     }
 
     /// What `read` says of the first layout of which it says something, of the record that was looked at.
@@ -106,6 +107,12 @@ pub(super) struct Layout {
     /// The number of the shape that such records have.
     pub(super) shape: usize,
     values: Vec<Place>,
+    /// Where they stand in the record that was looked at last.
+    cuts: Vec<Cut>,
+    /// Which are numbers.
+    numbers: Vec<u16>,
+    /// What tells that for many records at once.
+    stencils: Stencils,
     end: End,
     /// Fields whose values stand nowhere, by number: what is true or false, or else null.
     fixed: Vec<(usize, Option<bool>)>,
@@ -129,13 +136,9 @@ struct Place {
     /// What stands between it and the value before, with the quote that ends that one.
     before: Expected,
     form: Form,
-    /// How far from its end the next quote stands; `None` of a number behind which there is none before the next value.
-    lead: Option<u32>,
     /// The number of the field whose value it is.
     field: Option<usize>,
-    /// What stands there in the record that was looked at last: a text,
-    text: Cut,
-    /// or else a number.
+    /// The number that stands there in the record that was looked at last, if it is one.
     number: Written,
 }
 
@@ -193,6 +196,9 @@ impl Layout {
         let mut layout = Layout {
             shape: shape_at,
             values: Vec::new(),
+            cuts: Vec::new(),
+            numbers: Vec::new(),
+            stencils: Stencils::default(),
             end: End::default(),
             fixed,
             sieve: None,
@@ -208,37 +214,26 @@ impl Layout {
             if layout.values.len() == VALUES_MAX {
                 return None;
             }
+            if form == Form::Number {
+                layout.numbers.push(layout.values.len() as u16);
+            }
             let before = &text.as_bytes()[from..cut.start as usize];
             layout.values.push(Place {
                 before: Expected::text(before),
                 form,
-                lead: None,
                 field,
-                text: Cut::default(),
                 number: Written::default(),
             });
             from = cut.end as usize;
         }
         layout.end = End::of(&text.as_bytes()[from..]);
-        layout.set_leads();
+        layout.cuts = vec![Cut::default(); layout.values.len()];
         layout.sieve = shape
             .prefilter
             .as_ref()
             .and_then(|prefilter| layout.sieve(prefilter, shape));
         // Two fields may be read from one value.
         sought.is_empty().then_some(layout)
-    }
-
-    /// Tells of each value how far behind its end the next quote stands.
-    fn set_leads(&mut self) {
-        let next = |at: usize| self.values.get(at).map(|place| place.before.text_itself());
-        let lead = |behind: &[u8]| behind.iter().position(|byte| *byte == b'"');
-        let leads: Vec<Option<u32>> = (1..=self.values.len())
-            .map(|at| Some(lead(next(at).unwrap_or(&self.end.text))? as u32))
-            .collect();
-        for (place, lead) in self.values.iter_mut().zip(leads) {
-            place.lead = lead;
-        }
     }
 
     /// How to tell records that the prefilter wants to have nothing to do with, if any: all their values must be sure to be what their fields can have.
@@ -276,45 +271,51 @@ impl Layout {
     }
 
     /// Finds the values of a record that is laid out like this, and is plain.
-    ///
-    /// Where one value ends has to be known before the next one is looked at: so it is told by the next quote, which is found before what stands there is looked at.
     // By itself: it has use for all registers.
     #[inline(never)]
     pub(super) fn find(&mut self, bytes: &[u8], quotes: &Quotes) -> Option<()> {
+        if let Some(cuts) = self.stencils.find(bytes, quotes) {
+            self.cuts.copy_from_slice(cuts);
+            let (values, cuts) = (&mut self.values, &self.cuts);
+            let stands = |at: &u16| {
+                let (place, cut) = (&mut values[usize::from(*at)], cuts[usize::from(*at)]);
+                place.number.find(bytes, cut.start as usize) == Some(cut.end as usize)
+            };
+            if self.numbers.iter().all(stands) {
+                return Some(());
+            }
+        }
+        self.find_each(bytes, quotes)?;
+        self.stencils.learn(bytes, quotes, &self.cuts);
+        Some(())
+    }
+
+    /// The same, one value after the other.
+    #[inline(never)]
+    fn find_each(&mut self, bytes: &[u8], quotes: &Quotes) -> Option<()> {
         // No record has more than so many bytes; where it is known that sums don't overflow, less is asked.
         let mut at = 0_u32;
-        let mut differs = 0;
-        for place in &mut self.values {
+        for (place, cut) in self.values.iter_mut().zip(&mut self.cuts) {
             if !place.before.stands(bytes, at as usize) {
                 return None;
             }
             at += place.before.length() as u32;
-            match place.form {
-                Form::Text => {
-                    let end = quotes.next(at as usize);
-                    place.text = Cut::new(at as usize, end);
-                    at = end as u32;
-                }
-                Form::Number => {
-                    let start = at as usize;
-                    let found = place.number.find(bytes, start)? as u32;
-                    at = match place.lead {
-                        Some(lead) => (quotes.next(start) as u32).wrapping_sub(lead),
-                        None => found,
-                    };
-                    differs |= at ^ found;
-                }
-            }
+            let start = at as usize;
+            let end = match place.form {
+                Form::Text => quotes.next(start),
+                Form::Number => place.number.find(bytes, start)?,
+            };
+            *cut = Cut::new(start, end);
+            at = end as u32;
         }
-        let ends = differs == 0 && self.end.is_left(bytes, at as usize);
-        ends.then_some(())
+        self.end.is_left(bytes, at as usize).then_some(())
     }
 
     /// The time of the record that was found, if it is sure to be an event, and of no use.
     #[inline]
     pub(super) fn filtered(&self, bytes: &[u8], shape: &Shape) -> Option<Timestamp> {
         let sieve = self.sieve.as_ref()?;
-        let text = |place: usize| self.values[place].text;
+        let text = |place: usize| self.cuts[place];
         let number = |place: usize| self.values[place].number.number(bytes);
         let is_whole = |place: &usize| self.values[*place].number.is_whole();
         if sieve.checks.hold(bytes, text, number) || !sieve.whole.iter().all(is_whole) {
@@ -344,15 +345,15 @@ impl Layout {
             true => None,
             false => Some(std::str::from_utf8(bytes).ok()?),
         };
-        for place in &self.values {
+        for (place, cut) in self.values.iter().zip(&self.cuts) {
             let Some(at) = place.field else { continue };
             let (value, field) = (&mut values[at], &shape.fields[at]);
             match (place.form, field.ty) {
                 (Form::Text, FieldType::String) => {
                     let text = match whole {
-                        Some(whole) => place.text.of(whole),
+                        Some(whole) => cut.of(whole),
                         None => {
-                            let text = place.text.start as usize..place.text.end as usize;
+                            let text = cut.start as usize..cut.end as usize;
                             std::str::from_utf8(&bytes[text]).ok()?
                         }
                     };
@@ -362,8 +363,8 @@ impl Layout {
                     if convert::overwrite_short(value, ty, place.number.number(bytes)) => {}
                 (form, _) => {
                     let token = match form {
-                        Form::Text => Token::Text(place.text),
-                        Form::Number => Token::Number(place.number.cut()),
+                        Form::Text => Token::Text(*cut),
+                        Form::Number => Token::Number(*cut),
                     };
                     let text = match whole {
                         Some(whole) => whole,
@@ -504,7 +505,7 @@ mod tests {
             let mut quotes = Quotes::default();
             quotes.look(record.as_bytes());
             layout.find(record.as_bytes(), &quotes)?;
-            let is_ascii = quotes.is_plain().then_some(quotes.is_ascii())?;
+            let is_ascii = quotes.is_plain.then_some(quotes.is_ascii)?;
             let time = layout.fill(record.as_bytes(), is_ascii, &shape, &mut values)?;
             Some(format!(
                 "{} {} {} {}",
@@ -645,7 +646,7 @@ mod tests {
         #[test]
         fn layouts_are_learned_again_after_a_rest(changes in prop::collection::vec(0..3_u32, 3)) {
             let mut layouts = Layouts::default();
-            let layout = |shape: u32| Layout { shape: shape as usize, values: Vec::new(), end: End::default(), fixed: Vec::new(), sieve: None };
+            let layout = |shape: u32| Layout { shape: shape as usize, values: Vec::new(), cuts: Vec::new(), numbers: Vec::new(), stencils: Stencils::default(), end: End::default(), fixed: Vec::new(), sieve: None };
             for change in changes {
                 let mut found = false;
                 for record in 0..3 * RESTING {

@@ -33,6 +33,7 @@ pub mod protobuf;
 mod shape;
 mod spare;
 pub mod split;
+mod stencil;
 pub mod table;
 #[cfg(test)]
 mod tests;
