@@ -452,6 +452,22 @@ impl Pass<'_> {
         }
     }
 
+    /// The same of a run that begins with the event. It is made where it will lie: a copy of what was just written in parts has to wait until they are stored.
+    fn begin(&mut self, way: &Way, target: u16, runs: &mut Vec<Run>) {
+        let Incoming { event, number, .. } = self.incoming;
+        if runs.len() == runs.capacity() {
+            make_room(runs);
+        }
+        let at = runs.len();
+        runs.resize_with(at + 1, || Run::start(self.nfa, event, number));
+        let run = &mut runs[at];
+        run.take(self.nfa, way, target, event, number, self.key);
+        self.complete(run);
+        if run.alive == 0 {
+            runs.truncate(at);
+        }
+    }
+
     /// Considers a run that just bound the event, if it completes at once.
     fn complete(&mut self, run: &Run) {
         let completes = match self.nfa.outlook.at(run.position).opening {
@@ -491,9 +507,7 @@ impl Pass<'_> {
                     && !eyes.wanted(&way.wanted, None)
                     && way.unless.is_none_or(|until| !eyes.satisfies(until));
                 if binds {
-                    let mut run = Run::start(nfa, incoming.event, incoming.number);
-                    run.take(nfa, way, target, incoming.event, incoming.number, self.key);
-                    self.arrive(run, runs);
+                    self.begin(way, target, runs);
                 }
             }
         }

@@ -141,11 +141,13 @@ pub(crate) fn place(event: &Event) -> u64 {
 
 impl Run {
     /// Binds nothing yet; [`Run::take`] must follow.
+    #[inline]
     pub(crate) fn start(nfa: &Nfa, event: &Event, number: u64) -> Run {
         Run::begin(nfa, number, event.time)
     }
 
     /// Binds nothing yet, and begins with the event of this number and time.
+    #[inline]
     pub(super) fn begin(nfa: &Nfa, number: u64, time: Timestamp) -> Run {
         Run {
             first: number,
