@@ -18,6 +18,9 @@ pub struct PartitionTime {
     /// What was promised without events.
     floor: Watermark,
     ended: bool,
+    /// What follows from it, asked for with each record: what it promises, and the last time that need not be confirmed.
+    watermark: Watermark,
+    believed: Timestamp,
 }
 
 /// What a record's time means for its partition.
@@ -40,6 +43,8 @@ impl PartitionTime {
             newest: None,
             floor: Watermark::NONE,
             ended: false,
+            watermark: Watermark::NONE,
+            believed: Timestamp::MIN,
         }
     }
 
@@ -47,11 +52,12 @@ impl PartitionTime {
     #[inline]
     #[must_use]
     pub fn arrival(&self, time: Timestamp) -> Arrival {
-        match self.newest {
-            _ if time < self.watermark().0 => Arrival::Late,
-            None => Arrival::Leap,
-            Some(newest) if time > newest.plus(self.delay).plus(LEAP) => Arrival::Leap,
-            Some(_) => Arrival::Timely,
+        if time < self.watermark.0 {
+            Arrival::Late
+        } else if time > self.believed {
+            Arrival::Leap
+        } else {
+            Arrival::Timely
         }
     }
 
@@ -66,7 +72,21 @@ impl PartitionTime {
     pub fn advance(&mut self, time: Timestamp) {
         if self.newest.is_none_or(|newest| newest < time) {
             self.newest = Some(time);
+            self.settle();
         }
+    }
+
+    /// Works out what follows.
+    fn settle(&mut self) {
+        self.watermark = match self.newest {
+            _ if self.ended => Watermark::FINAL,
+            None => self.floor,
+            Some(newest) => Watermark(newest.minus(self.delay)).max(self.floor),
+        };
+        self.believed = match self.newest {
+            None => Timestamp::MIN,
+            Some(newest) => newest.plus(self.delay).plus(LEAP),
+        };
     }
 
     /// True if nothing follows.
@@ -79,16 +99,19 @@ impl PartitionTime {
     pub fn go_on(&mut self, newest: Option<Timestamp>, promised: Watermark) {
         self.newest = newest;
         self.floor = promised;
+        self.settle();
     }
 
     /// Promises at least this, without an event.
     pub fn raise(&mut self, promise: Watermark) {
         self.floor = self.floor.max(promise);
+        self.settle();
     }
 
     /// Nothing follows in this partition.
     pub fn end(&mut self) {
         self.ended = true;
+        self.settle();
     }
 
     /// The newest time accepted.
@@ -100,11 +123,7 @@ impl PartitionTime {
     /// What the partition promises.
     #[must_use]
     pub fn watermark(&self) -> Watermark {
-        match self.newest {
-            _ if self.ended => Watermark::FINAL,
-            None => self.floor,
-            Some(newest) => Watermark(newest.minus(self.delay)).max(self.floor),
-        }
+        self.watermark
     }
 }
 

@@ -283,38 +283,31 @@ impl<R: Feed> Blocks<R> {
     /// The same, up to a record that is too large: records are lines, whose ends are looked for all at once.
     fn cut_lines(&mut self, take: &mut dyn FnMut(Record<'_>)) {
         let mut ends = std::mem::take(&mut self.line_ends);
-        let first = self.unread.start;
-        line_ends(self.unread.rest(), &mut ends);
+        let Blocks { unread, mark, .. } = self;
+        let rest = unread.rest();
+        line_ends(rest, &mut ends);
+        let mut start = 0;
         for end in ends.drain(..) {
-            let length = first + end as usize - self.unread.start;
-            if !is_small(&self.unread.rest()[..length]) {
+            let line = &rest[start..end as usize];
+            if !is_small(line) {
                 break;
             }
-            self.give(length, take);
-            self.pass(1);
+            mark.give(trim_end(line), take);
+            mark.line += 1;
+            start = end as usize + 1;
         }
+        self.pass(start);
         self.line_ends = ends;
     }
 
     /// Hands out the record of so many bytes at `start`. Empty lines are none.
     fn give(&mut self, length: usize, take: &mut dyn FnMut(Record<'_>)) {
         let bytes = &self.unread.rest()[..length];
-        let offset = self.mark.line;
+        self.mark.give(trim_end(bytes), take);
         self.mark.line += match self.format {
             Format::Json => 1,
             Format::Csv => 1 + memchr::memchr_iter(b'\n', bytes).count() as u64,
         };
-        let bytes = trim_end(bytes);
-        if !bytes.is_empty() {
-            take(Record {
-                bytes,
-                partition: 0,
-                offset,
-                arrived: None,
-                heads_file: self.mark.untouched,
-            });
-            self.mark.untouched = false;
-        }
         self.pass(length);
     }
 
@@ -353,6 +346,23 @@ impl<R: Feed> Blocks<R> {
     fn pass(&mut self, bytes: usize) {
         self.unread.start += bytes;
         self.mark.bytes += bytes as u64;
+    }
+}
+
+impl Mark {
+    /// Hands out the record that begins here. Empty lines are none.
+    #[inline]
+    fn give(&mut self, bytes: &[u8], take: &mut dyn FnMut(Record<'_>)) {
+        if !bytes.is_empty() {
+            take(Record {
+                bytes,
+                partition: 0,
+                offset: self.line,
+                arrived: None,
+                heads_file: self.untouched,
+            });
+            self.untouched = false;
+        }
     }
 }
 

@@ -107,7 +107,9 @@ pub(super) struct Layout {
     /// The number of the shape that such records have.
     pub(super) shape: usize,
     values: Vec<Place>,
-    /// Where they stand in the record that was looked at last.
+    /// Where they stand in the record that was looked at last: as its stencil says, if it has one;
+    stencil: Option<u16>,
+    /// or else here.
     cuts: Vec<Cut>,
     /// Which are numbers.
     numbers: Vec<u16>,
@@ -196,6 +198,7 @@ impl Layout {
         let mut layout = Layout {
             shape: shape_at,
             values: Vec::new(),
+            stencil: None,
             cuts: Vec::new(),
             numbers: Vec::new(),
             stencils: Stencils::default(),
@@ -274,9 +277,9 @@ impl Layout {
     // By itself: it has use for all registers.
     #[inline(never)]
     pub(super) fn find(&mut self, bytes: &[u8], quotes: &Quotes) -> Option<()> {
-        if let Some(cuts) = self.stencils.find(bytes, quotes) {
-            self.cuts.copy_from_slice(cuts);
-            let (values, cuts) = (&mut self.values, &self.cuts);
+        self.stencil = self.stencils.find(bytes, quotes);
+        if let Some(stencil) = self.stencil {
+            let (values, cuts) = (&mut self.values, self.stencils.cuts(stencil));
             let stands = |at: &u16| {
                 let (place, cut) = (&mut values[usize::from(*at)], cuts[usize::from(*at)]);
                 place.number.find(bytes, cut.start as usize) == Some(cut.end as usize)
@@ -284,13 +287,23 @@ impl Layout {
             if self.numbers.iter().all(stands) {
                 return Some(());
             }
+            self.stencil = None;
         }
         self.find_each(bytes, quotes)?;
         self.stencils.learn(bytes, quotes, &self.cuts);
         Some(())
     }
 
-    /// The same, one value after the other.
+    /// Where values stand in the record that was found.
+    #[inline]
+    fn cuts(&self) -> &[Cut] {
+        match self.stencil {
+            Some(stencil) => self.stencils.cuts(stencil),
+            None => &self.cuts,
+        }
+    }
+
+    /// Finds the values one after the other.
     #[inline(never)]
     fn find_each(&mut self, bytes: &[u8], quotes: &Quotes) -> Option<()> {
         // No record has more than so many bytes; where it is known that sums don't overflow, less is asked.
@@ -315,7 +328,8 @@ impl Layout {
     #[inline]
     pub(super) fn filtered(&self, bytes: &[u8], shape: &Shape) -> Option<Timestamp> {
         let sieve = self.sieve.as_ref()?;
-        let text = |place: usize| self.cuts[place];
+        let cuts = self.cuts();
+        let text = |place: usize| cuts[place];
         let number = |place: usize| self.values[place].number.number(bytes);
         let is_whole = |place: &usize| self.values[*place].number.is_whole();
         if sieve.checks.hold(bytes, text, number) || !sieve.whole.iter().all(is_whole) {
@@ -345,7 +359,7 @@ impl Layout {
             true => None,
             false => Some(std::str::from_utf8(bytes).ok()?),
         };
-        for (place, cut) in self.values.iter().zip(&self.cuts) {
+        for (place, cut) in self.values.iter().zip(self.cuts()) {
             let Some(at) = place.field else { continue };
             let (value, field) = (&mut values[at], &shape.fields[at]);
             match (place.form, field.ty) {
@@ -646,7 +660,7 @@ mod tests {
         #[test]
         fn layouts_are_learned_again_after_a_rest(changes in prop::collection::vec(0..3_u32, 3)) {
             let mut layouts = Layouts::default();
-            let layout = |shape: u32| Layout { shape: shape as usize, values: Vec::new(), cuts: Vec::new(), numbers: Vec::new(), stencils: Stencils::default(), end: End::default(), fixed: Vec::new(), sieve: None };
+            let layout = |shape: u32| Layout { shape: shape as usize, values: Vec::new(), stencil: None, cuts: Vec::new(), numbers: Vec::new(), stencils: Stencils::default(), end: End::default(), fixed: Vec::new(), sieve: None };
             for change in changes {
                 let mut found = false;
                 for record in 0..3 * RESTING {

@@ -69,20 +69,26 @@ impl Between {
 }
 
 impl Stencils {
-    /// Where the values of a record stand, if there is a stencil that fits.
+    /// The number of a stencil that fits a record.
     #[inline]
-    pub(super) fn find(&mut self, bytes: &[u8], quotes: &Quotes) -> Option<&[Cut]> {
+    pub(super) fn find(&mut self, bytes: &[u8], quotes: &Quotes) -> Option<u16> {
         if self.resting > 0 {
             self.resting -= 1;
             return None;
         }
         self.tried += 1;
-        let stencil = self.kept.get(quotes.digest() as usize % KEPT)?;
-        if !stencil.fits(bytes, quotes) {
+        let at = quotes.digest() as usize % KEPT;
+        if !self.kept.get(at)?.fits(bytes, quotes) {
             return None;
         }
         self.fitted += 1;
-        Some(&stencil.cuts)
+        Some(at as u16)
+    }
+
+    /// Where the values of records stand that a stencil fits.
+    #[inline]
+    pub(super) fn cuts(&self, stencil: u16) -> &[Cut] {
+        &self.kept[usize::from(stencil)].cuts
     }
 
     /// Keeps what was found in a record that fitted no stencil.
