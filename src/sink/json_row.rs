@@ -186,14 +186,17 @@ impl JsonRows {
             [one] => append_value(one, out),
             parts => list(parts, out),
         }
-        let mut middle = *MIDDLE;
+        // Written where it stays: what was put together from parts and is then copied stalls the processor.
+        let start = out.len();
+        out.extend_from_slice(MIDDLE);
+        let middle = &mut out[start..];
         middle[ID].copy_from_slice(&hex(row.match_id));
         if let (Some(from), Some(to)) = (times.from.of(row.from), times.to.of(row.to)) {
             middle[FROM].copy_from_slice(from);
             middle[TO].copy_from_slice(to);
-            return out.extend_from_slice(&middle);
+            return;
         }
-        out.extend_from_slice(&middle[..FROM.start]);
+        out.truncate(start + FROM.start);
         millis(row.from.0, out);
         out.extend_from_slice(&MIDDLE[FROM.end..TO.start]);
         millis(row.to.0, out);
