@@ -23,7 +23,7 @@ const HEADROOM_BYTES: usize = 16 * 1024;
 #[derive(Debug)]
 pub(super) struct Ahead {
     /// Both have room for all blocks there are.
-    filled: Receiver<io::Result<Block>>,
+    filled: Receiver<io::Result<Filled>>,
     empty: SyncSender<Vec<u8>>,
     /// On their way back.
     spent: Vec<Vec<u8>>,
@@ -42,7 +42,7 @@ pub(super) enum Wait {
 
 /// What one read brought, behind the headroom.
 #[derive(Debug)]
-struct Block {
+struct Filled {
     bytes: Vec<u8>,
     length: usize,
 }
@@ -72,7 +72,7 @@ impl Ahead {
         })
     }
 
-    fn next(&mut self) -> io::Result<Block> {
+    fn next(&mut self) -> io::Result<Filled> {
         let gone = || io::Error::other("its reader has ended without a word");
         match self.wait {
             Wait::Never => match self.filled.try_recv() {
@@ -90,7 +90,7 @@ impl Feed for Ahead {
         if self.ended {
             return Ok(0);
         }
-        let Block { bytes, length } = self.next()?;
+        let Filled { bytes, length } = self.next()?;
         self.ended = length == 0;
         self.spent.push(unread.go_on(bytes, HEADROOM_BYTES, length));
         if self.spent.len() == RETURNED {
@@ -107,7 +107,7 @@ impl Feed for Ahead {
 fn read(
     mut input: impl Read,
     block_bytes: usize,
-    filled: &SyncSender<io::Result<Block>>,
+    filled: &SyncSender<io::Result<Filled>>,
     emptied: &Receiver<Vec<u8>>,
 ) {
     let whole = HEADROOM_BYTES + block_bytes;
@@ -129,7 +129,7 @@ fn read(
             match input.read(&mut bytes[HEADROOM_BYTES..whole]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => break Err(error),
-                Ok(length) => break Ok(Block { bytes, length }),
+                Ok(length) => break Ok(Filled { bytes, length }),
             }
         };
         let goes_on = block.as_ref().is_ok_and(|block| block.length > 0);
@@ -142,6 +142,9 @@ fn read(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::formats::Format;
+    use crate::source::Record;
+    use crate::source::blocks::{Block, Blocks};
     use std::io::{Write, pipe};
     use std::time::{Duration, Instant};
 
@@ -197,6 +200,26 @@ mod tests {
         assert!(bytes == wanted);
         assert!(waits > 0);
         writing.join().unwrap();
+    }
+
+    #[test]
+    fn records_that_lie_in_several_blocks_are_whole() {
+        let lengths = [
+            10, 20_000, 3, 200_000, 40_000, 1, 16_384, 130_000, 0, 17_000,
+        ];
+        let lines: Vec<String> = (b'a'..)
+            .zip(lengths)
+            .map(|(byte, length)| char::from(byte).to_string().repeat(length))
+            .collect();
+        let text = lines.join("\n").into_bytes();
+        let ahead = Ahead::start("test", io::Cursor::new(text), 32_768, Wait::UntilRead);
+        let mut blocks = Blocks::new(ahead.unwrap(), Format::Json);
+        let mut records = Vec::new();
+        let mut take = |record: Record<'_>| records.push(record.bytes.to_vec());
+        while blocks.poll(&mut take).unwrap() != Block::End {}
+        let wanted = lines.iter().filter(|line| !line.is_empty());
+        let wanted: Vec<Vec<u8>> = wanted.map(|line| line.clone().into_bytes()).collect();
+        assert!(records == wanted);
     }
 
     #[test]

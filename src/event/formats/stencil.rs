@@ -30,12 +30,11 @@ const RESTING: u32 = 16_384;
 pub(super) struct Stencils {
     /// Empty until the first is learned.
     kept: Vec<Stencil>,
-    /// Records that were tried and that fitted, since it was asked for last.
-    tried: u32,
+    /// Records of the layout that fitted one and that fitted none, since it was asked for last.
     fitted: u32,
+    missed: u32,
     /// So many records are not tried.
     resting: u32,
-    misses: u32,
 }
 
 /// What records have in common.
@@ -76,12 +75,11 @@ impl Stencils {
             self.resting -= 1;
             return None;
         }
-        self.tried += 1;
         let at = quotes.digest() as usize % KEPT;
         if !self.kept.get(at)?.fits(bytes, quotes) {
             return None;
         }
-        self.fitted += 1;
+        self.fitted = self.fitted.saturating_add(1);
         Some(at as u16)
     }
 
@@ -94,11 +92,16 @@ impl Stencils {
     /// Keeps what was found in a record that fitted no stencil.
     #[inline(never)]
     pub(super) fn learn(&mut self, bytes: &[u8], quotes: &Quotes, cuts: &[Cut]) {
-        if self.tried >= TRIAL {
-            if self.fitted < self.tried / FITTING {
+        if self.resting > 0 {
+            return;
+        }
+        self.missed += 1;
+        let tried = self.fitted.saturating_add(self.missed);
+        if tried >= TRIAL {
+            if self.fitted < tried / FITTING {
                 self.resting = RESTING;
             }
-            (self.tried, self.fitted) = (0, 0);
+            (self.fitted, self.missed) = (0, 0);
         }
         if self.resting > 0 || !(BYTES..=BYTES_MAX).contains(&bytes.len()) {
             return;
@@ -107,8 +110,7 @@ impl Stencils {
             self.kept.resize_with(KEPT, Stencil::default);
         }
         let stencil = &mut self.kept[quotes.digest() as usize % KEPT];
-        self.misses = self.misses.wrapping_add(1);
-        if stencil.length == 0 || self.misses.is_multiple_of(MISSES_PER_LEARNING) {
+        if stencil.length == 0 || self.missed.is_multiple_of(MISSES_PER_LEARNING) {
             stencil.set(bytes, quotes, cuts);
         }
     }
@@ -211,13 +213,17 @@ mod tests {
         let mut stencils = Stencils::default();
         let like = r#"{"card":"x","text":""}"#;
         learn(&mut stencils, like);
-        for length in 0..TRIAL as usize {
+        for length in 0.. {
+            if stencils.resting > 0 {
+                break;
+            }
             let text = format!(r#"{{"card":"x","text":"{}"}}"#, "a".repeat(30 + length));
             assert!(!fits(&mut stencils, &text));
             learn(&mut stencils, &text);
         }
         for _ in 0..RESTING {
             assert!(!fits(&mut stencils, like));
+            learn(&mut stencils, like);
         }
         assert!(fits(&mut stencils, like));
     }
