@@ -111,16 +111,14 @@ impl Input {
 
     /// Unpacks ahead from now on, so many bytes at a time, if there is something to unpack, and enough of it to be worth a thread.
     pub(super) fn unpack_ahead(&mut self, block_bytes: usize) -> io::Result<()> {
-        if !self.is_packed() || self.length < block_bytes as u64 {
+        let here = matches!(self.bytes, Bytes::Here(_));
+        if !here || !self.is_packed() || self.length < block_bytes as u64 {
             return Ok(());
         }
-        self.bytes = match std::mem::replace(&mut self.bytes, Bytes::Nobody) {
-            Bytes::Here(unpacked) => {
-                let ahead = Ahead::start("reader", unpacked, block_bytes, Wait::UntilRead);
-                Bytes::Ahead(ahead?)
-            }
-            bytes => bytes,
-        };
+        if let Bytes::Here(unpacked) = std::mem::replace(&mut self.bytes, Bytes::Nobody) {
+            let ahead = Ahead::start("reader", unpacked, block_bytes, Wait::UntilRead)?;
+            self.bytes = Bytes::Ahead(ahead);
+        }
         Ok(())
     }
 
