@@ -445,9 +445,7 @@ impl Pass<'_> {
     fn arrive(&mut self, run: Run, runs: &mut Vec<Run>) {
         self.complete(&run);
         if run.alive != 0 {
-            if runs.len() == runs.capacity() {
-                make_room(runs);
-            }
+            make_room(runs);
             runs.push(run);
         }
     }
@@ -455,9 +453,7 @@ impl Pass<'_> {
     /// The same of a run that begins with the event. It is made where it will lie: a copy of what was just written in parts has to wait until they are stored.
     fn begin(&mut self, way: &Way, target: u16, runs: &mut Vec<Run>) {
         let Incoming { event, number, .. } = self.incoming;
-        if runs.len() == runs.capacity() {
-            make_room(runs);
-        }
+        make_room(runs);
         let at = runs.len();
         runs.resize_with(at + 1, || Run::start(self.nfa, event, number));
         let run = &mut runs[at];
@@ -520,8 +516,11 @@ impl Pass<'_> {
     }
 }
 
-/// Makes room for one run, and then for twice as many each time: many keys have one, and a run is large. They are moved: to let the allocator make their room larger takes several times as long.
+/// Makes room for one run if there is none, and then for twice as many each time: many keys have one, and a run is large. They are moved: to let the allocator make their room larger takes several times as long.
 fn make_room(runs: &mut Vec<Run>) {
+    if runs.len() < runs.capacity() {
+        return;
+    }
     let mut more = Vec::with_capacity((2 * runs.len()).max(1));
     more.append(runs);
     *runs = more;

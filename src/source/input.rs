@@ -55,7 +55,6 @@ pub(super) enum Unpacked {
 /// A file that counts what is read.
 pub(super) struct Counted {
     file: fs::File,
-    read: u64,
     seen: Arc<Seen>,
     at_end: AtEnd,
 }
@@ -87,13 +86,7 @@ impl Input {
         if about.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        let seen = Arc::default();
-        let counted = Counted {
-            file: file.try_clone()?,
-            read: 0,
-            seen: Arc::clone(&seen),
-            at_end,
-        };
+        let (seen, bytes) = begin(&file, packing, at_end)?;
         Ok(Input {
             file,
             packing,
@@ -101,7 +94,7 @@ impl Input {
             device: about.dev(),
             inode: about.ino(),
             seen,
-            bytes: Bytes::Here(Unpacked::of(counted, packing)?),
+            bytes,
         })
     }
 
@@ -216,7 +209,7 @@ impl Input {
         {
             let bytes = bytes.min(counted.file.metadata()?.len());
             counted.file.seek(SeekFrom::Start(bytes))?;
-            counted.count(bytes);
+            counted.seen.bytes.store(bytes, Ordering::Relaxed);
             return Ok(bytes);
         }
         Ok(passed)
@@ -256,16 +249,20 @@ impl Input {
             _ => AtEnd::End,
         };
         self.file.seek(SeekFrom::Start(0))?;
-        self.seen = Arc::default();
-        let counted = Counted {
-            file: self.file.try_clone()?,
-            read: 0,
-            seen: Arc::clone(&self.seen),
-            at_end,
-        };
-        self.bytes = Bytes::Here(Unpacked::of(counted, self.packing)?);
+        (self.seen, self.bytes) = begin(&self.file, self.packing, at_end)?;
         Ok(())
     }
+}
+
+/// Begins to read a file from where it stands.
+fn begin(file: &fs::File, packing: Packing, at_end: AtEnd) -> io::Result<(Arc<Seen>, Bytes)> {
+    let seen = Arc::default();
+    let counted = Counted {
+        file: file.try_clone()?,
+        seen: Arc::clone(&seen),
+        at_end,
+    };
+    Ok((seen, Bytes::Here(Unpacked::of(counted, packing)?)))
 }
 
 impl Unpacked {
@@ -278,18 +275,11 @@ impl Unpacked {
     }
 }
 
-impl Counted {
-    /// So many bytes were read.
-    fn count(&mut self, bytes: u64) {
-        self.read = bytes;
-        self.seen.bytes.store(bytes, Ordering::Relaxed);
-    }
-}
-
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read(buffer)?;
-        if self.read < HEAD_BYTES as u64 {
+        let before = self.seen.bytes.load(Ordering::Relaxed);
+        if before < HEAD_BYTES as u64 {
             let mut head = self
                 .seen
                 .head
@@ -298,7 +288,8 @@ impl Read for Counted {
             let room = HEAD_BYTES - head.len();
             head.extend_from_slice(&buffer[..read.min(room)]);
         }
-        self.count(self.read + read as u64);
+        let bytes = before + read as u64;
+        self.seen.bytes.store(bytes, Ordering::Relaxed);
         if read == 0 && !buffer.is_empty() && self.at_end == AtEnd::Wait {
             return Err(io::ErrorKind::WouldBlock.into());
         }

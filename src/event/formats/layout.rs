@@ -115,7 +115,8 @@ pub(super) struct Layout {
     numbers: Vec<u16>,
     /// What tells that for many records at once.
     stencils: Stencils,
-    end: End,
+    /// What stands behind the last value.
+    end: Vec<u8>,
     /// Fields whose values stand nowhere, by number: what is true or false, or else null.
     fixed: Vec<(usize, Option<bool>)>,
     /// What tells records of no use, if that can be told.
@@ -142,15 +143,6 @@ struct Place {
     field: Option<usize>,
     /// The number that stands there in the record that was looked at last, if it is one.
     number: Written,
-}
-
-/// What stands behind the last value.
-#[derive(Clone, Debug, Default)]
-struct End {
-    text: Vec<u8>,
-    /// Its last eight bytes, the first of which is the lowest, of which those are compared that the mask has.
-    word: u64,
-    mask: u64,
 }
 
 /// How a value is written.
@@ -202,7 +194,7 @@ impl Layout {
             cuts: Vec::new(),
             numbers: Vec::new(),
             stencils: Stencils::default(),
-            end: End::default(),
+            end: Vec::new(),
             fixed,
             sieve: None,
         };
@@ -229,7 +221,7 @@ impl Layout {
             });
             from = cut.end as usize;
         }
-        layout.end = End::of(&text.as_bytes()[from..]);
+        layout.end = text.as_bytes()[from..].to_vec();
         layout.cuts = vec![Cut::default(); layout.values.len()];
         layout.sieve = shape
             .prefilter
@@ -321,7 +313,8 @@ impl Layout {
             *cut = Cut::new(start, end);
             at = end as u32;
         }
-        self.end.is_left(bytes, at as usize).then_some(())
+        let ends = bytes.get(at as usize..) == Some(&self.end);
+        ends.then_some(())
     }
 
     /// The time of the record that was found, if it is sure to be an event, and of no use.
@@ -401,31 +394,6 @@ impl Layout {
             Value::Timestamp(time) if convert::is_plausible(time) => Some(time),
             _ => None,
         }
-    }
-}
-
-impl End {
-    fn of(text: &[u8]) -> End {
-        let bits = 8 * text.len().min(8);
-        let last = text.iter().rev().take(8).rev();
-        let word = last.fold(0, |word, byte| word >> 8 | u64::from(*byte) << 56);
-        End {
-            text: text.to_vec(),
-            word,
-            mask: u64::MAX.checked_shl(64 - bits as u32).unwrap_or(0),
-        }
-    }
-
-    /// Whether it is all that is left.
-    #[inline]
-    fn is_left(&self, bytes: &[u8], at: usize) -> bool {
-        let is = match bytes.last_chunk() {
-            Some(last) if self.text.len() <= 8 => {
-                (u64::from_le_bytes(*last) ^ self.word) & self.mask == 0
-            }
-            _ => bytes.ends_with(&self.text),
-        };
-        is && at + self.text.len() == bytes.len()
     }
 }
 
@@ -660,7 +628,7 @@ mod tests {
         #[test]
         fn layouts_are_learned_again_after_a_rest(changes in prop::collection::vec(0..3_u32, 3)) {
             let mut layouts = Layouts::default();
-            let layout = |shape: u32| Layout { shape: shape as usize, values: Vec::new(), stencil: None, cuts: Vec::new(), numbers: Vec::new(), stencils: Stencils::default(), end: End::default(), fixed: Vec::new(), sieve: None };
+            let layout = |shape: u32| Layout { shape: shape as usize, values: Vec::new(), stencil: None, cuts: Vec::new(), numbers: Vec::new(), stencils: Stencils::default(), end: Vec::new(), fixed: Vec::new(), sieve: None };
             for change in changes {
                 let mut found = false;
                 for record in 0..3 * RESTING {

@@ -103,7 +103,7 @@ impl Stencils {
             }
             (self.fitted, self.missed) = (0, 0);
         }
-        if self.resting > 0 || !(BYTES..=BYTES_MAX).contains(&bytes.len()) {
+        if !(BYTES..=BYTES_MAX).contains(&bytes.len()) {
             return;
         }
         if self.kept.is_empty() {
