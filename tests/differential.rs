@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use golden::Golden;
 use leitmotif::automaton::RuntimeClass;
 use leitmotif::testing::choices::{Choices, shrink};
-use leitmotif::testing::differential::{LISTS, Subject, Verdict, shared_vs_runs};
+use leitmotif::testing::differential::{LISTS, Subject, Verdict, bundles_vs_runs, shared_vs_runs};
 use leitmotif::testing::{generate, vary};
 
 const CASES_DEFAULT: u64 = 100_000;
@@ -99,7 +99,7 @@ fn run_file(seed: u64, tally: &Tally) -> Option<Case> {
     match subject.class() {
         RuntimeClass::Stacks => tally.stacks.fetch_add(1, Ordering::Relaxed),
         RuntimeClass::Cohorts => tally.cohorts.fetch_add(1, Ordering::Relaxed),
-        RuntimeClass::Runs | RuntimeClass::Boundary(_) => 0,
+        RuntimeClass::Bundles | RuntimeClass::Runs | RuntimeClass::Boundary(_) => 0,
     };
     for list in 0..LISTS {
         let mut of_events = Choices::from_seed(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ list);
@@ -220,6 +220,28 @@ fn stacks_and_cohorts_find_and_let_go_what_a_list_of_runs_does() {
         }
     }
     assert!(rows >= cases, "too few rows: {rows}");
+}
+
+#[test]
+fn bundles_find_and_let_go_what_a_list_of_runs_does() {
+    let cases = setting("LEITMOTIF_CASES", CASES_DEFAULT) / SHARED_ONE_IN;
+    let first = setting("LEITMOTIF_SEED", 0);
+    let (mut judged, mut rows) = (0, 0);
+    for seed in first..first + cases {
+        match bundles_vs_runs(&mut Choices::from_seed(seed)) {
+            Verdict::Same(found) => {
+                judged += 1;
+                rows += found as u64;
+            }
+            Verdict::Discarded => {}
+            Verdict::Different(how) => panic!("seed {seed}\n{how}"),
+        }
+    }
+    println!("{judged} of {cases} cases, {rows} rows");
+    assert!(
+        judged >= cases / 20 && rows >= judged,
+        "{judged} of {cases} cases, {rows} rows"
+    );
 }
 
 /// Of the cases, one in this many is run with variants.

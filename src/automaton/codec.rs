@@ -57,6 +57,10 @@ impl Nfa {
                 out.push(VERSION);
                 runs::put(self, runs, out);
             }
+            (State::Bundles(bundles), None) => {
+                out.push(VERSION);
+                runs::put(self, &bundles.runs(self), out);
+            }
             (State::Windows(windows), Some(plan)) => {
                 out.push(VERSION);
                 windows::put(self, plan, windows, out);

@@ -2,6 +2,7 @@
 
 use super::expression::{Compiled, StepMask, StepPlan};
 use super::linear::LinearPlan;
+use super::matcher::Together;
 use super::nfa::{Emit, Input, Limit, Mindfulness, Nfa, Skip, Target};
 use super::outlook::Outlook;
 use super::register::RegisterSet;
@@ -104,6 +105,7 @@ impl Nfa {
             window,
             linear: None,
             stacks: None,
+            together: None,
             pattern: id,
             name: pattern.name.clone(),
             fingerprint: fingerprint(pattern),
@@ -131,6 +133,7 @@ impl Nfa {
         nfa.outlook = Outlook::of(&nfa);
         nfa.linear = LinearPlan::of(&nfa);
         nfa.stacks = StackPlan::of(&nfa);
+        nfa.together = Together::of(&nfa);
         nfa.layout = Layout::of(&nfa, program);
         Ok(nfa)
     }

@@ -28,6 +28,8 @@ pub enum RuntimeClass {
     /// First events of partial matches, and of each later step those that were bound: what waits for the same step goes on together. Of a loop at the beginning every event is a
     /// first one.
     Cohorts,
+    /// Each partial match by itself, until a key has many: then those that wait alike go on together.
+    Bundles,
     /// Each partial match by itself.
     Runs,
 }
@@ -67,6 +69,7 @@ impl Nfa {
             (Some(window), ..) => RuntimeClass::Boundary(window.describe()),
             (None, Some(plan), _) if plan.chosen == Chosen::Yes => RuntimeClass::Cohorts,
             (None, _, Some(plan)) if plan.chosen == Chosen::Yes => RuntimeClass::Stacks,
+            (None, ..) if self.together.is_some() => RuntimeClass::Bundles,
             (None, ..) => RuntimeClass::Runs,
         }
     }

@@ -61,6 +61,10 @@ impl Nfa {
     pub fn live(&self, state: &State) -> Vec<Live<'_>> {
         match (state, &self.window) {
             (State::Runs(runs), _) => runs.runs.iter().map(|run| self.live_run(run)).collect(),
+            (State::Bundles(bundles), _) => {
+                let runs = bundles.runs(self).runs;
+                runs.iter().map(|run| self.live_run(run)).collect()
+            }
             (State::Stacks(stacks), _) => {
                 let runs = stacks.runs(self, self.stack_plan()).runs;
                 runs.iter().map(|run| self.live_run(run)).collect()

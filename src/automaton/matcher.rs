@@ -7,6 +7,8 @@
 //!
 //! Nothing here knows files, clocks or other keys.
 
+pub(super) mod bundles;
+
 use std::cell::Cell;
 
 use hashbrown::HashSet;
@@ -20,6 +22,9 @@ use super::run::{ROOM_KEPT, Run, Runs, bits};
 use crate::event::{Event, Value};
 use crate::lang::pattern::{Contiguity, Evict, StepId};
 use crate::time::Timestamp;
+
+pub use bundles::Bundles;
+pub(crate) use bundles::{Together, bundle};
 
 /// Memory that passes reuse. Holds nothing between calls.
 #[derive(Debug, Default)]
@@ -200,9 +205,7 @@ fn judge(nfa: &Nfa, way: &Way, run: &Run, judge: &mut Judge<'_>) -> Verdict {
                 completes,
             };
         }
-        Target::Position(target) => nfa.positions[usize::from(target)]
-            .step
-            .expect("the start is no target"),
+        Target::Position(target) => nfa.step_at(target),
     };
     let in_time = time >= counts_from
         && way
@@ -464,16 +467,20 @@ impl Pass<'_> {
         }
     }
 
-    /// Considers a run that just bound the event, if it completes at once.
-    fn complete(&mut self, run: &Run) {
-        let completes = match self.nfa.outlook.at(run.position).opening {
+    /// True if a run that just bound the event completes at once.
+    fn completes(&self, run: &Run) -> bool {
+        match self.nfa.outlook.at(run.position).opening {
             Some(opening) => opening.completes,
             None => {
                 let mut ways = self.nfa.positions[usize::from(run.position)].ways.iter();
                 ways.any(|way| run.completes(self.nfa, way) && run.allows(way))
             }
-        };
-        if completes {
+        }
+    }
+
+    /// Considers a run that just bound the event, if it completes at once.
+    fn complete(&mut self, run: &Run) {
+        if self.completes(run) {
             self.choice
                 .consider(run.candidate(), self.admitted, self.out);
         }
@@ -495,9 +502,7 @@ impl Pass<'_> {
                 let Target::Position(target) = way.target else {
                     continue;
                 };
-                let step = nfa.positions[usize::from(target)]
-                    .step
-                    .expect("the start is no target");
+                let step = nfa.step_at(target);
                 let binds = way.leading & broken == 0
                     && eyes.satisfies(step)
                     && !eyes.wanted(&way.wanted, None)

@@ -41,7 +41,9 @@ pub use family::Family;
 pub(crate) use family::Fits;
 pub use live::{Kept, Live, Wait};
 pub(crate) use looking::{Fitting, Looking};
-pub use matcher::Incoming;
+#[cfg(feature = "testing")]
+pub(crate) use matcher::Together;
+pub use matcher::{Bundles, Incoming};
 pub use nfa::Nfa;
 pub(crate) use readers::Readers;
 pub use row::{Row, Stream};

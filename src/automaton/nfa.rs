@@ -45,6 +45,8 @@ pub struct Nfa {
     pub(crate) linear: Option<super::linear::LinearPlan>,
     /// Present when partial matches are matched by stacks, or such states could be read.
     pub(crate) stacks: Option<super::stacks::StackPlan>,
+    /// Present where partial matches that wait alike can go on together.
+    pub(crate) together: Option<super::matcher::Together>,
     /// True if two ways on can bind the same step: then equal paths are looked for.
     pub(crate) ambiguous: bool,
     /// True if a partial match can wait by several ways on: then what goes on from it can split it.
@@ -214,6 +216,12 @@ impl Nfa {
             Some(_) => vec!["window"],
             None => self.steps.iter().map(|step| &*step.name).collect(),
         }
+    }
+
+    /// The step of a position that something leads to.
+    pub(crate) fn step_at(&self, position: u16) -> StepId {
+        let step = self.positions[usize::from(position)].step;
+        step.expect("only the start has no step, and nothing leads to it")
     }
 
     /// The input of this type.

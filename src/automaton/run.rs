@@ -183,37 +183,52 @@ impl Run {
         if way.anchors {
             self.anchor = event.time;
         }
-        let position = &nfa.positions[usize::from(target)];
-        let step = position
-            .step
-            .expect("only the start has no step, and nothing leads to it");
+        let step = nfa.step_at(target);
         nfa.registers
             .take(&mut self.registers, usize::from(step.0), event, key);
+        self.note(nfa, step, (number, event.time, place(event)));
+        self.arrive(nfa, target);
+        self.schedule(nfa);
+    }
+
+    /// What of an event bound is remembered beside registers: its number, its time, and the hash of where it came from.
+    #[inline]
+    pub(super) fn note(
+        &mut self,
+        nfa: &Nfa,
+        step: StepId,
+        (number, time, place): (u64, Timestamp, u64),
+    ) {
         if let Skip::To(steps, which) = nfa.skip
             && steps.has(step)
             && (which == Which::Last || self.mark.is_none())
         {
             self.mark = NonZero::new(number);
         }
-        self.path = mix(mix(self.path, u64::from(step.0)), place(event));
+        self.path = mix(mix(self.path, u64::from(step.0)), place);
         self.last = number;
-        self.last_time = event.time;
+        self.last_time = time;
+        self.bound = self.bound.saturating_add(1);
+    }
+
+    /// Has just bound the step of a position.
+    #[inline]
+    pub(super) fn arrive(&mut self, nfa: &Nfa, target: u16) {
         self.position = target;
         self.fresh = true;
-        self.bound = self.bound.saturating_add(1);
         self.ended = 0;
         self.alive = 0;
         match nfa.outlook.at(target).opening {
             Some(opening) => self.alive = opening.open,
             None => {
-                for (at, way) in position.ways.iter().enumerate() {
+                let ways = nfa.positions[usize::from(target)].ways.iter();
+                for (at, way) in ways.enumerate() {
                     if self.allows(way) && !self.completes(nfa, way) {
                         self.alive |= 1 << at;
                     }
                 }
             }
         }
-        self.schedule(nfa);
     }
 
     /// The run as a candidate, once it has completed.
@@ -241,9 +256,7 @@ impl Run {
 
     /// The step bound last.
     pub(crate) fn reached(&self, nfa: &Nfa) -> StepId {
-        nfa.positions[usize::from(self.position)]
-            .step
-            .expect("a run has bound a step")
+        nfa.step_at(self.position)
     }
 
     /// True if the counts allow the way on.

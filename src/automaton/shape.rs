@@ -38,6 +38,7 @@ impl Nfa {
             splits: _,
             linear: _,
             stacks: _,
+            together: _,
             outlook: _,
             layout: _,
         } = self;

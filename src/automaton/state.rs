@@ -4,7 +4,7 @@ use super::choice::Outcome;
 use super::cohorts::{self, Cohorts};
 use super::expression::StepMask;
 use super::linear::{Chosen, LinearPlan};
-use super::matcher::{self, Incoming, Scratch};
+use super::matcher::{self, Bundles, Incoming, Scratch, bundles};
 use super::nfa::Nfa;
 use super::run::{Runs, mix};
 use super::stacks::{self, Room, StackPlan, Stacks};
@@ -23,6 +23,8 @@ pub enum State {
     Cohorts(Cohorts),
     /// Class C.
     Runs(Runs),
+    /// Class B, of any other pattern, where a key has many partial matches. Stored as a list of runs.
+    Bundles(Box<Bundles>),
     /// Class A.
     Windows(Windows),
 }
@@ -101,7 +103,21 @@ impl Nfa {
                 cohorts::step(self, self.linear_plan(), cohorts, incoming, key, out)
             }
             (State::Runs(runs), _) => {
-                matcher::step(self, runs, incoming, key, &mut reuse.scratch, out)
+                matcher::step(self, runs, incoming, key, &mut reuse.scratch, out);
+                if let Some(together) = self.together
+                    && together.looks(runs.runs.len(), incoming.number)
+                    && let Some(bundles) = matcher::bundle(self, together, runs)
+                {
+                    *state = State::Bundles(Box::new(bundles));
+                }
+            }
+            (State::Bundles(bundles), _) => {
+                bundles::step(self, bundles, incoming, key, out);
+                if let Some(together) = self.together
+                    && let Some(runs) = bundles.part(self, together)
+                {
+                    *state = State::Runs(runs);
+                }
             }
             (State::Windows(windows), Some(plan)) => {
                 window::step(self, plan, windows, incoming, key, &mut reuse.panes, out)
@@ -129,6 +145,7 @@ impl Nfa {
             (State::Runs(runs), _) => {
                 matcher::pass_instants(self, runs, until, key, &mut reuse.scratch, out)
             }
+            (State::Bundles(bundles), _) => bundles::pass_instants(self, bundles, until, key, out),
             (State::Windows(windows), Some(plan)) => {
                 window::pass_instants(self, plan, windows, until, key, &mut reuse.panes, out)
             }
@@ -143,6 +160,7 @@ impl Nfa {
             (State::Stacks(stacks), _) => stacks.next_instant(self),
             (State::Cohorts(cohorts), _) => cohorts.next_instant(self, self.linear_plan()),
             (State::Runs(runs), _) => runs.next_instant(self),
+            (State::Bundles(bundles), _) => bundles.next_instant(self),
             (State::Windows(windows), Some(plan)) => windows.next_instant(plan),
             (State::Windows(_), None) => unreachable!("the state was made for this pattern"),
         }
@@ -178,6 +196,7 @@ impl State {
             State::Stacks(stacks) => stacks.is_empty(),
             State::Cohorts(cohorts) => cohorts.is_empty(),
             State::Runs(runs) => runs.is_empty(),
+            State::Bundles(bundles) => bundles.is_empty(),
             State::Windows(windows) => windows.is_empty(),
         }
     }
@@ -186,7 +205,7 @@ impl State {
     #[inline(always)]
     pub(crate) fn glance(&self) -> u64 {
         match self {
-            State::Stacks(_) => 0,
+            State::Stacks(_) | State::Bundles(_) => 0,
             State::Cohorts(cohorts) => cohorts.starts.front().map_or(0, |start| start.number),
             State::Runs(runs) => runs.runs.first().map_or(0, |run| run.first),
             State::Windows(windows) => windows.panes.front().map_or(0, |pane| pane.count),
@@ -197,7 +216,7 @@ impl State {
     #[inline]
     pub(crate) fn glance_on(&self) -> u64 {
         match self {
-            State::Stacks(_) => 0,
+            State::Stacks(_) | State::Bundles(_) => 0,
             State::Cohorts(cohorts) => cohorts.glance_on(),
             State::Runs(runs) => runs.glance_on(),
             State::Windows(windows) => windows.glance_on(),
@@ -224,6 +243,11 @@ impl State {
                     counts[usize::from(run.reached(nfa).0)] += 1;
                 }
             }
+            State::Bundles(bundles) => {
+                for (step, count) in bundles.counts(nfa) {
+                    counts[usize::from(step.0)] += count as u64;
+                }
+            }
             State::Windows(windows) => counts[0] += windows.len() as u64,
         }
     }
@@ -234,6 +258,7 @@ impl State {
             State::Stacks(stacks) => stacks.digest(),
             State::Cohorts(cohorts) => cohorts.digest(),
             State::Runs(runs) => runs.runs.iter().map(|run| run.path).fold(0, mix),
+            State::Bundles(bundles) => bundles.digest(),
             State::Windows(windows) => windows.digest(),
         }
     }
@@ -246,6 +271,7 @@ impl State {
             (State::Stacks(a), State::Stacks(b)) => a.same(b),
             (State::Cohorts(a), State::Cohorts(b)) => a.same(b),
             (State::Runs(a), State::Runs(b)) => a.same(b),
+            (State::Bundles(a), State::Bundles(b)) => a.same(b),
             (State::Windows(a), State::Windows(b)) => a.same(b),
             _ => false,
         }
@@ -258,6 +284,7 @@ impl State {
             State::Stacks(stacks) => stacks.newest(),
             State::Cohorts(cohorts) => cohorts.newest(),
             State::Runs(runs) => runs.runs.iter().map(|run| run.last).max(),
+            State::Bundles(bundles) => bundles.newest(),
             State::Windows(_) => None,
         };
         newest.unwrap_or(0)
@@ -273,6 +300,7 @@ impl State {
             }
             State::Cohorts(cohorts) => cohorts.partials(),
             State::Runs(runs) => runs.runs.len(),
+            State::Bundles(bundles) => bundles.partials(),
             State::Windows(windows) => windows.len(),
         }
     }

@@ -149,6 +149,16 @@ impl Plan {
             .fingerprint
     }
 
+    /// Says when partial matches go on together, where they can: always or never.
+    #[cfg(feature = "testing")]
+    pub(crate) fn put_together(&mut self, always: bool) {
+        for member in &mut self.members {
+            let nfa = &mut Arc::make_mut(&mut member.family).nfa;
+            nfa.together = nfa.together.take().filter(|_| always);
+            nfa.together = nfa.together.map(|_| crate::automaton::Together::ALWAYS);
+        }
+    }
+
     pub(crate) fn members(&self) -> &[Member] {
         &self.members
     }

@@ -90,6 +90,22 @@ impl Shard {
         Ok(Shard::new(Arc::new(Plan::new(program, tables)?)))
     }
 
+    /// The same, where partial matches that wait alike always go on together, or never.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Shard::alone`].
+    #[cfg(feature = "testing")]
+    pub fn alone_bundling(
+        program: Arc<Program>,
+        tables: &Tables,
+        always: bool,
+    ) -> Result<Shard, Error> {
+        let mut plan = Plan::new(program, tables)?;
+        plan.put_together(always);
+        Ok(Shard::new(Arc::new(plan)))
+    }
+
     /// A shard without any state.
     #[must_use]
     pub fn new(plan: Arc<Plan>) -> Shard {

@@ -247,7 +247,7 @@ pub fn shared_vs_runs(choices: &mut Choices) -> Verdict {
     let mut pairs = text.as_bytes().windows(2);
     let optional = pairs.any(|pair| pair[0].is_ascii_alphanumeric() && pair[1] == b'?');
     let varies = optional || text.contains("combinations");
-    if varies && classes.0 == RuntimeClass::Runs {
+    if varies && matches!(classes.0, RuntimeClass::Runs | RuntimeClass::Bundles) {
         return Verdict::Discarded;
     }
     if !matches!(classes.0, RuntimeClass::Stacks | RuntimeClass::Cohorts)
@@ -260,6 +260,55 @@ pub fn shared_vs_runs(choices: &mut Choices) -> Verdict {
     let cuts = [Vec::new(), events.iter().map(|event| event.time).collect()];
     match shared.compare(&events, end, &wanted, &cuts) {
         Verdict::Different(how) => Verdict::Different(format!("{text}\n{how}")),
+        verdict => verdict,
+    }
+}
+
+/// Judges bundles by the list of runs that they stand for, under a bound.
+#[must_use]
+pub fn bundles_vs_runs(choices: &mut Choices) -> Verdict {
+    let text = generate::program_text(choices);
+    let Ok(mut program) = compile(&text) else {
+        return Verdict::Discarded;
+    };
+    let bound = *choices.weighted(&[(1, 2), (1, 3), (1, 5), (1, 9), (1, 200)]);
+    for pattern in &mut program.patterns {
+        pattern.bound.count = bound;
+    }
+    let program = Arc::new(program);
+    let (rows, tables) = generate::tables(&program);
+    let engine = |always| Shard::alone_bundling(Arc::clone(&program), &tables, always);
+    let (Ok(bundles), Ok(runs)) = (engine(true), engine(false)) else {
+        return Verdict::Discarded;
+    };
+    let subject = |engine| Subject {
+        program: Arc::clone(&program),
+        engine,
+        rows: rows.clone(),
+    };
+    let (bundles, runs) = (subject(bundles), subject(runs));
+    if bundles.class() != RuntimeClass::Bundles {
+        return Verdict::Discarded;
+    }
+    // One after the other, since many partial matches take many events.
+    let mut events: Vec<Event> = Vec::new();
+    for _ in 0..=choices.below(4) {
+        let start = events.last().map_or(0, |event| event.time.0);
+        let number = events.len() as u64;
+        let more = generate::events(choices, &program).into_iter();
+        events.extend(more.map(|mut event| {
+            event.time.0 += start;
+            event.position.offset += number;
+            event
+        }));
+    }
+    let end = end_of_time(choices, &events);
+    let wanted = runs.run_engine(&events, end, &[], Between::Memory);
+    let cuts = [Vec::new(), events.iter().map(|event| event.time).collect()];
+    match bundles.compare(&events, end, &wanted, &cuts) {
+        Verdict::Different(how) => {
+            Verdict::Different(format!("bound {bound}\n{text}\n{events:?}\n{how}"))
+        }
         verdict => verdict,
     }
 }

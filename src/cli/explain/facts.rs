@@ -292,6 +292,13 @@ fn class(names: Names<'_>, nfa: &Nfa) -> Class {
                 .to_owned(),
         };
     }
+    if nfa.class() == RuntimeClass::Bundles {
+        return Class {
+            name: "bundles",
+            why: "each partial match by itself, until a key has many: then those that wait alike go on together, and an event costs the same however many they are"
+                .to_owned(),
+        };
+    }
     let correlated = pattern.steps.iter().find_map(|step| {
         let read = reads::earlier(
             step.condition.as_ref()?,
