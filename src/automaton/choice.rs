@@ -269,10 +269,12 @@ pub(crate) fn write_match(
 }
 
 fn values(fields: &[Compiled], scope: &Scope<'_>) -> Box<[Value]> {
-    fields
-        .iter()
-        .map(|field| field.eval(scope).into_owned())
-        .collect()
+    let value = |field: &Compiled| match field {
+        // Nearly all are one of these.
+        Compiled::Register(at) => scope.registers[*at].value().into_owned(),
+        field => field.eval(scope).into_owned(),
+    };
+    fields.iter().map(value).collect()
 }
 
 /// True if `limit` lets a match through; then it counts.

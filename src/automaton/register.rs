@@ -421,7 +421,15 @@ impl Accumulator {
     }
 
     /// Its value as expressions see it.
+    #[inline]
     pub(crate) fn value(&self) -> Cow<'_, Value> {
+        match self {
+            Accumulator::Value(value) => Cow::Borrowed(value),
+            _ => self.made_value(),
+        }
+    }
+
+    fn made_value(&self) -> Cow<'_, Value> {
         match self {
             Accumulator::Value(value) => Cow::Borrowed(value),
             Accumulator::Unset => Cow::Owned(Value::Null),

@@ -2,7 +2,7 @@
 //!
 //! The automaton makes [`Draft`]s, which hold all that such patterns have in common; a [`Variant`] makes a row of one.
 
-use smallvec::smallvec;
+use smallvec::{SmallVec, smallvec};
 
 use super::nfa::Nfa;
 use super::row::{Row, Stream};
@@ -75,6 +75,7 @@ impl Variant {
             stream,
             at: draft.at,
             key: match key {
+                [] => SmallVec::new(),
                 [one] => smallvec![one.clone()],
                 parts => parts.into(),
             },

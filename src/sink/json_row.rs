@@ -57,6 +57,18 @@ impl Default for Time {
     }
 }
 
+impl Times {
+    /// Appends a time: many fields hold that of the first or last event.
+    #[inline]
+    fn append(&self, time: Timestamp, out: &mut Vec<u8>) {
+        let mut known = [&self.from, &self.to].into_iter();
+        match known.find(|known| known.millis == time.0) {
+            Some(known) => out.extend_from_slice(&known.text),
+            None => millis(time.0, out),
+        }
+    }
+}
+
 impl Time {
     /// Becomes another time and gives its text; `None` if that has not thirteen digits.
     #[inline]
@@ -164,7 +176,10 @@ impl JsonRows {
                 self.middle(row, times, out);
                 for (name, value) in stream.fields.iter().zip(&row.values) {
                     name.append(out);
-                    append_value(value, out);
+                    match value {
+                        Value::Timestamp(time) => times.append(*time, out),
+                        value => append_value(value, out),
+                    }
                 }
             }
             Stream::Evicted => {
