@@ -106,6 +106,97 @@ fn branches(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Of forty names.
+fn rare_trade(number: u64, name: &str) -> Value {
+    match name {
+        "symbol" => text(format!("S{:03}", Random::of(2, number).below(40))),
+        _ => trade(number, name),
+    }
+}
+
+/// Sequences by `then any` of so many steps over windows of a hundred events, like those that CORE's authors measure: of ten names and of forty, and with a last step that never comes.
+fn sequences(criterion: &mut Criterion) {
+    let mut group = group(criterion, "sequences");
+    for steps in [3, 6, 9, 12, 24] {
+        let complete = sequence_text(steps, None);
+        measure_any(&mut group, &format!("many/{steps}"), &complete, trade);
+        measure_any(&mut group, &format!("few/{steps}"), &complete, rare_trade);
+        let incomplete = sequence_text(steps, Some("none"));
+        measure(
+            &mut group,
+            &format!("never/{steps}"),
+            &incomplete,
+            trade,
+            false,
+        );
+    }
+    group.finish();
+}
+
+/// `last`: the symbol of the last step.
+fn sequence_text(steps: usize, last: Option<&str>) -> String {
+    let step = |at: usize| {
+        let own = format!("S{:03}", at % 10);
+        let symbol = last.filter(|_| at + 1 == steps).unwrap_or(&own);
+        let kind = ["sell", "buy"][at % 2];
+        format!(r#"x{at}: Trade where kind == "{kind}" and symbol == "{symbol}""#)
+    };
+    let steps: Vec<String> = (0..steps).map(step).collect();
+    format!(
+        "event Trade {{ ts: timestamp time, symbol: string, kind: string, price: decimal, volume: int }}
+         pattern sequence {{
+           unkeyed
+           match {}
+           within 999ms
+           skip none
+           bound 1000000 evict oldest
+           emit hits {{ first: x0.ts, price: x0.price }}
+         }}",
+        steps.join(" then any ")
+    )
+}
+
+/// Times patterns of which nobody says whether they match.
+fn measure_any(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, patterns: &str, field: Field) {
+    let (events, engine) = workload(patterns, field);
+    time(group, name, engine, &events);
+}
+
+/// Half of all events are of one key.
+fn hot_trade(number: u64, name: &str) -> Value {
+    match name {
+        "symbol" if number.is_multiple_of(2) => text("S000"),
+        "symbol" => text(format!("S{:03}", Random::of(2, number).below(1_000))),
+        _ => trade(number, name),
+    }
+}
+
+/// The same events over a thousand keys.
+fn even_trade(number: u64, name: &str) -> Value {
+    match name {
+        "symbol" => text(format!("S{:03}", Random::of(2, number).below(1_000))),
+        _ => trade(number, name),
+    }
+}
+
+/// A pattern of which one key can have a number of partial matches without bounds: as many are kept as `bound` allows.
+fn adversary(criterion: &mut Criterion) {
+    let mut group = group(criterion, "adversary");
+    let pattern = r#"event Trade { ts: timestamp time, symbol: string, kind: string, price: decimal, volume: int }
+         pattern subsets {
+           key symbol
+           match a: Trade+? combinations where volume > 950
+            then any b: Trade where volume == 1
+           within 1h
+           emit hits { symbol, a: count(a) }
+         }"#;
+    let cases: [(&str, Field); 2] = [("even", even_trade), ("hot", hot_trade)];
+    for (name, field) in cases {
+        measure(&mut group, name, pattern, field, true);
+    }
+    group.finish();
+}
+
 /// A loop of which every subset is a partial match, over windows of 50 and 100 events: on average some 30 and 900 of them, at times a thousand times as many.
 fn subsets(criterion: &mut Criterion) {
     let mut group = group(criterion, "subsets");
@@ -261,5 +352,14 @@ fn different_text(count: u64) -> String {
     text
 }
 
-criterion_group!(benches, matcher, branches, subsets, waiting, many_patterns);
+criterion_group!(
+    benches,
+    matcher,
+    branches,
+    sequences,
+    subsets,
+    adversary,
+    waiting,
+    many_patterns
+);
 criterion_main!(benches);

@@ -9,6 +9,7 @@ use std::mem::take;
 use super::conditions::{Conditions, conjuncts};
 use super::expression::{Compiled, Scope, StepMask};
 use super::looking::{Fittings, Looking};
+use super::narrowing::Narrowing;
 use super::nfa::{Mindfulness, Nfa};
 use super::readers::Guard;
 use super::shared::{Memo, Part};
@@ -35,8 +36,8 @@ pub struct Family {
 /// What steps ask of an event by itself, by step.
 #[derive(Clone, Debug)]
 enum Local {
-    /// Of the only variant.
-    One(Vec<Vec<Part>>),
+    /// Of the only variant; and by input, which steps are asked.
+    One(Vec<Vec<Part>>, Vec<Option<Narrowing>>),
     Many(Vec<Conditions>),
 }
 
@@ -92,7 +93,11 @@ impl Family {
                     parts.sort_by_key(|part| part.effort());
                     parts.into_iter().cloned().map(Part::Own).collect()
                 };
-                Local::One(by_step.iter().map(parts).collect())
+                let mut parts: Vec<Vec<Part>> = by_step.iter().map(parts).collect();
+                let inputs = automata[0].inputs.iter();
+                let narrowings = inputs.map(|input| Narrowing::take_out(input.steps, &mut parts));
+                let narrowings = narrowings.collect();
+                Local::One(parts, narrowings)
             }
             _ => Local::Many(by_step.iter().map(|asked| Conditions::new(asked)).collect()),
         };
@@ -133,20 +138,21 @@ impl Family {
     /// What is asked here of every event, in lists of which all parts must hold.
     pub(crate) fn parts(&mut self) -> Vec<&mut Vec<Part>> {
         match &mut self.conditions {
-            Local::One(parts) => parts.iter_mut().collect(),
+            Local::One(parts, _) => parts.iter_mut().collect(),
             Local::Many(conditions) => conditions.iter_mut().map(Conditions::common).collect(),
         }
     }
 
     /// Which steps the event can satisfy by itself, and whether it bears on the family at all. `memo` is for this event.
     pub(crate) fn look(&self, event: &Event, memo: &mut Memo<'_>) -> (Fits, Interest) {
-        let steps = self
-            .nfa
-            .input(event.ty)
-            .map_or(StepMask::default(), |input| input.steps);
+        let mut inputs = self.nfa.inputs.iter();
+        let input = inputs.position(|input| input.ty == event.ty);
+        let steps = input.map_or(StepMask::default(), |at| self.nfa.inputs[at].steps);
         let scope = Scope::of_event(event, &self.nfa.registers);
         match &self.conditions {
-            Local::One(parts) => {
+            Local::One(parts, narrowings) => {
+                let narrowing = input.and_then(|at| narrowings[at].as_ref());
+                let steps = narrowing.map_or(steps, |narrowing| narrowing.left(event));
                 let mut fits = StepMask::default();
                 for step in steps.steps() {
                     if memo.all_hold(&parts[usize::from(step.0)], &scope) {

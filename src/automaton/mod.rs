@@ -16,6 +16,7 @@ mod live;
 mod looking;
 mod lookup;
 mod matcher;
+mod narrowing;
 mod nfa;
 mod outlook;
 mod readers;

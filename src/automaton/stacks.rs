@@ -237,9 +237,14 @@ pub(crate) fn step(
         key,
         satisfied: fits,
     };
-    for (at, stacked) in plan.steps.iter().enumerate() {
+    let fitting = incoming.fits.0 & plan.stacked.0 != 0;
+    for (at, stacked) in plan.steps.iter().enumerate().filter(|_| fitting) {
         let step = stacked.filled.step;
-        if state.waits_for(plan, at) && satisfies(nfa, step, incoming, key) {
+        // Of many steps an event fits few.
+        if incoming.fits.has(step)
+            && state.waits_for(plan, at)
+            && satisfies(nfa, step, incoming, key)
+        {
             shown.satisfied.add(step);
         }
     }
@@ -247,7 +252,8 @@ pub(crate) fn step(
         walk::complete(nfa, plan, state, shown, &mut choice, out);
     }
     // From the last to the first: an event does not follow itself.
-    for (at, stacked) in plan.steps.iter().enumerate().rev() {
+    let pushed = shown.satisfied.0 & plan.stacked.0 != 0;
+    for (at, stacked) in plan.steps.iter().enumerate().rev().filter(|_| pushed) {
         if shown.satisfied.has(stacked.filled.step) {
             state.push(nfa, plan, at, incoming, key);
         }
