@@ -1,4 +1,4 @@
-//! What the other benches don't time alone: what conditions cost an event that concerns nobody, what it takes to find a key, what a checkpoint writes, and all stages together,
+//! What the other benches don't time alone: what conditions cost an event that concerns nobody, what it takes to find a key and to wait for an instant, what a checkpoint writes, and all stages together,
 //! from a file to a file. One worker.
 
 #[cfg(feature = "rocksdb")]
@@ -111,6 +111,55 @@ fn keys(criterion: &mut Criterion) {
                 at = (at + EVENTS as usize) % seconds.len();
                 show(black_box(&mut seconds[at..at + EVENTS as usize]), time);
             });
+        });
+    }
+    group.finish();
+}
+
+/// Silence that is waited for behind each first event, by so many of them at once; four of five are broken. Every event asks for an instant or makes one mean nothing.
+fn timers(criterion: &mut Criterion) {
+    let mut group = group(criterion, "timers");
+    for pending in [10_000_u64, 100_000, 1_000_000] {
+        let patterns = format!(
+            "{TXN} pattern p {{ key card match a: Txn where kind == \"first\" then not Txn where kind == \"second\" for {pending}ms emit hits {{ card }} }}"
+        );
+        let (events, engine) = workload(&patterns, card);
+        let mut engine = engine();
+        let begin = events[events.len() - 1].time;
+        let event = |key: u64, kind: &str| {
+            let mut event = events[0].clone();
+            event.values[1] = text(format!("c{key:07}"));
+            event.values[2] = text(kind);
+            event
+        };
+        // A key a millisecond, and the same keys again once all is over.
+        let one_key = |key: u64| {
+            let second = (key % 5 != 0).then(|| event(key, "second"));
+            std::iter::once(event(key, "first")).chain(second)
+        };
+        let mut shown: Vec<Event> = (0..2 * pending.max(EVENTS)).flat_map(one_key).collect();
+        let (mut at, mut time, mut rows, mut made) = (0, begin, Vec::new(), 0);
+        let mut show = |count: u64| {
+            for _ in 0..count / BATCH as u64 {
+                if at + BATCH > shown.len() {
+                    at = 0;
+                }
+                let batch = &mut shown[at..at + BATCH];
+                for event in &mut *batch {
+                    time.0 += i64::from(event.values[2] == text("first"));
+                    event.time = time;
+                }
+                engine.advance(batch, Watermark(Timestamp(time.0 + 1)), &mut rows);
+                made += rows.len();
+                rows.clear();
+                at += BATCH;
+            }
+            made
+        };
+        assert_eq!(show(pending), 0, "nothing is over yet");
+        assert!(show(2 * pending) > 0);
+        group.bench_function(format!("{pending}"), |bencher| {
+            bencher.iter(|| black_box(show(EVENTS)));
         });
     }
     group.finish();
@@ -242,5 +291,5 @@ fn checkpoint(criterion: &mut Criterion) {
 #[cfg(not(feature = "rocksdb"))]
 fn checkpoint(_: &mut Criterion) {}
 
-criterion_group!(benches, predicates, keys, checkpoint, end_to_end);
+criterion_group!(benches, predicates, keys, timers, checkpoint, end_to_end);
 criterion_main!(benches);
