@@ -134,7 +134,7 @@ fn timers(criterion: &mut Criterion) {
         };
         // A key a millisecond, and the same keys again once all is over.
         let one_key = |key: u64| {
-            let second = (key % 5 != 0).then(|| event(key, "second"));
+            let second = (!key.is_multiple_of(5)).then(|| event(key, "second"));
             std::iter::once(event(key, "first")).chain(second)
         };
         let mut shown: Vec<Event> = (0..2 * pending.max(EVENTS)).flat_map(one_key).collect();
