@@ -409,6 +409,27 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_time_of_a_record_is_written_whatever_the_times_of_its_row() {
+        let (from, to) = (1_700_000_000_000, 1_700_000_030_000);
+        let mut times = Times::default();
+        for at in [from, to, from + 1, 999_999_999_999, -5, 1_000_000_000_000] {
+            let value = || Value::Timestamp(Timestamp(at));
+            let row = made(
+                Stream::Match(EventTypeId(0)),
+                vec![],
+                vec![value(), value()],
+                from,
+            );
+            let mut out = Vec::new();
+            rows().append_next(&row, &mut times, &mut out);
+            let text = String::from_utf8(out).expect("text");
+            let record =
+                format!(r#""from":{from},"to":{to},"record":{{"card":{at},"spent":{at}}}}}"#);
+            assert!(text.ends_with(&format!("{record}\n")), "{text}");
+        }
+    }
+
+    #[test]
     fn values_are_exact() {
         let shown = |value: Value| {
             let mut out = Vec::new();
