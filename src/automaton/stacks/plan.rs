@@ -27,6 +27,8 @@ pub(crate) struct StackPlan {
     pub alone: Option<StepId>,
     /// Each step follows the one before, and is bound once.
     pub straight: bool,
+    /// A repeat of a group leads to a node before.
+    pub turns_back: bool,
 }
 
 /// A step with a stack.
@@ -313,7 +315,12 @@ impl Graph {
             let condition = &nfa.steps[usize::from(step.0)].correlated;
             last.0.is_power_of_two() && !stacked.has(*step) && condition.is_none()
         });
+        let turns_back = nodes.iter().enumerate().any(|(at, node)| {
+            let mut targets = node.ways.iter().filter_map(|way| way.to);
+            targets.any(|to| to < at)
+        });
         StackPlan {
+            turns_back,
             chosen: choose(nfa, &steps),
             straight: !begins_complete && nodes.iter().all(Node::is_straight),
             alone,

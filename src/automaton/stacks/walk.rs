@@ -78,26 +78,32 @@ pub(super) fn complete<'a>(
 
 /// By node: how many of the entries of its stack lead to a match that the event completes.
 ///
-/// What follows an entry follows those before it too, if need be behind what a loop takes ([`StackPlan::of`]), so it suffices to ask for the last entry that leads there. Repeats of a
-/// group lead to no entry that is older than all that leave it.
+/// What follows an entry follows those before it too, if need be behind what a loop takes ([`StackPlan::of`]), so it suffices to ask for the last entry that leads there. Nodes are asked from the last to the first,
+/// and once more for as long as a repeat of a group leads to more.
 fn reach(plan: &StackPlan, state: &Stacks, satisfied: StepMask) -> SmallVec<[usize; 4]> {
     let mut reach: SmallVec<[usize; 4]> = SmallVec::from_elem(0, plan.nodes.len());
-    for (at, node) in plan.nodes.iter().enumerate().rev() {
-        let stack = &state.stacks[node.stack];
-        for way in &node.ways {
-            let leading = if way.finishes(plan, satisfied) {
-                stack.entries.len()
-            } else {
-                let last = way.to.and_then(|to| {
-                    let entries = &state.stacks[plan.nodes[to].stack].entries;
-                    entries.get(reach[to].checked_sub(1)?)
-                });
-                last.map_or(0, |last| stack.before(last.number))
-            };
-            reach[at] = reach[at].max(leading);
+    loop {
+        let mut farther = false;
+        for (at, node) in plan.nodes.iter().enumerate().rev() {
+            let stack = &state.stacks[node.stack];
+            for way in &node.ways {
+                let leading = if way.finishes(plan, satisfied) {
+                    stack.entries.len()
+                } else {
+                    let last = way.to.and_then(|to| {
+                        let entries = &state.stacks[plan.nodes[to].stack].entries;
+                        entries.get(reach[to].checked_sub(1)?)
+                    });
+                    last.map_or(0, |last| stack.before(last.number))
+                };
+                farther |= leading > reach[at];
+                reach[at] = reach[at].max(leading);
+            }
+        }
+        if !plan.turns_back || !farther {
+            return reach;
         }
     }
-    reach
 }
 
 impl NodeWay {
