@@ -227,7 +227,20 @@ fn subsets(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Four steps by `then`, over windows in which there are some 50, 500, 5,000 and 50,000 partial matches, which wait until they expire.
+/// Four steps by `then`.
+const STEPS: &str = r#"match a: Trade where kind == "buy"
+                  then b: Trade where volume > 950
+                  then c: Trade where volume < 50 and kind == "sell"
+                  then {bound}d: Trade where symbol == "none"
+                 emit hits { a: a.ts, b: b.ts, c: c.volume, d: d.ts }"#;
+
+/// A loop behind a step.
+const LOOP: &str = r#"match a: Trade where kind == "buy"
+                  then b: Trade{3,} where volume > 950
+                  then {bound}c: Trade where symbol == "none"
+                 emit hits { a: a.ts, b: sum(b.volume), c: c.ts }"#;
+
+/// Steps by `then`, over windows in which there are some 50, 500, 5,000 and 50,000 partial matches, which wait until they expire.
 fn waiting(criterion: &mut Criterion) {
     let mut group = group(criterion, "waiting");
     let cases = [
@@ -238,58 +251,21 @@ fn waiting(criterion: &mut Criterion) {
         ("100s", 5_000, Kept::Shared),
         ("1000s", 50_000, Kept::Shared),
     ];
-    for (window, count, kept) in cases {
-        let bound = kept.bound(window);
-        let text = format!(
-            r#"event Trade {{ ts: timestamp time, symbol: string, kind: string, price: decimal, volume: int }}
-               pattern waiting {{
-                 unkeyed
-                 match a: Trade where kind == "buy"
-                  then b: Trade where volume > 950
-                  then c: Trade where volume < 50 and kind == "sell"
-                  then {bound}d: Trade where symbol == "none"
-                 within {window}
-                 skip to next
-                 bound 1000000 evict oldest
-                 emit hits {{ a: a.ts, b: b.ts, c: c.volume, d: d.ts }}
-               }}"#
-        );
-        let name = format!("partials/{count}{}", kept.name());
-        measure(&mut group, &name, &text, trade, false);
+    for (name, body) in [("partials", STEPS), ("loop", LOOP)] {
+        for (window, count, kept) in cases {
+            let body = body.replace("{bound}", &kept.bound(window));
+            let rest = format!("within {window} skip to next bound 1000000 evict oldest\n emit");
+            let text = format!(
+                "event Trade {{ ts: timestamp time, symbol: string, kind: string, price: decimal, volume: int }}
+                 pattern waiting {{ unkeyed {} }}",
+                body.replace("emit", &rest)
+            );
+            let name = format!("{name}/{count}{}", kept.name());
+            measure(&mut group, &name, &text, trade, false);
+        }
     }
     absences(&mut group);
-    loops(&mut group);
     group.finish();
-}
-
-/// A loop behind a step, over windows in which there are some 50, 500, 5,000 and 50,000 partial matches, which wait until they expire.
-fn loops(group: &mut BenchmarkGroup<'_, WallTime>) {
-    let cases = [
-        ("1s", 50, Kept::Shared),
-        ("1s", 50, Kept::Apart),
-        ("10s", 500, Kept::Shared),
-        ("10s", 500, Kept::Apart),
-        ("100s", 5_000, Kept::Shared),
-        ("1000s", 50_000, Kept::Shared),
-    ];
-    for (window, count, kept) in cases {
-        let bound = kept.bound(window);
-        let text = format!(
-            r#"event Trade {{ ts: timestamp time, symbol: string, kind: string, price: decimal, volume: int }}
-               pattern looping {{
-                 unkeyed
-                 match a: Trade where kind == "buy"
-                  then b: Trade{{3,}} where volume > 950
-                  then {bound}c: Trade where symbol == "none"
-                 within {window}
-                 skip to next
-                 bound 1000000 evict oldest
-                 emit hits {{ a: a.ts, b: sum(b.volume), c: c.ts }}
-               }}"#
-        );
-        let name = format!("loop/{count}{}", kept.name());
-        measure(group, &name, &text, trade, false);
-    }
 }
 
 /// An absence that is waited for behind every tenth event, by some 50, 500, 5,000 and 50,000 of them: each is a match in the end.

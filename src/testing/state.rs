@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::automaton::{Incoming, Interest, Nfa, Outcome, Reuse, State, Tables};
 use crate::event::codec::{key, put_key};
-use crate::event::{Event, Value};
+use crate::event::{Event, EventTypeId, Position, Value};
 use crate::lang::pattern::{PatternId, Program};
 use crate::time::Timestamp;
 use crate::wire::{Damaged, Reader};
@@ -116,5 +116,65 @@ impl Machine {
             self.nfa.pass_instants(state, until, &parts, reuse, outcome);
         }
         self.states.retain(|_, state| !state.is_empty());
+    }
+}
+
+/// A pattern without a key that is shown events of one value each, a millisecond apart: of a type whose fields are a time and a whole number.
+pub struct Shown {
+    /// The pattern.
+    pub machine: Machine,
+    /// The time of the last event, in milliseconds.
+    pub time: i64,
+    /// What came of all events.
+    pub outcome: Outcome,
+}
+
+impl Shown {
+    /// The first pattern of a text.
+    ///
+    /// # Panics
+    /// If the text has a mistake.
+    #[must_use]
+    pub fn of(text: &str) -> Shown {
+        let program = Arc::new(super::compile(text).expect("it is right"));
+        Shown {
+            machine: Machine::new(&program, PatternId(0)),
+            time: 0,
+            outcome: Outcome::default(),
+        }
+    }
+
+    /// Shows events of these values.
+    pub fn show(&mut self, values: &[i64]) {
+        for v in values {
+            self.time += 1;
+            let time = Timestamp(self.time);
+            let event = Event {
+                ty: EventTypeId(0),
+                time,
+                position: Position::default(),
+                values: Box::new([Value::Timestamp(time), Value::Int(*v)]),
+            };
+            self.machine.show(&event, &mut self.outcome);
+        }
+    }
+
+    /// The state of the only key.
+    ///
+    /// # Panics
+    /// If nothing is left.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        self.machine.states().next().expect("there is one").1
+    }
+
+    /// Rows: time of the first event, and values.
+    #[must_use]
+    pub fn rows(&self) -> Vec<String> {
+        let rows = self.outcome.drafts.iter().map(|draft| {
+            let values: Vec<String> = draft.values.iter().map(Value::to_string).collect();
+            format!("{} {}", draft.from.0, values.join(" "))
+        });
+        rows.collect()
     }
 }

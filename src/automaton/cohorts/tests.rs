@@ -1,11 +1,6 @@
-use std::sync::Arc;
-
 use super::*;
 use crate::automaton::State;
-use crate::event::{Event, EventTypeId, Position};
-use crate::lang::pattern::PatternId;
-use crate::testing::compile;
-use crate::testing::state::Machine;
+use crate::testing::state::Shown;
 
 const PATTERN: &str = "event E { t: timestamp time, v: int }
     pattern p {
@@ -21,39 +16,9 @@ const PATTERN: &str = "event E { t: timestamp time, v: int }
       emit r { a: a.t, b: b.t, c: c.t }
     }";
 
-/// Events of one value each, a millisecond apart.
-struct Shown {
-    machine: Machine,
-    time: i64,
-    outcome: Outcome,
-}
-
 impl Shown {
     fn new() -> Shown {
         Shown::of(PATTERN)
-    }
-
-    fn of(pattern: &str) -> Shown {
-        let program = Arc::new(compile(pattern).expect("it is right"));
-        Shown {
-            machine: Machine::new(&program, PatternId(0)),
-            time: 0,
-            outcome: Outcome::default(),
-        }
-    }
-
-    fn show(&mut self, values: &[i64]) {
-        for v in values {
-            self.time += 1;
-            let time = Timestamp(self.time);
-            let event = Event {
-                ty: EventTypeId(0),
-                time,
-                position: Position::default(),
-                values: Box::new([Value::Timestamp(time), Value::Int(*v)]),
-            };
-            self.machine.show(&event, &mut self.outcome);
-        }
     }
 
     fn cohorts(&self) -> &Cohorts {
@@ -134,16 +99,6 @@ const LOOP: &str = "event E { t: timestamp time, v: int }
       emit r { n: count(a), first: first(a.v), all: collect(a.v) }
       timeout gone { n: count(a) }
     }";
-
-impl Shown {
-    fn rows(&self) -> Vec<String> {
-        let rows = self.outcome.drafts.iter().map(|draft| {
-            let values: Vec<String> = draft.values.iter().map(Value::to_string).collect();
-            format!("{} {}", draft.from.0, values.join(" "))
-        });
-        rows.collect()
-    }
-}
 
 #[test]
 fn the_oldest_of_a_loop_completes_and_takes_all_with_it() {

@@ -1,11 +1,6 @@
-use std::sync::Arc;
-
 use super::*;
 use crate::automaton::State;
-use crate::event::{Event, EventTypeId, Position};
-use crate::lang::pattern::PatternId;
-use crate::testing::compile;
-use crate::testing::state::Machine;
+use crate::testing::state::Shown;
 
 /// A loop behind a step, and one more behind it: partial matches go two ways.
 const LOOP: &str = "event E { t: timestamp time, v: int }
@@ -21,54 +16,12 @@ const LOOP: &str = "event E { t: timestamp time, v: int }
       emit r { b: count(b) }
     }";
 
-/// Events of one value each, a millisecond apart.
-struct Shown {
-    machine: Machine,
-    time: i64,
-    outcome: Outcome,
-}
-
 impl Shown {
-    fn of(pattern: &str) -> Shown {
-        let program = Arc::new(compile(pattern).expect("it is right"));
-        Shown {
-            machine: Machine::new(&program, PatternId(0)),
-            time: 0,
-            outcome: Outcome::default(),
-        }
-    }
-
-    fn show(&mut self, values: &[i64]) {
-        for v in values {
-            self.time += 1;
-            let time = Timestamp(self.time);
-            let event = Event {
-                ty: EventTypeId(0),
-                time,
-                position: Position::default(),
-                values: Box::new([Value::Timestamp(time), Value::Int(*v)]),
-            };
-            self.machine.show(&event, &mut self.outcome);
-        }
-    }
-
-    fn state(&self) -> &State {
-        self.machine.states().next().expect("there is one").1
-    }
-
     fn bundles(&self) -> &Bundles {
         match self.state() {
             State::Bundles(bundles) => bundles,
             other => panic!("no bundles: {other:?}"),
         }
-    }
-
-    fn rows(&self) -> Vec<String> {
-        let rows = self.outcome.drafts.iter().map(|draft| {
-            let values: Vec<String> = draft.values.iter().map(Value::to_string).collect();
-            format!("{} {}", draft.from.0, values.join(" "))
-        });
-        rows.collect()
     }
 }
 
