@@ -13,10 +13,14 @@ mod events;
 #[path = "workloads/variants.rs"]
 mod variants;
 
+/// One of so many names.
+fn symbol(number: u64, names: u64) -> Value {
+    text(format!("S{:03}", Random::of(2, number).below(names)))
+}
+
 fn trade(number: u64, name: &str) -> Value {
-    let mut random = Random::of(2, number);
     match name {
-        "symbol" => text(format!("S{:03}", random.below(10))),
+        "symbol" => symbol(number, 10),
         "kind" => text(if percent(number) < 50 { "buy" } else { "sell" }),
         "volume" => Value::Int(Random::of(3, number).between(1, 1_000).cast_signed()),
         _ => Value::Decimal(rust_decimal::Decimal::new(100, 0)),
@@ -109,7 +113,7 @@ fn branches(criterion: &mut Criterion) {
 /// Of forty names.
 fn rare_trade(number: u64, name: &str) -> Value {
     match name {
-        "symbol" => text(format!("S{:03}", Random::of(2, number).below(40))),
+        "symbol" => symbol(number, 40),
         _ => trade(number, name),
     }
 }
@@ -166,15 +170,14 @@ fn measure_any(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, patterns: &
 fn hot_trade(number: u64, name: &str) -> Value {
     match name {
         "symbol" if number.is_multiple_of(2) => text("S000"),
-        "symbol" => text(format!("S{:03}", Random::of(2, number).below(1_000))),
-        _ => trade(number, name),
+        _ => even_trade(number, name),
     }
 }
 
 /// The same events over a thousand keys.
 fn even_trade(number: u64, name: &str) -> Value {
     match name {
-        "symbol" => text(format!("S{:03}", Random::of(2, number).below(1_000))),
+        "symbol" => symbol(number, 1_000),
         _ => trade(number, name),
     }
 }

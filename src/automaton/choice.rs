@@ -269,10 +269,9 @@ pub(crate) fn write_match(
 }
 
 fn values(fields: &[Compiled], scope: &Scope<'_>) -> Box<[Value]> {
-    let value = |field: &Compiled| match field {
-        // Nearly all are one of these.
-        Compiled::Register(at) => scope.registers[*at].value().into_owned(),
-        field => field.eval(scope).into_owned(),
+    let value = |field: &Compiled| match field.at_hand(scope) {
+        Some(value) => value.clone(),
+        None => field.eval(scope).into_owned(),
     };
     fields.iter().map(value).collect()
 }

@@ -262,7 +262,7 @@ impl Compiled {
 
     /// The value, if it lies somewhere just so.
     #[inline(always)]
-    fn at_hand<'a>(&'a self, scope: &Scope<'a>) -> Option<&'a Value> {
+    pub(super) fn at_hand<'a>(&'a self, scope: &Scope<'a>) -> Option<&'a Value> {
         match self {
             Compiled::Coalesce(first, second) => match first.lies(scope)? {
                 Value::Null => second.lies(scope),

@@ -79,8 +79,8 @@ impl FilledStep {
         incoming: Incoming<'a>,
         key: &'a [Value],
     ) -> impl Iterator<Item = Accumulator> + 'a {
-        let registers = self.registers.iter();
-        registers.map(move |at| nfa.registers.single(usize::from(*at), incoming.event, key))
+        let step = usize::from(self.step.0);
+        nfa.registers.singles(step, incoming.event, key)
     }
 }
 

@@ -234,6 +234,17 @@ impl RegisterSet {
         register
     }
 
+    /// What registers that the step's events change hold of one event alone, in the order of [`RegisterSet::filled_by`].
+    pub(crate) fn singles<'a>(
+        &'a self,
+        step: usize,
+        event: &'a Event,
+        key: &'a [Value],
+    ) -> impl Iterator<Item = Accumulator> + 'a {
+        let filled = self.by_step[step].iter();
+        filled.map(move |at| self.single(usize::from(*at), event, key))
+    }
+
     /// Registers that the step's events change.
     pub(crate) fn filled_by(&self, step: usize) -> &[u16] {
         &self.by_step[step]
@@ -421,15 +432,7 @@ impl Accumulator {
     }
 
     /// Its value as expressions see it.
-    #[inline]
     pub(crate) fn value(&self) -> Cow<'_, Value> {
-        match self {
-            Accumulator::Value(value) => Cow::Borrowed(value),
-            _ => self.made_value(),
-        }
-    }
-
-    fn made_value(&self) -> Cow<'_, Value> {
         match self {
             Accumulator::Value(value) => Cow::Borrowed(value),
             Accumulator::Unset => Cow::Owned(Value::Null),

@@ -17,8 +17,9 @@ use std::collections::VecDeque;
 use smallvec::SmallVec;
 
 use super::super::choice::{GivenUp, Outcome, evicted, timed_out};
+use super::super::describe::RuntimeClass;
 use super::super::expression::Compiled;
-use super::super::linear::{Chosen, bounded_as_a_whole};
+use super::super::linear::bounded_as_a_whole;
 use super::super::nfa::{Completion, Nfa, Skip, Target, Way};
 use super::super::register::Accumulator;
 use super::super::run::{Run, Runs, end_of, mix};
@@ -57,21 +58,12 @@ impl Together {
 
     /// `None` if something else than where a partial match waits makes a difference to it: what it has bound, or when.
     pub(crate) fn of(nfa: &Nfa) -> Option<Together> {
-        let shared = nfa
-            .linear
-            .as_ref()
-            .is_some_and(|plan| plan.chosen == Chosen::Yes)
-            || nfa
-                .stacks
-                .as_ref()
-                .is_some_and(|plan| plan.chosen == Chosen::Yes);
         let mut conditions = nfa.steps.iter().filter_map(|step| step.correlated.as_ref());
         let mut ways = nfa.positions.iter().flat_map(|position| &position.ways);
         // A start that has matched and stays never times out: that is known of each.
         let told_apart =
             nfa.timeout.is_some() && !matches!(nfa.skip, Skip::PastMatch | Skip::ToNext);
-        let together = nfa.window.is_none()
-            && !shared
+        let together = nfa.class() == RuntimeClass::Runs
             && !nfa.ambiguous
             && !told_apart
             && nfa.bound.evict == Evict::Oldest
@@ -200,8 +192,7 @@ impl Log {
 
     /// Those after as many.
     fn after(&self, count: u64) -> impl Iterator<Item = &Bound> {
-        let skipped = usize::try_from(count - self.before).unwrap_or(usize::MAX);
-        self.events.range(skipped.min(self.events.len())..)
+        self.events.range((count - self.before) as usize..)
     }
 
     fn clear(&mut self) {

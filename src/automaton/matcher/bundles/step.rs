@@ -183,13 +183,11 @@ impl Pass<'_> {
     fn bound(&self, step: StepId) -> Bound {
         let Incoming { event, number, .. } = self.incoming;
         let registers = &self.nfa.registers;
-        let filled = registers.filled_by(usize::from(step.0)).iter();
+        let values = registers.singles(usize::from(step.0), event, self.key);
         Bound {
             step,
             event: (number, event.time, place(event)),
-            values: filled
-                .map(|at| registers.single(usize::from(*at), event, self.key))
-                .collect(),
+            values: values.collect(),
         }
     }
 }
