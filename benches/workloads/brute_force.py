@@ -204,6 +204,17 @@ WORKLOADS = {
 }
 
 
+def read_rows(workload, path):
+    """The rows of a file of alerts."""
+    _, values = WORKLOADS[workload]
+    found = Rows()
+    with open(path, "rb") as lines:
+        for line in lines:
+            row = json.loads(line)
+            found.add(row["key"], row["from"], row["to"], values(row["record"]))
+    return found
+
+
 def main():
     if len(sys.argv) not in (3, 4) or sys.argv[1].upper() not in WORKLOADS:
         sys.exit("usage: brute_force.py W1|…|W7 EVENTS.ndjson [ALERTS.ndjson]")
@@ -214,11 +225,7 @@ def main():
     print(sys.argv[1].upper(), expected)
     if len(sys.argv) == 3:
         return
-    found = Rows()
-    with open(sys.argv[3], "rb") as lines:
-        for line in lines:
-            row = json.loads(line)
-            found.add(row["key"], row["from"], row["to"], values(row["record"]))
+    found = read_rows(sys.argv[1].upper(), sys.argv[3])
     if found != expected:
         print(f"{sys.argv[3]}: {found} is not what was expected")
         sys.exit(1)
