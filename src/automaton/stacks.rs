@@ -17,6 +17,8 @@ mod walk;
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use super::choice::{Admitted, Choice, Outcome, forget_admitted};
 use super::expression::StepMask;
 use super::linear::{expiry, satisfies};
@@ -32,7 +34,7 @@ pub(crate) use plan::StackPlan;
 /// What one key has in a pattern that is matched by stacks.
 #[derive(Clone, Debug)]
 pub struct Stacks {
-    /// One for each step that something may follow. Every entry follows one of a stack before it.
+    /// One for each step that something may follow. Every entry begins a partial match, or follows one of a stack before it.
     pub(super) stacks: Box<[Stack]>,
     /// What `limit` let through lately.
     pub(super) admitted: Option<Box<Admitted>>,
@@ -81,15 +83,19 @@ impl Stacks {
 
     /// True if nothing is left to remember.
     pub(crate) fn is_empty(&self) -> bool {
-        self.stacks[0].entries.is_empty() && self.admitted.is_none()
+        // What begins nothing is not there without what it follows.
+        self.stacks.iter().all(|stack| stack.entries.is_empty()) && self.admitted.is_none()
     }
 
     /// The earliest instant at which something happens without an event; [`Timestamp::MAX`] if nothing will.
     pub(crate) fn next_instant(&self, nfa: &Nfa) -> Timestamp {
-        let expiry = match self.stacks[0].entries.front() {
-            Some(start) => expiry(nfa, start.time),
-            None => Timestamp::MAX,
-        };
+        // What begins nothing is younger than what it follows.
+        let fronts = self
+            .stacks
+            .iter()
+            .filter_map(|stack| stack.entries.front());
+        let oldest = fronts.map(|first| first.time).min();
+        let expiry = oldest.map_or(Timestamp::MAX, |first| expiry(nfa, first));
         match &self.admitted {
             Some(admitted) => expiry.min(admitted.forgotten()),
             None => expiry,
@@ -126,16 +132,51 @@ impl Stacks {
     /// True if something can come to a step: a partial match begins with it, or an event of a step before it is there.
     fn waits_for(&self, plan: &StackPlan, stack: usize) -> bool {
         let mut before = plan.earlier(stack);
-        stack == 0 || before.any(|before| !self.stacks[before].entries.is_empty())
+        plan.steps[stack].begins || before.any(|before| !self.stacks[before].entries.is_empty())
     }
 
     /// Drops the starts that `gone` picks, which are the oldest, and what follows none but them.
     fn drop_starts(&mut self, plan: &StackPlan, gone: impl Fn(&Entry) -> bool) {
-        let count = self.stacks[0].entries.partition_point(&gone);
-        self.stacks[0].drop_front(count, plan.width(0));
-        for at in 1..self.stacks.len() {
-            let count = self.stacks[at].up_to(self.first_before(plan, at));
+        for at in 0..self.stacks.len() {
+            let count = match plan.steps[at].begins {
+                true => self.stacks[at].entries.partition_point(&gone),
+                false => self.stacks[at].up_to(self.first_before(plan, at)),
+            };
             self.stacks[at].drop_front(count, plan.width(at));
+        }
+    }
+
+    /// Calls `take` with all starts, oldest first: with a node and entries of its stack that no start of another node lies between. Of each node only the first entries count,
+    /// so many as `upto` says. Where an event begins in several ways the preferred one comes first.
+    fn each_start(
+        &self,
+        plan: &StackPlan,
+        upto: impl Fn(usize) -> usize,
+        mut take: impl FnMut(usize, Range<usize>),
+    ) {
+        let nodes = plan.begins.iter().filter_map(|begin| begin.node);
+        let mut rest: SmallVec<[(usize, Range<usize>); 2]> =
+            nodes.map(|node| (node, 0..upto(node))).collect();
+        let stack = |node: usize| &self.stacks[plan.nodes[node].stack];
+        let number = |(node, rest): &(usize, Range<usize>)| match rest.is_empty() {
+            true => u64::MAX,
+            false => stack(*node).entries[rest.start].number,
+        };
+        loop {
+            let heads = rest.iter().map(number).enumerate();
+            let Some((at, head)) = heads.min_by_key(|(_, number)| *number) else {
+                return;
+            };
+            if head == u64::MAX {
+                return;
+            }
+            let others = rest.iter().enumerate().filter(|(other, _)| *other != at);
+            let next = others.map(|(_, other)| number(other)).min();
+            let (node, Range { start, end }) = rest[at].clone();
+            let before = next.map_or(end, |next| stack(node).before(next));
+            let end = end.min(before.max(start + 1));
+            rest[at].1.start = end;
+            take(node, start..end);
         }
     }
 
@@ -162,7 +203,8 @@ impl Stacks {
             let first = self.stacks[at].entries.front();
             first.is_none_or(|first| self.first_before(plan, at) < first.number)
         };
-        let all_follow = (1..self.stacks.len()).all(follows);
+        let mut following = (0..self.stacks.len()).filter(|at| !plan.steps[*at].begins);
+        let all_follow = following.all(follows);
         (all_follow && self.count_anew(plan) <= u64::from(u32::MAX)).then_some(self)
     }
 }
@@ -260,8 +302,12 @@ pub(crate) fn step(
     }
     if choice.has_matches() {
         if nfa.timeout.is_some() {
-            for start in &mut state.stacks[0].entries {
-                start.matched |= choice.has_matched(start.number);
+            let begins = plan.steps.iter().map(|stacked| stacked.begins);
+            let stacks = state.stacks.iter_mut().zip(begins);
+            for (stack, _) in stacks.filter(|(_, begins)| *begins) {
+                for start in &mut stack.entries {
+                    start.matched |= choice.has_matched(start.number);
+                }
             }
         }
         let removed_before = choice.removed_before();
@@ -290,7 +336,7 @@ impl Stacks {
             .before
             .iter()
             .map(|before| self.stacks[*before].paths);
-        let paths = before.fold(u64::from(stack == 0), u64::saturating_add);
+        let paths = before.fold(u64::from(stacked.begins), u64::saturating_add);
         let stack = &mut self.stacks[stack];
         stack
             .values

@@ -243,10 +243,10 @@ pub fn shared_vs_runs(choices: &mut Choices) -> Verdict {
     if text.contains("emit each") {
         return Verdict::Discarded;
     }
-    // Some loops can't share, nor what begins in several ways.
+    // Some loops can't share, nor some of what begins in several ways.
     let mut pairs = text.as_bytes().windows(2);
     let optional = pairs.any(|pair| pair[0].is_ascii_alphanumeric() && pair[1] == b'?');
-    let varies = optional || text.contains("combinations");
+    let varies = optional || text.contains("combinations") || text.contains(" | ");
     if varies && matches!(classes.0, RuntimeClass::Runs | RuntimeClass::Bundles) {
         return Verdict::Discarded;
     }

@@ -32,9 +32,9 @@ pub(super) fn put(nfa: &Nfa, plan: &StackPlan, state: &Stacks, out: &mut Vec<u8>
         let (mut before, mut before_time) = (0, Timestamp(0));
         for (at, entry) in stack.entries.iter().enumerate() {
             let after = entry.number.wrapping_sub(before);
-            match depth {
-                0 => put_uint(out, after << 1 | u64::from(entry.matched)),
-                _ => put_uint(out, after),
+            match plan.steps[depth].begins {
+                true => put_uint(out, after << 1 | u64::from(entry.matched)),
+                false => put_uint(out, after),
             }
             put_time(out, entry.time, before_time);
             put_fixed(out, entry.place);
@@ -103,12 +103,12 @@ fn stack(
     stack.entries = VecDeque::with_capacity(count.min(ROOM_MAX));
     let (mut before, mut before_time) = (0, Timestamp(0));
     for _ in 0..count {
-        let (after, matched) = match depth {
-            0 => {
+        let (after, matched) = match plan.steps[depth].begins {
+            true => {
                 let after = reader.uint()?;
                 (limited(reader, after >> 1)?, after & 1 == 1)
             }
-            _ => (number(reader)?, false),
+            false => (number(reader)?, false),
         };
         let first = stack.entries.is_empty();
         let number = limited(reader, before + after)?;

@@ -61,7 +61,8 @@ impl Stacks {
                 if node.stack != stack {
                     continue;
                 }
-                let begun = u64::from(at == 0);
+                let begun = plan.begins.iter().any(|begin| begin.node == Some(at));
+                let begun = u64::from(begun);
                 let from = node.from.iter().map(|&(from, way)| {
                     let (of, bar) = (&sums[from], plan.nodes[from].ways[way].bar);
                     let stack = &self.stacks[plan.nodes[from].stack];

@@ -13,22 +13,32 @@ use crate::lang::pattern::{Contiguity, StepId};
 pub(crate) struct StackPlan {
     /// Whether keys without state begin so. Where they do not, what another version of the pattern left can still be read.
     pub chosen: Chosen,
-    /// The steps that something may follow, in their order: each has a stack. The first one begins every partial match.
+    /// The steps that something may follow, in their order: each has a stack.
     pub steps: Box<[StackedStep]>,
-    /// Where partial matches can be. The first is where they begin; what is behind another one has a higher number, repeats aside.
+    /// How partial matches begin, most preferred first; each with a step of its own.
+    pub begins: Box<[Begin]>,
+    /// Where partial matches can be. What is behind another one has a higher number, repeats aside.
     pub nodes: Box<[Node]>,
     /// Steps that have a stack.
     pub stacked: StepMask,
     /// Steps that complete a match.
     pub last: StepMask,
-    /// The first event does.
-    pub begins_complete: bool,
     /// The one that does, if nothing follows it and its condition asks nothing of what is bound.
     pub alone: Option<StepId>,
-    /// Each step follows the one before, and is bound once.
+    /// Each step follows the one before, the first begins, and each is bound once.
     pub straight: bool,
     /// A repeat of a group leads to a node before.
     pub turns_back: bool,
+}
+
+/// A way in which partial matches begin.
+#[derive(Clone, Debug)]
+pub(crate) struct Begin {
+    pub step: StepId,
+    /// `None` if nothing can follow.
+    pub node: Option<usize>,
+    /// The event is a match by itself.
+    pub completes: bool,
 }
 
 /// A step with a stack.
@@ -37,6 +47,8 @@ pub(crate) struct StackedStep {
     pub filled: FilledStep,
     /// Its position in the automaton.
     pub position: u16,
+    /// Each of its events begins a partial match, whatever else it does.
+    pub begins: bool,
     /// The stacks whose events it can follow.
     pub before: Box<[usize]>,
     /// As so many runs a partial match can be told that has bound it last.
@@ -88,23 +100,16 @@ impl StackPlan {
     /// `None` if something but `then any` joins steps, or anything rules between, or if two steps fill one register. That much follows from the structure of its states ([`Nfa::structure`]), so all
     /// patterns of one structure can read what the others left.
     pub(crate) fn of(nfa: &Nfa) -> Option<StackPlan> {
-        let [start] = &nfa.positions[0].ways[..] else {
-            return None;
-        };
         let mut joined = nfa.positions[1..].iter().flat_map(|at| &at.ways);
-        let plain = rules_nothing_else(start)
-            && start.between.is_empty()
-            && start.wanted.is_empty()
-            && start.guards.is_empty()
-            && start.target == Target::Position(1)
-            && joined.all(joins_any);
+        let plain = nfa.positions[0].ways.iter().all(begins) && joined.all(joins_any);
         if nfa.window.is_some() || !nfa.leading.is_empty() || nfa.ambiguous || !plain {
             return None;
         }
-        let graph = Graph::explore(nfa, start)?;
+        let graph = Graph::explore(nfa)?;
         graph.bars_lead_elsewhere(nfa).then_some(())?;
         let steps: Vec<StepId> = nfa.positions.iter().filter_map(|at| at.step).collect();
-        (graph.goes_on(0) && apart(&nfa.registers, &steps)).then(|| graph.plan(nfa))
+        let goes_on = graph.begins.iter().any(|begin| graph.goes_on(*begin));
+        (goes_on && apart(&nfa.registers, &steps)).then(|| graph.plan(nfa))
     }
 
     /// How many registers an event of a step fills.
@@ -134,6 +139,15 @@ impl StackedStep {
     }
 }
 
+/// True for a way to begin with an event of one step, whatever came before.
+fn begins(way: &Way) -> bool {
+    rules_nothing_else(way)
+        && way.between.is_empty()
+        && way.wanted.is_empty()
+        && way.guards.is_empty()
+        && way.target != Target::End(Completion::AtOnce)
+}
+
 /// True for a way on that waits for its target and leaves out what it likes, or completes at once. A loop may want what comes.
 fn joins_any(way: &Way) -> bool {
     let any = match way.target {
@@ -147,6 +161,8 @@ fn joins_any(way: &Way) -> bool {
 /// Everything that partial matches can come to.
 struct Graph {
     places: Vec<Place>,
+    /// The places where partial matches begin, most preferred first.
+    begins: Vec<usize>,
     /// By place: ways on to steps, most preferred first.
     ways: Vec<Vec<Found>>,
     /// By place: whether a match is complete.
@@ -154,12 +170,22 @@ struct Graph {
 }
 
 impl Graph {
-    /// `None` if there are too many places, or if two loops want what comes.
-    fn explore(nfa: &Nfa, start: &Way) -> Option<Graph> {
+    /// `None` if there are too many places, if two loops want what comes, or if an event of one step begins in two ways.
+    fn explore(nfa: &Nfa) -> Option<Graph> {
         let asked = asked_for(nfa)?;
         let nothing: SmallVec<[u32; 2]> = SmallVec::from_elem(0, nfa.counters);
+        let starts = nfa.positions[0].ways.iter();
+        let places = starts.map(|start| arrive(start, &nothing, &asked));
+        let places: Vec<Place> = places.collect::<Option<_>>()?;
+        let mut positions: Vec<u16> = places.iter().map(|(position, _)| *position).collect();
+        positions.sort_unstable();
+        positions.dedup();
+        if positions.len() < places.len() || places.len() > NODES_MAX {
+            return None;
+        }
         let mut graph = Graph {
-            places: vec![arrive(start, &nothing, &asked)?],
+            begins: (0..places.len()).collect(),
+            places,
             ways: Vec::new(),
             complete: Vec::new(),
         };
@@ -227,7 +253,9 @@ impl Graph {
     /// Places that something can follow, each before those it leads to, repeats aside.
     fn order(&self) -> Vec<usize> {
         let (mut seen, mut order) = (0_u64, Vec::new());
-        self.visit(0, &mut seen, &mut order);
+        for begin in &self.begins {
+            self.visit(*begin, &mut seen, &mut order);
+        }
         order.reverse();
         order
     }
@@ -300,17 +328,26 @@ impl Graph {
             let from: Vec<(usize, usize)> = ways.collect();
             nodes[at].from = from.into();
         }
+        let begins = self.begins.iter().map(|begin| Begin {
+            step: self
+                .step(nfa, *begin)
+                .expect("it begins with an event of a step"),
+            node: node_of(*begin),
+            completes: self.complete[*begin],
+        });
+        let begins: Box<[Begin]> = begins.collect();
         let steps: Vec<StackedStep> = positions
             .iter()
             .enumerate()
-            .map(|(stack, position)| stacked(nfa, &nodes, stack, *position))
+            .map(|(stack, position)| stacked(nfa, &nodes, &begins, stack, *position))
             .collect();
         let stacked: StepMask = steps.iter().map(|stacked| stacked.filled.step).collect();
         let ways = nodes.iter().flat_map(|node| &node.ways);
         let completing = ways.filter(|way| way.completes).map(|way| way.step);
-        let begins_complete = self.complete[0];
-        let first = begins_complete.then_some(steps[0].filled.step);
-        let last: StepMask = completing.chain(first).collect();
+        let first = begins.iter().filter(|begin| begin.completes);
+        let last: StepMask = completing
+            .chain(first.map(|begin| begin.step))
+            .collect();
         let alone = last.steps().next().filter(|step| {
             let condition = &nfa.steps[usize::from(step.0)].correlated;
             last.0.is_power_of_two() && !stacked.has(*step) && condition.is_none()
@@ -322,18 +359,25 @@ impl Graph {
         StackPlan {
             turns_back,
             chosen: choose(nfa, &steps),
-            straight: !begins_complete && nodes.iter().all(Node::is_straight),
+            straight: matches!(&begins[..], [begin] if !begin.completes)
+                && nodes.iter().all(Node::is_straight),
             alone,
             stacked,
             last,
-            begins_complete,
+            begins,
             steps: steps.into(),
             nodes: nodes.into(),
         }
     }
 }
 
-fn stacked(nfa: &Nfa, nodes: &[Node], stack: usize, position: u16) -> StackedStep {
+fn stacked(
+    nfa: &Nfa,
+    nodes: &[Node],
+    begins: &[Begin],
+    stack: usize,
+    position: u16,
+) -> StackedStep {
     let step = nfa.positions[usize::from(position)].step;
     let own = || nodes.iter().filter(|node| node.stack == stack);
     let from = own().flat_map(|node| &node.from);
@@ -349,6 +393,9 @@ fn stacked(nfa: &Nfa, nodes: &[Node], stack: usize, position: u16) -> StackedSte
     StackedStep {
         filled: FilledStep::of(nfa, step.expect("nothing leads to the start")),
         position,
+        begins: begins
+            .iter()
+            .any(|begin| begin.node.is_some_and(|node| nodes[node].stack == stack)),
         before: before.into(),
         runs_max: 1 + splits as u64,
     }

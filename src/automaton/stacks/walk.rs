@@ -68,10 +68,13 @@ pub(super) fn complete<'a>(
         out,
         reach,
     };
-    walk.descend(0, 0..walk.reach[0], Path::NOTHING);
-    let first = plan.steps[0].filled.step;
-    if plan.begins_complete && shown.satisfied.has(first) {
-        walk.finish(first, Path::NOTHING);
+    let upto = walk.reach.clone();
+    let starts = |node, entries| walk.descend(node, entries, Path::NOTHING);
+    state.each_start(plan, |node| upto[node], starts);
+    for begin in plan.begins.iter().filter(|begin| begin.completes) {
+        if shown.satisfied.has(begin.step) {
+            walk.finish(begin.step, Path::NOTHING);
+        }
     }
     state.admitted = admitted;
 }
@@ -282,12 +285,29 @@ pub(super) fn time_out(
         state,
         known: HashMap::new(),
     };
-    let starts = state.stacks[0].entries.iter();
-    let starts = starts.take_while(|start| expired(start)).enumerate();
-    for (at, start) in starts.filter(|(_, start)| !start.matched) {
+    let entries = |node: usize| &state.stacks[plan.nodes[node].stack].entries;
+    let mut starts: Vec<(usize, usize)> = Vec::new();
+    let upto = |node| entries(node).partition_point(&expired);
+    state.each_start(plan, upto, |node, range| {
+        starts.extend(range.map(|at| (node, at)));
+    });
+    // An event may have begun in several ways.
+    let entry = |(node, at): &(usize, usize)| &entries(*node)[*at];
+    for ways in starts.chunk_by(|a, b| entry(a).number == entry(b).number) {
+        let start = entry(&ways[0]);
+        if start.matched {
+            continue;
+        }
+        let mut best = (walk.from(ways[0].0, ways[0].1), ways[0]);
+        for way in &ways[1..] {
+            let other = walk.from(way.0, way.1);
+            if (other.reached, other.bound) > (best.0.reached, best.0.bound) {
+                best = (other, *way);
+            }
+        }
         let mut registers: Registers = nfa.registers.empty();
-        let (mut path, mut place) = (Path::NOTHING, Some((0, at)));
-        let mut reached = plan.steps[0].filled.step;
+        let (mut path, mut place) = (Path::NOTHING, Some(best.1));
+        let mut reached = best.0.reached;
         while let Some((node, at)) = place {
             place = walk.from(node, at).next;
             let node = &plan.nodes[node];
@@ -343,7 +363,10 @@ impl Stacks {
             registers: nfa.registers.empty(),
             matched: false,
         };
-        spelling.descend(0, 0..self.stacks[0].entries.len(), &before);
+        let upto = |node: usize| self.stacks[plan.nodes[node].stack].entries.len();
+        self.each_start(plan, upto, |node, entries| {
+            spelling.descend(node, entries, &before);
+        });
         Runs {
             runs: spelling.runs,
             absent: SmallVec::new(),

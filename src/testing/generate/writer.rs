@@ -155,8 +155,9 @@ impl<'c> Writer<'c> {
     /// Steps, loops of them, alternatives and groups that follow each other by `then any`, and of which at most the last asks what the others bound.
     fn branches(&mut self) -> String {
         let others = 1 + self.choices.below(3);
-        let mut text = match self.choices.below(3) {
-            0 => self.subsets(),
+        let mut text = match self.choices.below(6) {
+            0 | 1 => self.subsets(),
+            2 => self.beginnings(),
             _ => self.plain_step(),
         };
         for at in 1..=others {
@@ -170,6 +171,16 @@ impl<'c> Writer<'c> {
             }
         }
         text
+    }
+
+    /// Several ways to begin.
+    fn beginnings(&mut self) -> String {
+        let mut way = || match self.choices.below(3) {
+            2 => format!("{} then any {}", self.branch(), self.branch()),
+            _ => self.branch(),
+        };
+        let (first, second) = (way(), way());
+        format!("({first} | {second})")
     }
 
     fn branching(&mut self) -> String {
