@@ -5,6 +5,9 @@
 //! and for each later step the events that were bound to it, each with the newest start that bound it. An event costs a search for each
 //! step, however many partial matches there are, and each of these no more than its first event.
 //!
+//! What is counted from the step before (`within` and `after` behind `then`, and what is absent for a time) divides those at one step: the older ones came there no later than the newer
+//! ones, so they are the first whose time is over, and the first that have waited long enough.
+//!
 //! The first of two steps may be a loop, whose every event then is a start and one more event of all starts before it: how many a start has bound are those from
 //! it on. Once the oldest completes `skip past match` removes all.
 //!
@@ -15,18 +18,19 @@
 mod walk;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use smallvec::SmallVec;
 
 use super::choice::{Admitted, Choice, Outcome, evicted, forget_admitted, timed_out};
-use super::linear::{Ending, LinearPlan, bound, expiry, satisfies, satisfies_any};
+use super::linear::{Ending, LinearPlan, expiry, satisfies, satisfies_any};
 use super::matcher::Incoming;
-use super::nfa::Nfa;
+use super::nfa::{Nfa, Way};
 use super::register::Accumulator;
-use super::run::{mix, place};
+use super::run::{end_of, mix, place};
 use crate::event::Value;
 use crate::lang::pattern::{Contiguity, Evict};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use walk::Walk;
 
 /// What one key has in a pattern that is matched by cohorts.
@@ -89,7 +93,7 @@ impl Cohorts {
             Some(start) => expiry(nfa, start.time),
             None => Timestamp::MAX,
         };
-        let next = ends.min(expiry);
+        let next = ends.min(expiry).min(self.next_gap(nfa, plan));
         match &self.admitted {
             Some(admitted) => next.min(admitted.forgotten()),
             None => next,
@@ -108,18 +112,55 @@ impl Cohorts {
     fn ends(&self, nfa: &Nfa, plan: &LinearPlan, start: &Bound) -> Timestamp {
         match plan.ending {
             Ending::Event => Timestamp::MAX,
-            Ending::AbsenceWithin(_) => bound(nfa, start.time),
-            Ending::Absence(_, span) => {
-                let last = match self.records.last() {
-                    Some(records) if plan.steps.len() > 1 => {
-                        let at = records.partition_point(|record| record.newest < start.number);
-                        &records[at].event
-                    }
-                    _ => start,
-                };
-                last.time.plus(span)
-            }
+            Ending::AbsenceWithin(_) => expiry(nfa, start.time).minus(Span(1)),
+            Ending::Absence(_, span) => self.came(start, plan.steps.len() - 1).plus(span),
         }
+    }
+
+    /// When a start came to a step, which it has come to. Never falls from one to the next.
+    fn came(&self, start: &Bound, depth: usize) -> Timestamp {
+        let Some(before) = depth.checked_sub(1) else {
+            return start.time;
+        };
+        let records = &self.records[before];
+        let at = records.partition_point(|record| record.newest < start.number);
+        records[at].event.time
+    }
+
+    /// How many starts came to a step early enough for a time to have passed since, or farther: the oldest ones.
+    fn waited(&self, depth: usize, span: Span, now: Timestamp) -> usize {
+        let early = |came: Timestamp| came.plus(span) <= now;
+        let Some(before) = depth.checked_sub(1) else {
+            return self.starts.partition_point(|start| early(start.time));
+        };
+        let records = self.records.get(before);
+        let newest = records.and_then(|records| {
+            let count = records.partition_point(|record| early(record.event.time));
+            records.get(count.checked_sub(1)?)
+        });
+        newest.map_or(0, |record| self.up_to(record.newest))
+    }
+
+    /// The steps behind which something is waited for that has to come within a time since: each with the time.
+    fn gaps<'a>(
+        nfa: &'a Nfa,
+        plan: &'a LinearPlan,
+    ) -> impl DoubleEndedIterator<Item = (usize, Span)> + 'a {
+        let depths = 0..if plan.gaps { plan.steps.len() - 1 } else { 0 };
+        depths.filter_map(|depth| Some((depth, nfa.positions[depth + 1].ways[0].gap?)))
+    }
+
+    /// The earliest instant at which it is too late for one of those; [`Timestamp::MAX`] if it never is.
+    fn next_gap(&self, nfa: &Nfa, plan: &LinearPlan) -> Timestamp {
+        let ends = Self::gaps(nfa, plan).filter_map(|(depth, gap)| {
+            let oldest = self.reached(depth + 1);
+            let start = self
+                .starts
+                .get(oldest)
+                .filter(|_| oldest < self.reached(depth))?;
+            Some(end_of(Some(gap), self.came(start, depth)))
+        });
+        ends.min().unwrap_or(Timestamp::MAX)
     }
 
     /// How many starts have come to a step, or farther: the oldest ones.
@@ -323,24 +364,71 @@ impl Cohorts {
                 continue;
             }
             let way = &nfa.positions[depth + 1].ways[0];
-            if satisfies(nfa, plan.steps[depth + 1].step, incoming, key) {
-                if depth + 1 == last && plan.ending == Ending::Event {
-                    self.complete(nfa, plan, reached, incoming, key, choice, out);
-                    self.starts.drain(..reached);
-                } else {
-                    let event = Bound::new(nfa, plan, depth + 1, incoming, key);
-                    let newest = self.starts[reached - 1].number;
-                    self.bind(plan.waiting() - 1, depth + 1, event, newest);
-                    farther = reached;
-                }
-            } else if way.contiguity == Contiguity::Strict
-                || satisfies_any(nfa, way.between, incoming, key)
-            {
-                self.starts.drain(farther..reached);
-            } else {
-                farther = reached;
+            let ripe = self.ripe(way, depth, farther..reached, incoming.event.time);
+            let binds = ripe > farther && satisfies(nfa, plan.steps[depth + 1].step, incoming, key);
+            let mut rest = if binds { ripe } else { farther }..reached;
+            if binds && depth + 1 == last && plan.ending == Ending::Event {
+                self.complete(nfa, plan, ripe, incoming, key, choice, out);
+                self.starts.drain(..ripe);
+                rest = 0..reached - ripe;
+            } else if binds {
+                let event = Bound::new(nfa, plan, depth + 1, incoming, key);
+                let newest = self.starts[ripe - 1].number;
+                self.bind(plan.waiting() - 1, depth + 1, event, newest);
             }
+            farther = match rest.is_empty() {
+                true => rest.end,
+                false => self.let_pass(nfa, way, depth, rest, incoming, key),
+            };
         }
+    }
+
+    /// Of starts that have come to a step those that have waited long enough to go on: the first ones, up to here.
+    fn ripe(&self, way: &Way, depth: usize, starts: Range<usize>, now: Timestamp) -> usize {
+        let holds = way.holds.iter().map(|(_, span)| *span);
+        match holds.chain(way.after).max() {
+            Some(span) => self
+                .waited(depth, span, now)
+                .clamp(starts.start, starts.end),
+            None => starts.end,
+        }
+    }
+
+    /// Shows an event to starts that have come to a step and do not go on with it: how many of all starts are left up to the last of these.
+    fn let_pass(
+        &mut self,
+        nfa: &Nfa,
+        way: &Way,
+        depth: usize,
+        starts: Range<usize>,
+        incoming: Incoming<'_>,
+        key: &[Value],
+    ) -> usize {
+        let Range { start, end } = starts;
+        if satisfies_any(nfa, way.between, incoming, key) {
+            self.starts.drain(start..end);
+            return start;
+        }
+        let waited = |span| {
+            let waited = self.waited(depth, span, incoming.event.time);
+            waited.clamp(start, end)
+        };
+        // While something has to be absent, `next` minds nothing else.
+        let holds = way.holds.iter().map(|(_, span)| *span);
+        let strictly = match way.contiguity {
+            Contiguity::Strict => holds.max().map_or(end, waited),
+            _ => start,
+        };
+        let mut broken = way
+            .holds
+            .iter()
+            .filter(|(steps, _)| satisfies_any(nfa, *steps, incoming, key));
+        let spoilt = broken.next().map_or(end, |(_, first)| {
+            waited(broken.map(|(_, span)| *span).fold(*first, Ord::max))
+        });
+        self.starts.drain(spoilt.max(strictly)..end);
+        self.starts.drain(start..strictly);
+        start + spoilt.saturating_sub(strictly)
     }
 
     /// Notes that all starts that have come to the step before have bound an event. `steps`: how many there are after the first behind which something is waited for.
@@ -457,14 +545,23 @@ pub(crate) fn pass_instants(
         let rest = state.starts.range(ending..);
         let expired = rest.take_while(|start| expiry(nfa, start.time) <= instant);
         let expired = ending..ending + expired.count();
+        let mut gone: SmallVec<[Range<usize>; 2]> = SmallVec::from_iter([expired.clone()]);
+        let bound = instant.minus(Span(1));
+        // Those that came farther are older.
+        for (depth, gap) in Cohorts::gaps(nfa, plan).rev() {
+            let farther = state.reached(depth + 1).max(expired.end);
+            let late = state.waited(depth, gap, bound);
+            gone.push(farther..late.min(state.reached(depth)).max(farther));
+        }
         if nfa.timeout.is_some() {
             let mut walk = Walk::new(nfa, plan, state);
-            for at in expired.clone() {
-                let bound = bound(nfa, state.starts[at].time);
+            for at in gone.iter().cloned().flatten() {
                 walk.give_up(at, |partial| timed_out(nfa, partial, bound, key, out));
             }
         }
-        state.starts.drain(expired);
+        for gone in gone.into_iter().rev() {
+            state.starts.drain(gone);
+        }
         forget_admitted(&mut state.admitted, instant);
     }
     state.sweep();

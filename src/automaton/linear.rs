@@ -10,7 +10,7 @@ use super::expression::{Bounds, Compiled, Scope, StepMask};
 use super::matcher::Incoming;
 use super::nfa::{Completion, Counting, Nfa, Skip, Target, Wanted, Way, Which};
 use super::register::{Accumulator, RegisterSet};
-use super::run::{PATH_START, Run, mix};
+use super::run::{PATH_START, Run, end_of, mix};
 use crate::event::Value;
 use crate::lang::pattern::{Contiguity, Evict, StepId};
 use crate::time::{Span, Timestamp};
@@ -24,6 +24,8 @@ pub(crate) struct LinearPlan {
     pub ending: Ending,
     /// The first of two is a loop that takes all it can.
     pub repeats: Option<Repeats>,
+    /// What is waited for may have to come within a time since the step before.
+    pub gaps: bool,
     /// Whether keys without state begin so. Where they do not, what another version of the pattern left can still be read.
     pub chosen: Chosen,
 }
@@ -110,7 +112,12 @@ impl LinearPlan {
             let target = Target::Position(at as u16 + 1);
             // What counts repeats was looked at.
             let counts = repeats.is_some() && at < 2 || counts_nothing(way);
-            if way.target != target || !counts || !rules_nothing_else(way) {
+            // Nor may anything be absent for a time behind a loop, or in front of all.
+            let plain = match at > 0 && repeats.is_none() {
+                true => rules_nothing_but_absences(way),
+                false => rules_nothing_else(way),
+            };
+            if way.target != target || !counts || !plain {
                 return None;
             }
         }
@@ -122,6 +129,7 @@ impl LinearPlan {
         apart(&nfa.registers, &steps).then(|| LinearPlan {
             repeats,
             ending,
+            gaps: between(nfa).any(|way| way.gap.is_some()),
             chosen: choose(nfa, repeats, (ending, steps.len())),
             steps: steps
                 .iter()
@@ -151,12 +159,8 @@ impl Ending {
             (Completion::Within, [], false) => Ending::AbsenceWithin(way.between),
             _ => return None,
         };
-        let holds = SmallVec::new();
-        rules_nothing_else(&Way {
-            holds,
-            ..way.clone()
-        })
-        .then_some(ending)
+        let as_a_whole = way.after.is_none() && way.gap.is_none();
+        (as_a_whole && rules_nothing_but_absences(way)).then_some(ending)
     }
 
     /// Steps none of which an event may satisfy while the end is waited for.
@@ -168,8 +172,8 @@ impl Ending {
     }
 }
 
-/// What is shared knows of events only that they came: so conditions are decided when their event comes, before anything is known of what a partial match bound, and the only
-/// bound of time is `within`, measured from the first event, so that partial matches expire with their start. Where only an absence is waited for, that is the bound.
+/// What is shared knows of events only that they came: so conditions are decided when their event comes, before anything is known of what a partial match bound. Bounds of time are measured from the
+/// first event, or from the step before, so that of partial matches at one step the oldest expires first. Where only an absence is waited for, that is the bound.
 ///
 /// Of a loop whose every event begins a partial match all of them go once the oldest completes, so that an event of the loop is kept once, as the start that it is.
 fn choose(nfa: &Nfa, repeats: Option<Repeats>, (ending, steps): (Ending, usize)) -> Chosen {
@@ -180,11 +184,21 @@ fn choose(nfa: &Nfa, repeats: Option<Repeats>, (ending, steps): (Ending, usize))
     let all_go =
         || nfa.skip == Skip::PastMatch && nfa.having.is_none() && nfa.bound.evict == Evict::Oldest;
     let only_ends = steps == 1 && matches!(ending, Ending::Absence(..));
-    let is_bounded = (nfa.within.is_some() || only_ends) && bounded_as_a_whole(nfa);
+    let all_bounded = || steps > 1 && between(nfa).all(|way| way.gap.is_some());
+    let is_bounded = (nfa.within.is_some() || only_ends || all_bounded())
+        && (repeats.is_none() || bounded_as_a_whole(nfa));
     match is_bounded && decided_alone() && repeats.is_none_or(|_| all_go()) {
         true => Chosen::Yes,
         false => Chosen::No,
     }
+}
+
+/// The ways on from one step to the next.
+fn between(nfa: &Nfa) -> impl Iterator<Item = &Way> {
+    let ways = nfa.positions[1..]
+        .iter()
+        .flat_map(|position| &position.ways);
+    ways.filter(|way| matches!(way.target, Target::Position(_)))
 }
 
 /// True if no bound of time lies between two steps.
@@ -288,6 +302,15 @@ pub(super) fn rules_nothing_else(way: &Way) -> bool {
         && *leading == 0
 }
 
+/// The same, but something may have to be absent for a time.
+fn rules_nothing_but_absences(way: &Way) -> bool {
+    let holds = SmallVec::new();
+    rules_nothing_else(&Way {
+        holds,
+        ..way.clone()
+    })
+}
+
 /// Whether an event satisfies a step, whatever is bound.
 pub(super) fn satisfies(nfa: &Nfa, step: StepId, incoming: Incoming<'_>, key: &[Value]) -> bool {
     if !incoming.fits.has(step) {
@@ -318,14 +341,9 @@ pub(super) fn satisfies_any(
     fitting.any(|step| satisfies(nfa, step, incoming, key))
 }
 
-/// The instant at which what began at a time is over.
+/// The instant at which what began at a time is over; [`Timestamp::MAX`] if it may take any time.
 pub(super) fn expiry(nfa: &Nfa, start: Timestamp) -> Timestamp {
-    bound(nfa, start).plus(Span(1))
-}
-
-/// The last instant of what began at a time.
-pub(super) fn bound(nfa: &Nfa, start: Timestamp) -> Timestamp {
-    start.plus(nfa.within.expect("what is shared is bounded by `within`"))
+    end_of(nfa.within, start)
 }
 
 /// A partial match as it is put together, one event after the other.

@@ -43,7 +43,6 @@ pub(crate) use family::Fits;
 pub use live::{Kept, Live, Wait};
 pub(crate) use looking::{Fitting, Looking};
 #[cfg(feature = "testing")]
-pub(crate) use matcher::Together;
 pub use matcher::{Bundles, Incoming};
 pub use nfa::Nfa;
 pub(crate) use readers::Readers;

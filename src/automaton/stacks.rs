@@ -90,10 +90,7 @@ impl Stacks {
     /// The earliest instant at which something happens without an event; [`Timestamp::MAX`] if nothing will.
     pub(crate) fn next_instant(&self, nfa: &Nfa) -> Timestamp {
         // What begins nothing is younger than what it follows.
-        let fronts = self
-            .stacks
-            .iter()
-            .filter_map(|stack| stack.entries.front());
+        let fronts = self.stacks.iter().filter_map(|stack| stack.entries.front());
         let oldest = fronts.map(|first| first.time).min();
         let expiry = oldest.map_or(Timestamp::MAX, |first| expiry(nfa, first));
         match &self.admitted {

@@ -4,7 +4,7 @@ use super::choice::Outcome;
 use super::cohorts::{self, Cohorts};
 use super::expression::StepMask;
 use super::linear::{Chosen, LinearPlan};
-use super::matcher::{self, Bundles, Incoming, Scratch, bundles};
+use super::matcher::{self, Bundles, Incoming, Scratch, Together, bundles};
 use super::nfa::Nfa;
 use super::run::{Runs, mix};
 use super::stacks::{self, Room, StackPlan, Stacks};
@@ -170,6 +170,24 @@ impl Nfa {
     pub(super) fn linear_plan(&self) -> &LinearPlan {
         let plan = self.linear.as_ref();
         plan.expect("the state was made for this pattern")
+    }
+
+    /// Lets partial matches go on together as soon as two wait alike, if they can.
+    #[cfg(feature = "testing")]
+    pub(crate) fn put_together(&mut self) {
+        self.together = self.together.take().map(|_| Together::ALWAYS);
+    }
+
+    /// Keeps each partial match by itself.
+    #[cfg(feature = "testing")]
+    pub(crate) fn tell_apart(&mut self) {
+        self.together = None;
+        for chosen in [
+            self.linear.as_mut().map(|plan| &mut plan.chosen),
+            self.stacks.as_mut().map(|plan| &mut plan.chosen),
+        ] {
+            chosen.into_iter().for_each(|chosen| *chosen = Chosen::No);
+        }
     }
 
     /// How stacks are gone on with.

@@ -149,13 +149,15 @@ impl Plan {
             .fingerprint
     }
 
-    /// Says when partial matches go on together, where they can: always or never.
+    /// Lets partial matches go on together as soon as two wait alike, where they can, or keeps each by itself.
     #[cfg(feature = "testing")]
     pub(crate) fn put_together(&mut self, always: bool) {
         for member in &mut self.members {
             let nfa = &mut Arc::make_mut(&mut member.family).nfa;
-            nfa.together = nfa.together.take().filter(|_| always);
-            nfa.together = nfa.together.map(|_| crate::automaton::Together::ALWAYS);
+            match always {
+                true => nfa.put_together(),
+                false => nfa.tell_apart(),
+            }
         }
     }
 

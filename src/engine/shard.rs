@@ -90,13 +90,13 @@ impl Shard {
         Ok(Shard::new(Arc::new(Plan::new(program, tables)?)))
     }
 
-    /// The same, where partial matches that wait alike always go on together, or never.
+    /// The same, where partial matches that wait alike go on together as soon as there are two, or where each is kept by itself, whatever its class.
     ///
     /// # Errors
     ///
     /// As of [`Shard::alone`].
     #[cfg(feature = "testing")]
-    pub fn alone_bundling(
+    pub fn alone_sharing(
         program: Arc<Program>,
         tables: &Tables,
         always: bool,

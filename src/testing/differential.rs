@@ -71,6 +71,20 @@ impl Subject {
         })
     }
 
+    /// The same file twice: with partial matches that go on together as soon as they can, and with each of them by itself. `None` if a pattern has no automaton.
+    fn shared_and_apart(program: &Arc<Program>) -> Option<(Subject, Subject)> {
+        let (rows, tables) = generate::tables(program);
+        let subject = |shared| {
+            let engine = Shard::alone_sharing(Arc::clone(program), &tables, shared);
+            Some(Subject {
+                program: Arc::clone(program),
+                engine: engine.ok()?,
+                rows: rows.clone(),
+            })
+        };
+        Some((subject(true)?, subject(false)?))
+    }
+
     /// The checked file.
     #[must_use]
     pub fn program(&self) -> &Arc<Program> {
@@ -213,32 +227,16 @@ impl Subject {
     }
 }
 
-/// Judges stacks and cohorts by the list of runs that they stand for, under a bound: a bound of time between two steps that is no shorter than `within` changes nothing but that partial matches
-/// are told apart.
+/// Judges stacks and cohorts by the list of runs that they stand for, under a bound.
 #[must_use]
 pub fn shared_vs_runs(choices: &mut Choices) -> Verdict {
     let text = generate::steps_text(choices);
-    let within = text.lines().find_map(|line| line.strip_prefix("  within "));
-    let Some(within) = within else {
-        return Verdict::Different(format!("no `within` in\n{text}"));
-    };
-    let connectors = [" then any ", " then ", " next "].into_iter();
-    let steps = connectors.flat_map(|word| {
-        let found = text.match_indices(word);
-        found.map(|(at, word)| at + word.len())
-    });
-    let last = steps.filter(|at| !text[*at..].starts_with("not ")).max();
-    // An absence behind one step.
-    let Some(last) = last else {
+    let Ok(program) = compile(&text).map(Arc::new) else {
         return Verdict::Discarded;
     };
-    let (before, after) = text.split_at(last);
-    let apart = format!("{before}within {within} {after}");
-    let (shared, runs) = match (Subject::new(&text), Subject::new(&apart)) {
-        (Ok(shared), Ok(runs)) => (shared, runs),
-        _ => return Verdict::Discarded,
+    let Some((shared, runs)) = Subject::shared_and_apart(&program) else {
+        return Verdict::Discarded;
     };
-    let classes = (shared.class(), runs.class());
     // Rows of each event keep all events of a partial match.
     if text.contains("emit each") {
         return Verdict::Discarded;
@@ -247,13 +245,10 @@ pub fn shared_vs_runs(choices: &mut Choices) -> Verdict {
     let mut pairs = text.as_bytes().windows(2);
     let optional = pairs.any(|pair| pair[0].is_ascii_alphanumeric() && pair[1] == b'?');
     let varies = optional || text.contains("combinations") || text.contains(" | ");
-    if varies && matches!(classes.0, RuntimeClass::Runs | RuntimeClass::Bundles) {
-        return Verdict::Discarded;
-    }
-    if !matches!(classes.0, RuntimeClass::Stacks | RuntimeClass::Cohorts)
-        || classes.1 != RuntimeClass::Runs
-    {
-        return Verdict::Different(format!("classes are {classes:?} in\n{text}"));
+    match shared.class() {
+        RuntimeClass::Stacks | RuntimeClass::Cohorts => {}
+        RuntimeClass::Runs | RuntimeClass::Bundles if varies => return Verdict::Discarded,
+        class => return Verdict::Different(format!("the class is {class:?} in\n{text}")),
     }
     let (events, end) = shared.case(choices);
     let wanted = runs.run_engine(&events, end, &[], Between::Memory);
@@ -276,17 +271,9 @@ pub fn bundles_vs_runs(choices: &mut Choices) -> Verdict {
         pattern.bound.count = bound;
     }
     let program = Arc::new(program);
-    let (rows, tables) = generate::tables(&program);
-    let engine = |always| Shard::alone_bundling(Arc::clone(&program), &tables, always);
-    let (Ok(bundles), Ok(runs)) = (engine(true), engine(false)) else {
+    let Some((bundles, runs)) = Subject::shared_and_apart(&program) else {
         return Verdict::Discarded;
     };
-    let subject = |engine| Subject {
-        program: Arc::clone(&program),
-        engine,
-        rows: rows.clone(),
-    };
-    let (bundles, runs) = (subject(bundles), subject(runs));
     if bundles.class() != RuntimeClass::Bundles {
         return Verdict::Discarded;
     }

@@ -345,9 +345,7 @@ impl Graph {
         let ways = nodes.iter().flat_map(|node| &node.ways);
         let completing = ways.filter(|way| way.completes).map(|way| way.step);
         let first = begins.iter().filter(|begin| begin.completes);
-        let last: StepMask = completing
-            .chain(first.map(|begin| begin.step))
-            .collect();
+        let last: StepMask = completing.chain(first.map(|begin| begin.step)).collect();
         let alone = last.steps().next().filter(|step| {
             let condition = &nfa.steps[usize::from(step.0)].correlated;
             last.0.is_power_of_two() && !stacked.has(*step) && condition.is_none()

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::super::choice::{Admitted, Choice, GivenUp, Outcome, timed_out};
 use super::super::expression::{Bounds, Scope, StepMask};
-use super::super::linear::{Path, bound};
+use super::super::linear::{Path, expiry};
 use super::super::matcher::Incoming;
 use super::super::nfa::Nfa;
 use super::super::register::{Accumulator, Registers};
@@ -16,6 +16,7 @@ use super::plan::{Node, NodeWay, StackPlan};
 use super::{Entry, Shown, Stacks};
 use crate::event::Value;
 use crate::lang::pattern::StepId;
+use crate::time::Span;
 
 impl Entry {
     fn event(&self) -> (u64, crate::time::Timestamp, u64) {
@@ -321,7 +322,8 @@ pub(super) fn time_out(
             path: path.hash,
             registers: &registers,
         };
-        timed_out(nfa, partial, bound(nfa, start.time), key, out);
+        let bound = expiry(nfa, start.time).minus(Span(1));
+        timed_out(nfa, partial, bound, key, out);
     }
 }
 

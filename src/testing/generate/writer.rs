@@ -234,9 +234,15 @@ impl<'c> Writer<'c> {
             if self.choices.chance(1, 4) {
                 let step = self.types[0].to_owned() + &self.plain_condition();
                 text.push_str(&format!(" then not {step}"));
+                if self.choices.chance(1, 3) {
+                    let span = 1 + self.choices.below(3);
+                    self.least += span;
+                    text.push_str(&format!(" for {span}ms"));
+                }
             }
-            let connector = *self.choices.weighted(&[(4, " then "), (1, " next ")]);
+            let connector = *self.choices.weighted(&[(4, " then"), (1, " next")]);
             text.push_str(connector);
+            text.push_str(&self.bounds(5, 4));
             text.push_str(&self.plain_step());
         }
         if ends == 0 {
@@ -350,7 +356,14 @@ impl<'c> Writer<'c> {
             .choices
             .weighted(&[(6, " then"), (3, " next"), (3, " then any")]);
         text.push_str(word);
-        let after = if self.choices.chance(1, 14) {
+        text.push_str(&self.bounds(14, 10));
+        text
+    }
+
+    /// Behind a connector: bounds of time from the step before, one in so many of each, and a space.
+    fn bounds(&mut self, after_in: usize, within_in: usize) -> String {
+        let mut text = String::new();
+        let after = if self.choices.chance(1, after_in) {
             1 + self.choices.below(3)
         } else {
             0
@@ -359,7 +372,7 @@ impl<'c> Writer<'c> {
             self.least += after;
             text.push_str(&format!(" after {after}ms"));
         }
-        if self.choices.chance(1, 10) {
+        if self.choices.chance(1, within_in) {
             text.push_str(&format!(" within {}ms", after + 1 + self.choices.below(5)));
         }
         text.push(' ');
