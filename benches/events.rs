@@ -6,7 +6,7 @@ use std::sync::Arc;
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput};
 use leitmotif::automaton::Tables;
-use leitmotif::engine::Shard;
+use leitmotif::engine::{Error, Shard};
 use leitmotif::event::{Event, EventTypeId, Position, Schema, Value};
 use leitmotif::lang::pattern::Program;
 use leitmotif::lang::span::SourceMap;
@@ -119,13 +119,15 @@ pub fn reading(number: u64, name: &str) -> Value {
     }
 }
 
+/// Makes an engine.
+pub type Make = fn(Arc<Program>, &Tables) -> Result<Shard, Error>;
+
 /// Events of these fields for patterns, and what makes engines with those.
-pub fn workload(patterns: &str, field: Field) -> (Vec<Event>, impl Fn() -> Shard) {
+pub fn workload(patterns: &str, field: Field, make: Make) -> (Vec<Event>, impl Fn() -> Shard) {
     let program = program(patterns);
     let events = events(&program.schema, field);
     let tables = Tables::empty(&program);
-    let engine =
-        move || Shard::alone(Arc::clone(&program), &tables).expect("small patterns have automata");
+    let engine = move || make(Arc::clone(&program), &tables).expect("small patterns have automata");
     (events, engine)
 }
 

@@ -4,10 +4,11 @@
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
+use leitmotif::engine::Shard;
 use leitmotif::event::Value;
 use leitmotif::source::generate::Random;
 
-use events::{Field, card, group, percent, reading, run, text, time, workload};
+use events::{Field, Make, card, group, percent, reading, run, text, time, workload};
 
 mod events;
 #[path = "workloads/variants.rs"]
@@ -35,10 +36,21 @@ fn measure(
     field: Field,
     matches: bool,
 ) {
-    let (events, engine) = workload(patterns, field);
+    measure_kept(group, name, (patterns, Kept::Shared), field, matches);
+}
+
+/// The same of patterns whose partial matches are kept so, which the name tells.
+fn measure_kept(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    (patterns, kept): (&str, Kept),
+    field: Field,
+    matches: bool,
+) {
+    let (events, engine) = workload(patterns, field, kept.make());
     let found = run(engine(), &events);
     assert_eq!(found > 0, matches, "{name}: {found} matches");
-    time(group, name, engine, &events);
+    time(group, &format!("{name}{}", kept.name()), engine, &events);
 }
 
 fn matcher(criterion: &mut Criterion) {
@@ -59,7 +71,7 @@ fn matcher(criterion: &mut Criterion) {
 enum Kept {
     /// As the compiler chooses.
     Shared,
-    /// Each by itself: a bound of time between two steps, which is no shorter than that of the whole, sees to that and changes nothing else.
+    /// Each by itself.
     Apart,
 }
 
@@ -71,11 +83,10 @@ impl Kept {
         }
     }
 
-    /// What stands before the last step of a pattern that is bounded by `window`.
-    fn bound(self, window: &str) -> String {
+    fn make(self) -> Make {
         match self {
-            Kept::Shared => String::new(),
-            Kept::Apart => format!("within {window} "),
+            Kept::Shared => Shard::alone,
+            Kept::Apart => |program, tables| Shard::alone_sharing(program, tables, false),
         }
     }
 }
@@ -103,9 +114,14 @@ fn branches(criterion: &mut Criterion) {
         if name == "incomplete" {
             pattern = pattern.replace("S003", "none");
         }
-        pattern = pattern.replace("any c:", &format!("any {}c:", kept.bound(window)));
-        let full_name = format!("{name}/{count}{}", kept.name());
-        measure(&mut group, &full_name, &pattern, trade, name == "complete");
+        let full_name = format!("{name}/{count}");
+        measure_kept(
+            &mut group,
+            &full_name,
+            (&pattern, kept),
+            trade,
+            name == "complete",
+        );
     }
     group.finish();
 }
@@ -162,7 +178,7 @@ fn sequence_text(steps: usize, last: Option<&str>) -> String {
 
 /// Times patterns of which nobody says whether they match.
 fn measure_any(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, patterns: &str, field: Field) {
-    let (events, engine) = workload(patterns, field);
+    let (events, engine) = workload(patterns, field, Shard::alone);
     time(group, name, engine, &events);
 }
 
@@ -210,22 +226,21 @@ fn subsets(criterion: &mut Criterion) {
         ("1s", 100, Kept::Apart),
     ];
     for (window, count, kept) in cases {
-        let bound = kept.bound(window);
         let text = format!(
             r#"event Trade {{ ts: timestamp time, symbol: string, kind: string, price: decimal, volume: int }}
                pattern subsets {{
                  unkeyed
                  match a: Trade where symbol == "S001" and kind == "buy"
                   then any b: Trade+? combinations where symbol == "S002" and volume > 500
-                  then any {bound}c: Trade where symbol == "none"
+                  then any c: Trade where symbol == "none"
                  within {window}
                  skip none
                  bound 1000000 evict oldest
                  emit hits {{ a: a.ts, b: count(b), c: c.ts }}
                }}"#
         );
-        let name = format!("incomplete/{count}{}", kept.name());
-        measure(&mut group, &name, &text, trade, false);
+        let name = format!("incomplete/{count}");
+        measure_kept(&mut group, &name, (&text, kept), trade, false);
     }
     group.finish();
 }
@@ -234,13 +249,21 @@ fn subsets(criterion: &mut Criterion) {
 const STEPS: &str = r#"match a: Trade where kind == "buy"
                   then b: Trade where volume > 950
                   then c: Trade where volume < 50 and kind == "sell"
-                  then {bound}d: Trade where symbol == "none"
+                  then d: Trade where symbol == "none"
+                 emit hits { a: a.ts, b: b.ts, c: c.volume, d: d.ts }"#;
+
+/// Four steps by `then`, the last two of which have their times.
+const GAPS: &str = r#"match a: Trade where kind == "buy"
+                  then b: Trade where volume > 950
+                  then not Trade where volume < 20 for 30ms
+                  then c: Trade where volume < 50 and kind == "sell"
+                  then after 20ms within {window} d: Trade where symbol == "none"
                  emit hits { a: a.ts, b: b.ts, c: c.volume, d: d.ts }"#;
 
 /// A loop behind a step.
 const LOOP: &str = r#"match a: Trade where kind == "buy"
                   then b: Trade{3,} where volume > 950
-                  then {bound}c: Trade where symbol == "none"
+                  then c: Trade where symbol == "none"
                  emit hits { a: a.ts, b: sum(b.volume), c: c.ts }"#;
 
 /// Steps by `then`, over windows in which there are some 50, 500, 5,000 and 50,000 partial matches, which wait until they expire.
@@ -254,17 +277,17 @@ fn waiting(criterion: &mut Criterion) {
         ("100s", 5_000, Kept::Shared),
         ("1000s", 50_000, Kept::Shared),
     ];
-    for (name, body) in [("partials", STEPS), ("loop", LOOP)] {
+    for (name, body) in [("partials", STEPS), ("gaps", GAPS), ("loop", LOOP)] {
         for (window, count, kept) in cases {
-            let body = body.replace("{bound}", &kept.bound(window));
+            let body = body.replace("{window}", window);
             let rest = format!("within {window} skip to next bound 1000000 evict oldest\n emit");
             let text = format!(
                 "event Trade {{ ts: timestamp time, symbol: string, kind: string, price: decimal, volume: int }}
                  pattern waiting {{ unkeyed {} }}",
                 body.replace("emit", &rest)
             );
-            let name = format!("{name}/{count}{}", kept.name());
-            measure(&mut group, &name, &text, trade, false);
+            let name = format!("{name}/{count}");
+            measure_kept(&mut group, &name, (&text, kept), trade, false);
         }
     }
     absences(&mut group);

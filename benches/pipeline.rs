@@ -14,6 +14,7 @@ use criterion::{
     BatchSize, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main,
 };
 use leitmotif::Engine;
+use leitmotif::engine::Shard;
 use leitmotif::event::{Event, Value};
 use leitmotif::source::generate::{Kind, Lines};
 use leitmotif::time::{Timestamp, Watermark};
@@ -61,7 +62,7 @@ fn predicates(criterion: &mut Criterion) {
         ("500 patterns", many, card),
     ];
     for (name, patterns, field) in cases {
-        let (events, engine) = workload(&patterns, field);
+        let (events, engine) = workload(&patterns, field, Shard::alone);
         assert_eq!(run(engine(), &events), 0, "{name}: nothing is found");
         time(&mut group, name, engine, &events);
     }
@@ -75,7 +76,7 @@ fn keys(criterion: &mut Criterion) {
         "{TXN} pattern p {{ key card match a: Txn where kind == \"first\" then b: Txn where amount > a.amount within 1000d emit hits {{ card }} }}"
     );
     for count in [10_000_u64, 100_000, 1_000_000] {
-        let (events, engine) = workload(&patterns, card);
+        let (events, engine) = workload(&patterns, card, Shard::alone);
         let mut engine = engine();
         let begin = events[events.len() - 1].time;
         let event = |key: u64, kind: &str| {
@@ -123,7 +124,7 @@ fn timers(criterion: &mut Criterion) {
         let patterns = format!(
             "{TXN} pattern p {{ key card match a: Txn where kind == \"first\" then not Txn where kind == \"second\" for {pending}ms emit hits {{ card }} }}"
         );
-        let (events, engine) = workload(&patterns, card);
+        let (events, engine) = workload(&patterns, card, Shard::alone);
         let mut engine = engine();
         let begin = events[events.len() - 1].time;
         let event = |key: u64, kind: &str| {

@@ -283,7 +283,7 @@ fn compare<T: Totals>(
     pattern: &str,
     field: Field,
 ) {
-    let (events, engine) = workload(pattern, field);
+    let (events, engine) = workload(pattern, field, Shard::alone);
     let (rows, sum) = sum_of_engine(engine(), &events);
     assert!(rows > 0, "{name}: no rows");
     time(group, &format!("{name}/engine"), engine, &events);
