@@ -376,9 +376,18 @@ impl Cohorts {
                 let newest = self.starts[ripe - 1].number;
                 self.bind(plan.waiting() - 1, depth + 1, event, newest);
             }
-            farther = match rest.is_empty() {
-                true => rest.end,
-                false => self.let_pass(nfa, way, depth, rest, incoming, key),
+            farther = if rest.is_empty() {
+                rest.end
+            } else if satisfies_any(nfa, way.between, incoming, key)
+                || way.contiguity == Contiguity::Strict && way.holds.is_empty()
+            {
+                let start = rest.start;
+                self.starts.drain(rest);
+                start
+            } else if way.holds.is_empty() {
+                rest.end
+            } else {
+                self.hold(nfa, way, depth, rest, incoming, key)
             };
         }
     }
@@ -394,8 +403,8 @@ impl Cohorts {
         }
     }
 
-    /// Shows an event to starts that have come to a step and do not go on with it: how many of all starts are left up to the last of these.
-    fn let_pass(
+    /// Shows an event to starts that have come to a step and do not go on with it, behind which something has to be absent for a time: how many of all starts are left up to the last of these.
+    fn hold(
         &mut self,
         nfa: &Nfa,
         way: &Way,
@@ -405,27 +414,23 @@ impl Cohorts {
         key: &[Value],
     ) -> usize {
         let Range { start, end } = starts;
-        if satisfies_any(nfa, way.between, incoming, key) {
-            self.starts.drain(start..end);
-            return start;
-        }
-        let waited = |span| {
-            let waited = self.waited(depth, span, incoming.event.time);
-            waited.clamp(start, end)
+        let waited = |span: Option<Span>, otherwise| {
+            span.map_or(otherwise, |span| {
+                let waited = self.waited(depth, span, incoming.event.time);
+                waited.clamp(start, end)
+            })
         };
-        // While something has to be absent, `next` minds nothing else.
-        let holds = way.holds.iter().map(|(_, span)| *span);
-        let strictly = match way.contiguity {
-            Contiguity::Strict => holds.max().map_or(end, waited),
-            _ => start,
-        };
-        let mut broken = way
+        let all = way.holds.iter().map(|(_, span)| *span).max();
+        let broken = way
             .holds
             .iter()
             .filter(|(steps, _)| satisfies_any(nfa, *steps, incoming, key));
-        let spoilt = broken.next().map_or(end, |(_, first)| {
-            waited(broken.map(|(_, span)| *span).fold(*first, Ord::max))
-        });
+        let spoilt = waited(broken.map(|(_, span)| *span).max(), end);
+        // Until then `next` minds nothing else.
+        let strictly = match way.contiguity {
+            Contiguity::Strict => waited(all, end),
+            _ => start,
+        };
         self.starts.drain(spoilt.max(strictly)..end);
         self.starts.drain(start..strictly);
         start + spoilt.saturating_sub(strictly)

@@ -42,7 +42,6 @@ pub use family::Family;
 pub(crate) use family::Fits;
 pub use live::{Kept, Live, Wait};
 pub(crate) use looking::{Fitting, Looking};
-#[cfg(feature = "testing")]
 pub use matcher::{Bundles, Incoming};
 pub use nfa::Nfa;
 pub(crate) use readers::Readers;

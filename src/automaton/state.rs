@@ -4,7 +4,7 @@ use super::choice::Outcome;
 use super::cohorts::{self, Cohorts};
 use super::expression::StepMask;
 use super::linear::{Chosen, LinearPlan};
-use super::matcher::{self, Bundles, Incoming, Scratch, Together, bundles};
+use super::matcher::{self, Bundles, Incoming, Scratch, bundles};
 use super::nfa::Nfa;
 use super::run::{Runs, mix};
 use super::stacks::{self, Room, StackPlan, Stacks};
@@ -175,7 +175,7 @@ impl Nfa {
     /// Lets partial matches go on together as soon as two wait alike, if they can.
     #[cfg(feature = "testing")]
     pub(crate) fn put_together(&mut self) {
-        self.together = self.together.take().map(|_| Together::ALWAYS);
+        self.together = self.together.take().map(|_| matcher::Together::ALWAYS);
     }
 
     /// Keeps each partial match by itself.
