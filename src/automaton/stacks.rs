@@ -88,10 +88,11 @@ impl Stacks {
     }
 
     /// The earliest instant at which something happens without an event; [`Timestamp::MAX`] if nothing will.
-    pub(crate) fn next_instant(&self, nfa: &Nfa) -> Timestamp {
-        // What begins nothing is younger than what it follows.
-        let fronts = self.stacks.iter().filter_map(|stack| stack.entries.front());
-        let oldest = fronts.map(|first| first.time).min();
+    pub(crate) fn next_instant(&self, nfa: &Nfa, plan: &StackPlan) -> Timestamp {
+        let nodes = plan.begins.iter().filter_map(|begin| begin.node);
+        let stacks = nodes.map(|node| &self.stacks[plan.nodes[node].stack]);
+        let starts = stacks.filter_map(|stack| stack.entries.front());
+        let oldest = starts.map(|start| start.time).min();
         let expiry = oldest.map_or(Timestamp::MAX, |first| expiry(nfa, first));
         match &self.admitted {
             Some(admitted) => expiry.min(admitted.forgotten()),
@@ -359,7 +360,7 @@ pub(crate) fn pass_instants(
     out: &mut Outcome,
 ) {
     loop {
-        let instant = state.next_instant(nfa);
+        let instant = state.next_instant(nfa, plan);
         if instant > until || instant == Timestamp::MAX {
             return;
         }

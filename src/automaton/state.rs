@@ -157,7 +157,7 @@ impl Nfa {
     #[must_use]
     pub fn next_instant(&self, state: &State) -> Timestamp {
         match (state, &self.window) {
-            (State::Stacks(stacks), _) => stacks.next_instant(self),
+            (State::Stacks(stacks), _) => stacks.next_instant(self, self.stack_plan()),
             (State::Cohorts(cohorts), _) => cohorts.next_instant(self, self.linear_plan()),
             (State::Runs(runs), _) => runs.next_instant(self),
             (State::Bundles(bundles), _) => bundles.next_instant(self),

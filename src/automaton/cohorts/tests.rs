@@ -88,6 +88,43 @@ fn a_key_that_was_busy_gives_its_room_back() {
     assert!(shown.cohorts().starts.capacity() <= STARTS_KEPT);
 }
 
+/// Steps with times of their own.
+const GAPS: &str = "event E { t: timestamp time, v: int }
+    pattern p {
+      unkeyed
+      match a: E where v == 1
+       then within 3ms b: E where v == 2
+       then not E where v == 3 for 2ms
+       then c: E where v == 4
+      within 1h
+      skip to next
+      emit r { a: a.t, b: b.t, c: c.t }
+      timeout gone { a: a.t }
+    }";
+
+#[test]
+fn of_those_at_one_step_the_oldest_are_late_first_and_have_waited_longest() {
+    let mut shown = Shown::of(GAPS);
+    shown.show(&[1, 0, 1, 0]);
+    assert_eq!(shown.matches(), [0_i64; 0], "the first may go on until now");
+    shown.show(&[0, 2]);
+    assert_eq!(shown.matches(), [1], "the first is too late");
+    shown.show(&[1, 2]);
+    let counts: Vec<usize> = shown.cohorts().counts().collect();
+    assert_eq!(counts, [0, 2]);
+    // The older one has had its silence.
+    shown.show(&[3]);
+    let counts: Vec<usize> = shown.cohorts().counts().collect();
+    assert_eq!(counts, [0, 1]);
+    // The newer one has not.
+    shown.show(&[1, 2, 4]);
+    assert_eq!(shown.matches(), [1, 3]);
+    let counts: Vec<usize> = shown.cohorts().counts().collect();
+    assert_eq!(counts, [0, 1]);
+    shown.show(&[4]);
+    assert_eq!(shown.matches(), [1, 3, 10]);
+}
+
 /// A loop and a step behind it.
 const LOOP: &str = "event E { t: timestamp time, v: int }
     pattern p {

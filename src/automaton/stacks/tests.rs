@@ -134,6 +134,15 @@ fn a_greedy_loop_leaves_none_out_at_its_end() {
 }
 
 #[test]
+fn starts_of_several_steps_take_turns() {
+    let steps = "(a: E where v == 1 | b: E where v == 2 or v == 1) then any c: E where v == 3";
+    let shown = shown_to(steps, 100, &[2, 1, 2, 3]);
+    // An event that begins in both ways begins twice, as the first one first.
+    assert_eq!(shown.rows, [(1, 4, 1), (2, 4, 0), (2, 4, 1), (3, 4, 1)]);
+    assert_eq!(shown.partials(), 4);
+}
+
+#[test]
 fn counts_alternatives_and_groups_have_their_stacks() {
     for (steps, wanted) in [
         (
