@@ -147,7 +147,7 @@ fn what_is_shared_is_read_as_partial_matches_where_a_changed_pattern_keeps_those
         let changed = |text: &str| {
             let text = text.replace("then any c: A where", "then any within 5m c: A where");
             let text = text.replace("then any d: A where", "then any within 5m d: A where");
-            text.replace("next c: A where", "next within 5m c: A where")
+            text.replace("next c: A where", "next c: A where a.v >= 0 and")
         };
         let (before, after) = (machines(PATTERNS), machines(&changed(PATTERNS)));
         let of_name = |machines: Vec<Machine>| {
