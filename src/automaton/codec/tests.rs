@@ -108,8 +108,9 @@ fn a_state_with_any_byte_changed_is_damaged_or_a_state_that_goes_on() {
 
 #[test]
 fn a_state_of_another_pattern_is_damaged_or_a_state_that_goes_on() {
+    let patterns = machines(PATTERNS).len() as u8;
     for mut state in states() {
-        for pattern in 0..24 {
+        for pattern in 0..patterns {
             state[0] = pattern;
             fuzz::state(&state);
         }
