@@ -145,7 +145,6 @@ fn begins(way: &Way) -> bool {
         && way.between.is_empty()
         && way.wanted.is_empty()
         && way.guards.is_empty()
-        && way.target != Target::End(Completion::AtOnce)
 }
 
 /// True for a way on that waits for its target and leaves out what it likes, or completes at once. A loop may want what comes.
