@@ -364,7 +364,8 @@ impl Cohorts {
                 continue;
             }
             let way = &nfa.positions[depth + 1].ways[0];
-            let ripe = self.ripe(way, depth, farther..reached, incoming.event.time);
+            let waits = way.holds.iter().map(|(_, span)| *span).chain(way.after);
+            let ripe = self.past(depth, waits, farther..reached, incoming.event.time);
             let binds = ripe > farther && satisfies(nfa, plan.steps[depth + 1].step, incoming, key);
             let mut rest = if binds { ripe } else { farther }..reached;
             if binds && depth + 1 == last && plan.ending == Ending::Event {
@@ -392,10 +393,15 @@ impl Cohorts {
         }
     }
 
-    /// Of starts that have come to a step those that have waited long enough to go on: the first ones, up to here.
-    fn ripe(&self, way: &Way, depth: usize, starts: Range<usize>, now: Timestamp) -> usize {
-        let holds = way.holds.iter().map(|(_, span)| *span);
-        match holds.chain(way.after).max() {
+    /// Of starts that have come to a step those for which all of these times have passed since: the first ones, up to here.
+    fn past(
+        &self,
+        depth: usize,
+        spans: impl Iterator<Item = Span>,
+        starts: Range<usize>,
+        now: Timestamp,
+    ) -> usize {
+        match spans.max() {
             Some(span) => self
                 .waited(depth, span, now)
                 .clamp(starts.start, starts.end),
@@ -414,21 +420,15 @@ impl Cohorts {
         key: &[Value],
     ) -> usize {
         let Range { start, end } = starts;
-        let waited = |span: Option<Span>, otherwise| {
-            span.map_or(otherwise, |span| {
-                let waited = self.waited(depth, span, incoming.event.time);
-                waited.clamp(start, end)
-            })
-        };
-        let all = way.holds.iter().map(|(_, span)| *span).max();
-        let broken = way
-            .holds
-            .iter()
+        let now = incoming.event.time;
+        let holds = way.holds.iter();
+        let broken = holds
+            .clone()
             .filter(|(steps, _)| satisfies_any(nfa, *steps, incoming, key));
-        let spoilt = waited(broken.map(|(_, span)| *span).max(), end);
+        let spoilt = self.past(depth, broken.map(|(_, span)| *span), start..end, now);
         // Until then `next` minds nothing else.
         let strictly = match way.contiguity {
-            Contiguity::Strict => waited(all, end),
+            Contiguity::Strict => self.past(depth, holds.map(|(_, span)| *span), start..end, now),
             _ => start,
         };
         self.starts.drain(spoilt.max(strictly)..end);

@@ -159,8 +159,7 @@ impl Ending {
             (Completion::Within, [], false) => Ending::AbsenceWithin(way.between),
             _ => return None,
         };
-        let as_a_whole = way.after.is_none() && way.gap.is_none();
-        (as_a_whole && rules_nothing_but_absences(way)).then_some(ending)
+        rules_nothing_but_absences(way).then_some(ending)
     }
 
     /// Steps none of which an event may satisfy while the end is waited for.

@@ -2,28 +2,9 @@ use std::sync::Arc;
 
 use super::*;
 use crate::automaton::{RuntimeClass, State};
-use crate::event::{Event, EventTypeId, Position};
 use crate::lang::pattern::PatternId;
 use crate::testing::compile;
-use crate::testing::state::Machine;
-
-/// What a pattern had of events of one value each, a millisecond apart.
-struct Shown {
-    machine: Machine,
-    /// First and last event of what came out, and how many events were bound to `b`.
-    rows: Vec<(i64, i64, i64)>,
-}
-
-impl Shown {
-    fn state(&self) -> &State {
-        let (_, state) = self.machine.states().next().expect("partial matches");
-        state
-    }
-
-    fn partials(&self) -> usize {
-        self.state().partials(self.machine.nfa())
-    }
-}
+use crate::testing::state::{Machine, Shown};
 
 /// Shows events to steps that follow each other by `then any`, under a bound.
 fn shown_to(steps: &str, bound: u32, values: &[i64]) -> Shown {
@@ -38,28 +19,25 @@ fn shown_to(steps: &str, bound: u32, values: &[i64]) -> Shown {
            emit r {{ a: a.t, b: count(b) }}
          }}"
     );
-    let program = Arc::new(compile(&text).expect("it is right"));
-    let mut machine = Machine::new(&program, PatternId(0));
-    let mut outcome = Outcome::default();
-    for (time, v) in (1..).zip(values) {
-        let time = Timestamp(time);
-        let event = Event {
-            ty: EventTypeId(0),
-            time,
-            position: Position::default(),
-            values: Box::new([Value::Timestamp(time), Value::Int(*v)]),
-        };
-        machine.show(&event, &mut outcome);
+    let mut shown = Shown::of(&text);
+    shown.show(values);
+    shown
+}
+
+impl Shown {
+    fn partials(&self) -> usize {
+        self.state().partials(self.machine.nfa())
     }
-    let rows = outcome.drafts.iter().map(|draft| {
-        let Some(Value::Int(bound)) = draft.values.get(1) else {
-            return (draft.from.0, draft.to.0, 0);
-        };
-        (draft.from.0, draft.to.0, *bound)
-    });
-    Shown {
-        rows: rows.collect(),
-        machine,
+
+    /// First and last event of what came out, and how many events were bound to `b`.
+    fn bounds(&self) -> Vec<(i64, i64, i64)> {
+        let rows = self.outcome.drafts.iter().map(|draft| {
+            let Some(Value::Int(bound)) = draft.values.get(1) else {
+                return (draft.from.0, draft.to.0, 0);
+            };
+            (draft.from.0, draft.to.0, *bound)
+        });
+        rows.collect()
     }
 }
 
@@ -74,7 +52,7 @@ fn shown(bound: u32, values: &[i64]) -> Shown {
 fn an_event_does_not_follow_itself() {
     let shown = shown(100, &[1, 3, 3]);
     // The second 3 ends a match with the first one, and none with itself.
-    assert_eq!(shown.rows, [(1, 3, 1)]);
+    assert_eq!(shown.bounds(), [(1, 3, 1)]);
     assert_eq!(shown.partials(), 3);
 }
 
@@ -100,7 +78,10 @@ fn more_than_bound_allows_are_told_apart_and_the_oldest_give_way() {
         "{:?}",
         shown.state()
     );
-    assert_eq!((shown.partials(), &shown.rows[..]), (3, &[(1, 2, 0)][..]));
+    assert_eq!(
+        (shown.partials(), &shown.bounds()[..]),
+        (3, &[(1, 2, 0)][..])
+    );
 }
 
 #[test]
@@ -110,7 +91,7 @@ fn a_loop_keeps_each_event_once_however_many_subsets_there_are() {
         then any c: E where v == 3 and count(b) >= 7";
     let shown = shown_to(steps, 1_000, &[1, 2, 2, 2, 2, 2, 2, 2, 3]);
     // One of the 127 subsets has as many.
-    assert_eq!(shown.rows, [(1, 9, 7)]);
+    assert_eq!(shown.bounds(), [(1, 9, 7)]);
     let State::Stacks(stacks) = shown.state() else {
         panic!("not stacks: {:?}", shown.state());
     };
@@ -129,7 +110,7 @@ fn a_greedy_loop_leaves_none_out_at_its_end() {
     let steps = "a: E where v == 1
         then any b: E+ combinations where v == 2
         then any c: E where v == 3";
-    let rows = shown_to(steps, 100, &[1, 2, 2, 3]).rows;
+    let rows = shown_to(steps, 100, &[1, 2, 2, 3]).bounds();
     assert_eq!(rows, [(1, 4, 2), (1, 4, 1)]);
 }
 
@@ -138,7 +119,7 @@ fn starts_of_several_steps_take_turns() {
     let steps = "(a: E where v == 1 | b: E where v == 2 or v == 1) then any c: E where v == 3";
     let shown = shown_to(steps, 100, &[2, 1, 2, 3]);
     // An event that begins in both ways begins twice, as the first one first.
-    assert_eq!(shown.rows, [(1, 4, 1), (2, 4, 0), (2, 4, 1), (3, 4, 1)]);
+    assert_eq!(shown.bounds(), [(1, 4, 1), (2, 4, 0), (2, 4, 1), (3, 4, 1)]);
     assert_eq!(shown.partials(), 4);
 }
 
@@ -168,7 +149,12 @@ fn counts_alternatives_and_groups_have_their_stacks() {
     ] {
         let shown = shown_to(steps, 1_000, &[1, 2, 4, 2, 4, 3]);
         assert!(matches!(shown.state(), State::Stacks(_)), "{steps}");
-        assert_eq!(shown.rows.len(), wanted, "{steps}: {:?}", shown.rows);
+        assert_eq!(
+            shown.bounds().len(),
+            wanted,
+            "{steps}: {:?}",
+            shown.bounds()
+        );
     }
 }
 
