@@ -4,22 +4,26 @@
 //! `by_hand/in_order` in that of their keys, as the engine does. No loop has what the engine has besides: ids of matches, state that can be saved,
 //! patterns that are read from a file. The reported throughput is events per second.
 
-use std::collections::{HashMap, VecDeque};
+use std::convert::Infallible;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::hint::black_box;
 
 use compact_str::CompactString;
 use criterion::measurement::WallTime;
-use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use leitmotif::automaton::Row;
 use leitmotif::engine::Shard;
 use leitmotif::event::{Event, Value};
 use leitmotif::time::Watermark;
 use rust_decimal::Decimal;
 
-use events::{BATCH, Field, card, group, reading, time, workload};
+use panes::{Ended, Order, Windows};
+
+use events::{Field, card, group, reading, time, workload};
 
 mod events;
+#[path = "workloads/panes.rs"]
+mod panes;
 
 /// The binary's.
 #[cfg(feature = "jemalloc")]
@@ -27,7 +31,7 @@ mod events;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// What a window is asked for.
-trait Totals: Clone {
+trait Totals: Copy {
     /// Where the key is among the fields of an event.
     const KEY: usize;
     /// Length of a pane in milliseconds, and how many make a window.
@@ -42,7 +46,7 @@ trait Totals: Clone {
 }
 
 /// W6: readings, total, peak.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 struct Readings(i64, f64, f64);
 
 impl Totals for Readings {
@@ -77,7 +81,7 @@ impl Totals for Readings {
 }
 
 /// W7: spent, payments.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 struct Payments(Decimal, i64);
 
 impl Totals for Payments {
@@ -103,148 +107,29 @@ impl Totals for Payments {
     }
 }
 
-/// A row of a loop.
-struct Made<T> {
-    key: CompactString,
-    from: i64,
-    to: i64,
-    totals: T,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Order {
-    Any,
-    ByKey,
-}
-
-struct ByHand<T> {
+/// Runs all events through a loop, which looks at each row; how many rows came out.
+fn run_by_hand<T: Totals>(
     order: Order,
-    index: HashMap<CompactString, u32, foldhash::fast::RandomState>,
-    keys: Vec<Open<T>>,
-    /// The number of the pane that fills.
-    pane: i64,
-    /// Keys that are to be looked at when a pane ends: this one, the next one…
-    ends: VecDeque<Vec<u32>>,
-    spare: Vec<Vec<u32>>,
-    rows: Vec<Made<T>>,
-}
-
-struct Open<T> {
-    key: CompactString,
-    /// A pane has its place by its number.
-    panes: Box<[Option<(i64, T)>]>,
-    /// The key is listed for the ends of panes up to this one.
-    listed: i64,
-}
-
-impl<T: Totals> ByHand<T> {
-    fn new(order: Order) -> ByHand<T> {
-        ByHand {
-            order,
-            index: HashMap::default(),
-            keys: Vec::new(),
-            pane: i64::MIN,
-            ends: (0..T::PANES).map(|_| Vec::new()).collect(),
-            spare: Vec::new(),
-            rows: Vec::new(),
-        }
-    }
-
-    fn take(&mut self, event: &Event) {
-        let Some(totals) = T::of(event) else { return };
+    events: &[Event],
+    mut look: impl FnMut(&Ended<'_, T>),
+) -> usize {
+    let mut windows = Windows::new(T::PANE_MS, T::PANES, order);
+    let mut made = 0;
+    let mut give = |ended: Ended<'_, T>| {
+        made += 1;
+        look(black_box(&ended));
+        Ok::<(), Infallible>(())
+    };
+    for event in events {
+        let Some(totals) = T::of(event) else { continue };
         let Value::Str(key) = &event.values[T::KEY] else {
-            return;
+            continue;
         };
-        let pane = event.time.0.div_euclid(T::PANE_MS);
-        if pane > self.pane {
-            self.pass(pane);
-        }
-        let at = match self.index.get(key) {
-            Some(at) => *at,
-            None => {
-                let at = self.keys.len() as u32;
-                self.index.insert(key.clone(), at);
-                self.keys.push(Open {
-                    key: key.clone(),
-                    panes: (0..T::PANES).map(|_| None).collect(),
-                    listed: i64::MIN,
-                });
-                at
-            }
-        };
-        let open = &mut self.keys[at as usize];
-        match &mut open.panes[pane.rem_euclid(T::PANES) as usize] {
-            Some((number, held)) if *number == pane => held.add(&totals),
-            other => {
-                *other = Some((pane, totals));
-                for end in pane.max(open.listed + 1)..pane + T::PANES {
-                    self.ends[(end - pane) as usize].push(at);
-                }
-                open.listed = pane + T::PANES - 1;
-            }
-        }
+        let Ok(()) = windows.pass(event.time.0, T::add, &mut give);
+        windows.take(event.time.0, key, totals, T::add);
     }
-
-    /// Ends windows until this pane is the one that fills.
-    fn pass(&mut self, pane: i64) {
-        while self.pane < pane && self.ends.iter().any(|listed| !listed.is_empty()) {
-            self.end();
-            self.pane += 1;
-        }
-        self.pane = pane;
-    }
-
-    /// Ends the window whose last pane is the one that fills.
-    fn end(&mut self) {
-        let Some(mut listed) = self.ends.pop_front() else {
-            return;
-        };
-        self.ends.push_back(self.spare.pop().unwrap_or_default());
-        if self.order == Order::ByKey {
-            let keys = &self.keys;
-            listed.sort_by(|a, b| keys[*a as usize].key.cmp(&keys[*b as usize].key));
-        }
-        let first = self.pane - T::PANES + 1;
-        for at in listed.drain(..) {
-            let open = &self.keys[at as usize];
-            let mut sum: Option<T> = None;
-            for number in first..=self.pane {
-                match &open.panes[number.rem_euclid(T::PANES) as usize] {
-                    Some((held, totals)) if *held == number => match &mut sum {
-                        Some(sum) => sum.add(totals),
-                        None => sum = Some(totals.clone()),
-                    },
-                    _ => {}
-                }
-            }
-            if let Some(totals) = sum {
-                self.rows.push(Made {
-                    key: open.key.clone(),
-                    from: first * T::PANE_MS,
-                    to: (self.pane + 1) * T::PANE_MS,
-                    totals,
-                });
-            }
-        }
-        self.spare.push(listed);
-    }
-
-    /// Runs all events through; how many rows came out.
-    fn run(mut self, events: &[Event], mut look: impl FnMut(&Made<T>)) -> usize {
-        let mut made = 0;
-        let mut give = |rows: &mut Vec<Made<T>>| {
-            made += rows.len();
-            black_box(&*rows).iter().for_each(&mut look);
-            rows.clear();
-        };
-        for batch in events.chunks(BATCH) {
-            batch.iter().for_each(|event| self.take(event));
-            give(&mut self.rows);
-        }
-        self.pass(i64::MAX);
-        give(&mut self.rows);
-        made
-    }
+    let Ok(()) = windows.pass(i64::MAX, T::add, &mut give);
+    made
 }
 
 /// The same for the same rows in any order.
@@ -271,8 +156,8 @@ fn sum_of_engine(mut engine: Shard, events: &[Event]) -> (usize, Sum) {
 
 fn sum_by_hand<T: Totals>(order: Order, events: &[Event]) -> (usize, Sum) {
     let mut sum = Sum::default();
-    let made = ByHand::<T>::new(order).run(events, |made| {
-        sum.add(made.from, made.to, &made.totals.row(&made.key));
+    let made = run_by_hand::<T>(order, events, |ended| {
+        sum.add(ended.from, ended.to, &ended.totals.row(ended.key));
     });
     (made, sum)
 }
@@ -291,11 +176,7 @@ fn compare<T: Totals>(
         let by_hand = sum_by_hand::<T>(order, &events);
         assert_eq!(by_hand, (rows, sum), "{name}: rows differ");
         group.bench_function(format!("{name}/by_hand{suffix}"), |bencher| {
-            bencher.iter_batched(
-                || ByHand::<T>::new(order),
-                |by_hand| by_hand.run(black_box(&events), |_| {}),
-                BatchSize::LargeInput,
-            );
+            bencher.iter(|| run_by_hand::<T>(order, black_box(&events), |_| {}));
         });
     }
 }

@@ -8,14 +8,15 @@
 //! Records are decoded by `sonic-rs`, the fastest reader of JSON that `cargo bench --bench decode` knows, into structs that borrow their texts from them, and rows are written by it.
 //! Late events are not looked for: there are none in the inputs.
 
-use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::hint::black_box;
 use std::io::{self, Read as _, Write as _};
 use std::process::ExitCode;
 
-use compact_str::CompactString;
+use panes::{Ended, Order, Windows};
 use serde::{Deserialize, Serialize};
+
+mod panes;
 
 const USAGE: &str = "usage: by_hand decode cards|sensors FILE
        by_hand w6|w7 FILE ROWS";
@@ -113,7 +114,7 @@ fn tumbling(path: &str, rows: &str) -> io::Result<()> {
         peak: f64,
     }
     let mut out = Out::new(rows)?;
-    let mut windows = Windows::<(u64, f64, f64)>::new(60_000, 1);
+    let mut windows = Windows::<(u64, f64, f64)>::new(60_000, 1, Order::Any);
     let add = |sum: &mut (u64, f64, f64), later: &(u64, f64, f64)| {
         *sum = (sum.0 + later.0, sum.1 + later.1, sum.2.max(later.2));
     };
@@ -149,7 +150,7 @@ fn hopping(path: &str, rows: &str) -> io::Result<()> {
         payments: u64,
     }
     let mut out = Out::new(rows)?;
-    let mut windows = Windows::<(u64, u64)>::new(30_000, 10);
+    let mut windows = Windows::<(u64, u64)>::new(30_000, 10, Order::Any);
     let add = |sum: &mut (u64, u64), later: &(u64, u64)| {
         *sum = (sum.0 + later.0, sum.1 + later.1);
     };
@@ -223,139 +224,6 @@ impl Out {
     fn end(&mut self) -> io::Result<()> {
         self.file.write_all(&self.rows)?;
         self.rows.clear();
-        Ok(())
-    }
-}
-
-/// Windows per key of several panes, one of which begins with each pane.
-struct Windows<T> {
-    pane_ms: i64,
-    /// How many make a window.
-    panes: i64,
-    index: HashMap<CompactString, u32, foldhash::fast::RandomState>,
-    keys: Vec<Open<T>>,
-    /// The pane that ends next.
-    next: i64,
-    /// Keys that have a window that ends with this pane, with the one after it …
-    ends: VecDeque<Vec<u32>>,
-    spare: Vec<Vec<u32>>,
-}
-
-struct Open<T> {
-    key: CompactString,
-    /// A pane has its place by its number; one more than a window has, since a pane may begin before the one in front of it ends.
-    panes: Box<[Option<(i64, T)>]>,
-    /// The key is listed for the ends of these panes; of ranges that do not touch this is the last one.
-    listed: (i64, i64),
-}
-
-/// The window of a key that ended.
-struct Ended<'a, T> {
-    key: &'a str,
-    from: i64,
-    to: i64,
-    totals: T,
-}
-
-impl<T: Copy> Windows<T> {
-    fn new(pane_ms: i64, panes: i64) -> Windows<T> {
-        Windows {
-            pane_ms,
-            panes,
-            index: HashMap::default(),
-            keys: Vec::new(),
-            next: i64::MIN,
-            ends: VecDeque::new(),
-            spare: Vec::new(),
-        }
-    }
-
-    /// Counts an event in the pane of its time, which has not ended.
-    fn take(&mut self, ts: i64, key: &str, totals: T, add: impl Fn(&mut T, &T)) {
-        let pane = ts.div_euclid(self.pane_ms);
-        if self.ends.is_empty() {
-            // The newest event may be later by as much as one is allowed to be late.
-            self.next = pane - 1;
-        }
-        let at = match self.index.get(key) {
-            Some(at) => *at,
-            None => {
-                let at = self.keys.len() as u32;
-                self.index.insert(key.into(), at);
-                self.keys.push(Open {
-                    key: key.into(),
-                    panes: (0..=self.panes).map(|_| None).collect(),
-                    listed: (i64::MIN, i64::MIN),
-                });
-                at
-            }
-        };
-        let open = &mut self.keys[at as usize];
-        let slot = pane.rem_euclid(self.panes + 1) as usize;
-        if let Some((number, held)) = &mut open.panes[slot]
-            && *number == pane
-        {
-            add(held, &totals);
-            return;
-        }
-        open.panes[slot] = Some((pane, totals));
-        let (first, last) = open.listed;
-        let end = pane + self.panes - 1;
-        let new = if pane < first {
-            open.listed = (pane, last);
-            pane..=first - 1
-        } else if pane > last + 1 {
-            open.listed = (pane, end);
-            pane..=end
-        } else {
-            open.listed = (first, end.max(last));
-            last + 1..=end
-        };
-        for end in new {
-            let nth = (end - self.next) as usize;
-            while self.ends.len() <= nth {
-                self.ends.push_back(self.spare.pop().unwrap_or_default());
-            }
-            self.ends[nth].push(at);
-        }
-    }
-
-    /// Ends the windows whose end is no later than this time.
-    fn pass(
-        &mut self,
-        time: i64,
-        add: impl Fn(&mut T, &T),
-        mut write: impl FnMut(Ended<'_, T>) -> io::Result<()>,
-    ) -> io::Result<()> {
-        while !self.ends.is_empty() && (self.next + 1) * self.pane_ms <= time {
-            let Some(mut listed) = self.ends.pop_front() else {
-                break;
-            };
-            let first = self.next - self.panes + 1;
-            for at in listed.drain(..) {
-                let open = &self.keys[at as usize];
-                let mut sum: Option<T> = None;
-                for number in first..=self.next {
-                    match &open.panes[number.rem_euclid(self.panes + 1) as usize] {
-                        Some((held, totals)) if *held == number => match &mut sum {
-                            Some(sum) => add(sum, totals),
-                            None => sum = Some(*totals),
-                        },
-                        _ => {}
-                    }
-                }
-                if let Some(totals) = sum {
-                    write(Ended {
-                        key: &open.key,
-                        from: first * self.pane_ms,
-                        to: (self.next + 1) * self.pane_ms,
-                        totals,
-                    })?;
-                }
-            }
-            self.spare.push(listed);
-            self.next += 1;
-        }
         Ok(())
     }
 }
